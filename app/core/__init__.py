@@ -1,0 +1,1 @@
+"""The pure core: no I/O, no clock, no async, no random, no logging; standard library only."""

@@ -1,0 +1,375 @@
+"""Verbs: the whole language of the core.
+
+Event: it happened. Command: a person asks. Action: the core asks the world. Every message carries `at`,
+market time in UTC; the engine knows no other clock. Messages only ever gain optional fields.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from app.core.model import (
+    Candle,
+    Instrument,
+    LatchKind,
+    OrderBook,
+    OrderReport,
+    OrderType,
+    Role,
+    Shown,
+    Side,
+    Signal,
+)
+from app.core.rules import RiskLimits, Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    at: datetime
+
+
+# ---------------------------------------------------------------- events: it happened
+
+
+class Gate(StrEnum):
+    """Outside conditions that must all be good before an entry. Their names are `status.reason`s."""
+
+    EXCHANGE_UNREACHABLE = "exchange_unreachable"
+    EXCHANGE_REFUSES = "exchange_refuses"
+    EXTERNAL_CHANGE = "external_change"
+    CLOCK = "clock"
+    DISK = "disk"
+    DATABASE = "database"
+    STALE_PRICE = "stale_price"
+    LIVE_CHECK = "live_check"
+    MARKET_ENDED = "market_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Message):
+    """The first message of every process: which program, rules and ledger. Trading waits for `AccountSeen`."""
+
+    program_version: str
+    ledger: str
+    tag: str  # 4 characters of this ledger, part of every id
+    live: bool
+    candle_fed: bool  # the market is a series of candles: freshness counts from its last delivery
+    rules: Rules
+    config_sha256: str
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentChanged(Message):
+    """The exchange's rules for our symbol, read again."""
+
+    instrument: Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSeen(Message):
+    """Best bid and ask from `source`; only prices that passed the adapter's sanity checks."""
+
+    bid: Decimal
+    ask: Decimal
+    source: str = "feed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandleClosed(Message):
+    """A closed 1-minute candle. `late` marks one that closed while the program was down."""
+
+    candle: Candle
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimePassed(Message):
+    """Nothing but time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalGiven(Message):
+    """One strategy answered, or failed to (see `signal.status`)."""
+
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteCalled(Message):
+    """Everybody asked has answered or timed out: hold the vote on what was shown."""
+
+    shown: Shown
+    book: OrderBook | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSending(Message):
+    """The order is about to leave; from now on it may exist on the exchange."""
+
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNotSent(Message):
+    """It never left: trading was paused, or another reason on our side."""
+
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReported(Message):
+    report: OrderReport
+
+
+class Refusal(StrEnum):
+    """Why the exchange definitely did not do it, sorted by cure."""
+
+    RULES = "rules"  # filters, permissions: a bug or stale rules of ours
+    FUNDS = "funds"
+    WOULD_TRIGGER = "would_trigger"
+    MARKET_CLOSED = "market_closed"
+    CLOCK = "clock"
+    BUSY = "busy"
+    ACCESS = "access"
+    AUTH = "auth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRefused(Message):
+    client_order_id: str
+    refusal: Refusal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUncertain(Message):
+    """Placing it ended in doubt: it may or may not exist."""
+
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelUncertain(Message):
+    """Cancelling ended in doubt, or the exchange knows no such open order: ask what became of it."""
+
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNotFound(Message):
+    """A successful query that found nothing. Network trouble is no evidence and never becomes this message.
+
+    `complete` says that the order list and the trade list were asked too and the balances are unchanged.
+    """
+
+    client_order_id: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSeen(Message):
+    """The exchange's truth, read whole: balances, our open orders, and reports of orders we had doubts about.
+
+    `complete` reports cover every order of ours that the exchange knows and that was open or recent.
+    """
+
+    quote_total: Decimal
+    base_total: Decimal
+    base_free: Decimal
+    reports: tuple[OrderReport, ...] = ()
+    open_ids: tuple[str, ...] = ()  # our prefix, open on the exchange
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSeen(Message):
+    """A deposit (positive) or withdrawal (negative) of quote currency."""
+
+    id: str
+    amount: Decimal
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateClosed(Message):
+    gate: Gate
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOpened(Message):
+    gate: Gate
+
+
+Event = (
+    Started
+    | InstrumentChanged
+    | PriceSeen
+    | CandleClosed
+    | TimePassed
+    | SignalGiven
+    | VoteCalled
+    | OrderSending
+    | OrderNotSent
+    | OrderReported
+    | OrderRefused
+    | OrderUncertain
+    | CancelUncertain
+    | OrderNotFound
+    | AccountSeen
+    | FlowSeen
+    | GateClosed
+    | GateOpened
+)
+
+# ---------------------------------------------------------------- commands: a person asks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Message):
+    """`id` is unique; `actor` is who asked. Authorisation happened in `app.control`."""
+
+    id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause(Command):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume(Command):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosePosition(Command):
+    position_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseAll(Command):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRisk(Command):
+    """`limits` at once where they are safer, else from the next 00:00 UTC on."""
+
+    limits: RiskLimits
+    name: str
+    value: str
+    now: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack(Command):
+    """Take back a pending change of risk limits."""
+
+    change_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeVoting(Command):
+    """New voting rules: enablement, weights, thresholds."""
+
+    rules: Rules
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlock(Command):
+    """Clear a latch that only a person may clear."""
+
+    kind: LatchKind
+
+
+AnyCommand = Pause | Resume | ClosePosition | CloseAll | ChangeRisk | TakeBack | ChangeVoting | Unlock
+
+# ---------------------------------------------------------------- actions: the core asks the world
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """`limit` guards an entry's price; `stop_price` is a stop's trigger."""
+
+    client_order_id: str
+    position_id: str
+    symbol: str
+    role: Role
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    client_order_id: str
+    position_id: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceStop:
+    """Cancel `old_id` and place `order` in one request; if the cancel fails nothing is placed."""
+
+    old_id: str
+    order: PlaceOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryOrder:
+    """What became of it? `complete` asks for the order list, the trade list and the balances too."""
+
+    client_order_id: str
+    position_id: str
+    symbol: str
+    sent_at: datetime
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAccount:
+    """Read the exchange's truth and answer with `AccountSeen`. `doubtful` are orders to ask for by name."""
+
+    doubtful: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealKillSwitch:
+    """Make the kill switch durable outside the database before anything is closed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsealKillSwitch:
+    pass
+
+
+class AlertLevel(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Tell the people. `event` is a stable name, `text` a sentence without secrets."""
+
+    event: str
+    level: AlertLevel
+    text: str
+
+
+Action = PlaceOrder | CancelOrder | ReplaceStop | QueryOrder | ReadAccount | SealKillSwitch | UnsealKillSwitch | Alert
+

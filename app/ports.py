@@ -1,0 +1,304 @@
+"""What the app needs from outside, as Protocols, and the read-only face that it shows to pages.
+
+Implementations live in services/ (the real world) and backtest/ (a pretend one); fakes in tests/fakes.py.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder
+from app.core.model import (
+    Candle,
+    Decision,
+    Fill,
+    Flow,
+    Instrument,
+    Latch,
+    MarketData,
+    NewsEvent,
+    Order,
+    OrderReport,
+    Position,
+    Signal,
+    Trade,
+)
+from app.core.rules import StrategyRule
+
+Row = dict[str, Any]
+Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
+
+# ---------------------------------------------------------------- the market and the exchange
+
+
+class Inbox(Protocol):
+    """Where everything that happens is put."""
+
+    def post(self, event: Event) -> None:
+        """Hand an event over; returns at once."""
+
+    async def drained(self) -> None:
+        """Until the inbox is empty, every action performed and every asked strategy answered."""
+
+
+class MarketFeed(Protocol):
+    """Prices and candles. `candle_fed`: the market is a series of candles and waits for the trader."""
+
+    candle_fed: bool
+    name: str  # "binanceus", "simulated", "replay:FILE"
+
+    async def instrument(self) -> Instrument: ...
+
+    async def past(self, after: datetime | None, count: int) -> Sequence[Candle]:
+        """1-minute candles before the feed's present, oldest first: those opened after `after`, else `count`."""
+
+    async def run(self, inbox: Inbox) -> None:
+        """Deliver until cancelled or until the market ends (then post GateClosed MARKET_ENDED and return)."""
+
+    def now(self) -> datetime:
+        """Market time: the exchange's when live, the feed's when simulated or replayed."""
+
+
+class Exchange(Protocol):
+    """Where orders go. Every method may raise the ExchangeErrors of app.core.errors and nothing else."""
+
+    def listen(self, post: Callable[[Event], None]) -> None:
+        """Where reports that nobody asked for (fills, stops, expiries) are put."""
+
+    async def place(self, order: PlaceOrder) -> OrderReport:
+        """Raises ExchangeUnreachable when in doubt, ExchangeRefused/Busy when definitely not placed."""
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
+        """The order's report after the cancel; CANCELLING where the answer comes later as a report.
+
+        Raises ExchangeRefused where no such order is open (already filled? ask)."""
+
+    async def replace(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:
+        """Cancel and place at once: (report of the old, report of the new or None where it was not placed)."""
+
+    async def find(self, symbol: str, client_order_id: str, sent_at: datetime, complete: bool) -> OrderReport | OrderNotFound:
+        """What became of an order. OrderNotFound only after successful answers that do not have it."""
+
+    async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
+        """The whole truth at one moment, with reports of our open orders and of the doubtful ones."""
+
+
+# ---------------------------------------------------------------- the store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRow:
+    """One journalled message. `message` and `actions` are canonical JSON; `hash` chains to the row before."""
+
+    seq: int
+    at: datetime
+    recorded_at: datetime
+    version: str
+    message: str
+    actions: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one handled message adds to the store, to be committed as one."""
+
+    at: datetime
+    recorded_at: datetime
+    message: str
+    actions: str
+    changes: tuple[Changed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityPoint:
+    at: datetime
+    equity: Decimal
+    cash: Decimal
+    quantity: Decimal  # bitcoin of ours, dust included
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """A ledger belongs to one (mode, market, symbol). `tag` is 4 characters, unique, part of every id."""
+
+    name: str
+    tag: str
+    mode: str
+    market: str
+    symbol: str
+    opened_at: datetime
+
+
+class Journal(Protocol):
+    """The writing side: synchronous, one writer (the session calls it on one thread)."""
+
+    def commit(self, entries: Sequence[Entry], equity: Sequence[EquityPoint]) -> int:
+        """Append to the chain and project the changes in one transaction; returns the last sequence number."""
+
+    def rows(self, after_seq: int = 0, limit: int = 1000) -> Sequence[JournalRow]: ...
+
+    def save_checkpoint(self, seq: int, schema: int, state: str) -> None: ...
+
+    def load_checkpoint(self) -> tuple[int, int, str] | None:
+        """The newest (seq, schema number, state), if any."""
+
+    def verify(self) -> str | None:
+        """None if the chain is whole, else a sentence saying where it breaks."""
+
+
+class Reader(Protocol):
+    """The reading side, over connections of its own. Rows are in the API's words (design 7.4), newest first."""
+
+    async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[list[Row], int]:
+        """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit.
+
+        Filters: positions `status`; trades `since`, `until` (closed_at); logs `level`; equity `since`.
+        Returns the page and the total number that match.
+        """
+
+    async def one(self, kind: str, id: str) -> Row | None: ...
+
+    def trades(self) -> AsyncIterator[Row]:
+        """All trades, oldest first, streamed."""
+
+
+class PaperStore(Protocol):
+    """The paper exchange's own books, committed by itself before it answers."""
+
+    def load(self) -> str | None: ...
+
+    def save(self, state: str, reports: Sequence[tuple[str, str]]) -> None:
+        """The new state and the (client order id, report) texts that changed, as one transaction."""
+
+    def report(self, client_order_id: str) -> str | None: ...
+
+
+# ---------------------------------------------------------------- strategies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyFace:
+    """What is known of a loaded strategy."""
+
+    name: str
+    title: str
+    startup_candles: int
+    reads_text: bool
+    sha256: str
+    status: str = "running"
+    error: str = ""
+
+
+class Strategies(Protocol):
+    """The strategy process. `ask` raises StrategyError when the strategy fails or runs out of time."""
+
+    async def start(self, rules: Sequence[StrategyRule]) -> Sequence[StrategyFace]: ...
+
+    async def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
+        """(BUY, SELL or HOLD, confidence 0-100, reasoning)."""
+
+    async def stop(self) -> None: ...
+
+
+# ---------------------------------------------------------------- durable extras
+
+
+class KillSeal(Protocol):
+    """The kill switch outside the database (`KILLED` in the data directory), fsynced."""
+
+    def seal(self, reason: str, at: datetime) -> None: ...
+
+    def sealed(self) -> str | None: ...
+
+    def unseal(self) -> None: ...
+
+
+# ---------------------------------------------------------------- the face for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The row of `GET /api/v1/status` (design 7.4 and details C), still typed."""
+
+    mode: str
+    market: str
+    symbol: str
+    ledger: str
+    state: str  # RECONCILING, TRADING, PAUSED, STOPPED
+    reason: str | None
+    resumes_at: datetime | None
+    price: Decimal | None
+    price_at: datetime | None
+    market_at: datetime | None
+    connected: bool
+    equity: Decimal
+    cash: Decimal
+    day_pnl: Decimal
+    day_pnl_pct: Decimal
+    total_pnl: Decimal
+    total_pnl_pct: Decimal
+    open_positions: int
+    trades_today: int
+    protected_pct: Decimal
+    max_loss_if_server_dies: Decimal
+    two_factor: bool
+    version: str
+
+
+class EngineView(Protocol):
+    """The read-only face of the running engine. Cheap; called on the loop."""
+
+    def status(self) -> Status: ...
+
+    def positions(self) -> Sequence[Position]:
+        """Those not closed, oldest first."""
+
+    def order(self, id: str) -> Order | None: ...
+
+    def unrealized(self, position: Position) -> Decimal:
+        """quantity × price − cost, of what is left."""
+
+    def latest_decision(self) -> Decision | None: ...
+
+    def latest_signals(self) -> Sequence[Signal]: ...
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after anything visible has changed (on the loop, at most 5 times a second; first at once).
+
+        Returns the function that ends the subscription.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Who asks, and from where; `otp` is a fresh second factor where one was given."""
+
+    username: str
+    address: str = ""
+    otp: str | None = None
+
+
+class Control(Protocol):
+    """The only door for people: authorisation, second factor, audit, then the inbox.
+
+    Each returns when the command has been handled and journalled. Raises NotAuthorized for a missing or wrong
+    second factor, and Conflict/Missing below.
+    """
+
+    async def pause(self, who: Who) -> None: ...
+
+    async def resume(self, who: Who) -> None: ...
+
+    async def close(self, who: Who, position_id: str) -> str:
+        """Returns the command's id; the same one while the position is being closed. KeyError: no such position."""
+
+    async def close_all(self, who: Who) -> Sequence[str]:
+        """Returns the ids of the positions that are now closing."""
+
+
+class Conflict(Exception):
+    """The state forbids it; the text says which state and what to do."""
