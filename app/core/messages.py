@@ -58,6 +58,7 @@ class Started(Message):
     rules: Rules
     config_sha256: str
     instrument: Instrument
+    kill_sealed: str = ""  # the reason in the durable seal, where there is one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,57 @@
+"""1-minute candles → the strategies' time frame, on UTC boundaries; and a fingerprint of what was shown."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from app.core.model import EPOCH, Candle
+from app.core.money import plain
+
+
+class Resampler:
+    """Builds candles of `seconds` from smaller ones fed oldest first."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        self._parts: list[Candle] = []
+        self.complete = True  # whether the newest closed candle was built from all its minutes
+
+    def add(self, candle: Candle) -> Candle | None:
+        """The larger candle that `candle` completes, if it does. A gap closes the one before early."""
+        if candle.seconds == self.seconds:
+            return candle
+        closed = None
+        if self._parts and self._slot(self._parts[0]) != self._slot(candle):
+            closed = self._close()  # its last minutes are missing
+        self._parts.append(candle)
+        if candle.closed_at == self._slot(candle) + timedelta(seconds=self.seconds):
+            return self._close()
+        return closed
+
+    def _slot(self, candle: Candle) -> datetime:
+        seconds = int((candle.opened_at - EPOCH).total_seconds())
+        return EPOCH + timedelta(seconds=seconds - seconds % self.seconds)
+
+    def _close(self) -> Candle:
+        parts, self._parts = self._parts, []
+        self.complete = sum(part.seconds for part in parts) == self.seconds
+        return Candle(
+            symbol=parts[0].symbol,
+            opened_at=self._slot(parts[0]),
+            seconds=self.seconds,
+            open=parts[0].open,
+            high=max(part.high for part in parts),
+            low=min(part.low for part in parts),
+            close=parts[-1].close,
+            volume=sum((part.volume for part in parts), Decimal(0)),
+        )
+
+
+def fingerprint(candles: Sequence[Candle]) -> str:
+    """SHA-256 over times and values, so that anyone with the same candles can prove that they are the same."""
+    digest = hashlib.sha256()
+    for candle in candles:
+        values = (candle.open, candle.high, candle.low, candle.close, candle.volume)
+        digest.update(f"{candle.opened_at.isoformat()} {' '.join(map(plain, values))}\n".encode())
+    return digest.hexdigest()

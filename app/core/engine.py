@@ -1,0 +1,267 @@
+"""`Engine.handle(message) -> list[Action]`: the only place where trading state changes.
+
+Pure and synchronous: the same messages give the same actions and the same state, whoever feeds them. A price tick
+may change one thing, the latest quote; `touched` says whether the last message changed anything more, and thus
+belongs into the journal.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from app.core import entries, guards, life, orders, portfolio, recovery, reports
+from app.core.errors import InvariantError
+from app.core.latches import lift
+from app.core.messages import (
+    AccountSeen,
+    Action,
+    AnyCommand,
+    CancelUncertain,
+    CandleClosed,
+    ChangeRisk,
+    ChangeVoting,
+    CloseAll,
+    ClosePosition,
+    Event,
+    FlowSeen,
+    GateClosed,
+    GateOpened,
+    InstrumentChanged,
+    OrderNotFound,
+    OrderNotSent,
+    OrderRefused,
+    OrderReported,
+    OrderSending,
+    OrderUncertain,
+    Pause,
+    PriceSeen,
+    Resume,
+    SignalGiven,
+    Started,
+    TakeBack,
+    TimePassed,
+    Unlock,
+    UnsealKillSwitch,
+    VoteCalled,
+)
+from app.core.model import ExitReason, Flow, LatchKind, OrderStatus, PositionStatus, Quote
+from app.core.money import ONE, ZERO
+from app.core.rules import Rules
+from app.core.state import PendingChange, State, at_of, liquidated, open_positions, standing
+from app.core.turn import Changed, Turn
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Feed it messages in order; perform the actions it returns."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self.state = state or State()
+        self.changes: tuple[Changed, ...] = ()  # rows that the last message changed
+        self.touched = False
+
+    @property
+    def trading(self) -> bool:
+        """Whether votes are held and strategies asked."""
+        return standing(self.state, self.state.now)[0] == "TRADING"
+
+    def handle(self, message: Event | AnyCommand) -> list[Action]:
+        """Take one message in. InvariantError means a bug: stop, recover from the journal."""
+        turn = Turn(self.state, at_of(message, self.state))
+        self.state.now = turn.now
+        if not isinstance(message, PriceSeen | CandleClosed):
+            guards.new_day(turn)
+        self._take(turn, message)
+        if isinstance(message, OrderReported | OrderRefused | VoteCalled | AccountSeen):
+            guards.check_losses(turn, sample=False)
+            guards.check_tripwires(turn)
+        self.changes = tuple(turn.changes)
+        self.touched = turn.touched or bool(turn.actions)
+        return turn.actions
+
+    def _take(self, turn: Turn, message: Event | AnyCommand) -> None:
+        match message:
+            case PriceSeen():
+                _price(turn, message)
+            case CandleClosed():
+                _candle(turn, message)
+            case TimePassed():
+                _time(turn)
+            case SignalGiven(signal=signal):
+                turn.state.signals[signal.strategy] = signal
+                turn.touch()
+            case VoteCalled():
+                entries.vote_called(turn, message)
+            case Pause() | Resume() | ClosePosition() | CloseAll() | Unlock():
+                _command(turn, message)
+            case ChangeRisk() | TakeBack() | ChangeVoting():
+                _change(turn, message)
+            case _:
+                _exchange(turn, message)
+
+
+# ---------------------------------------------------------------- the market
+
+
+def _price(turn: Turn, message: PriceSeen) -> None:
+    if not _possible(message):
+        return
+    if message.source == "reference":
+        turn.state.reference_price = message.bid
+        turn.touch()
+        return
+    turn.state.quote = Quote(bid=message.bid, ask=message.ask, at=turn.now)
+    guards.new_day(turn)
+    guards.check_losses(turn, sample=True)
+    _time(turn)
+
+
+def _possible(message: PriceSeen) -> bool:
+    """Impossible prices change nothing: the last good one grows stale instead."""
+    return message.bid.is_finite() and message.ask.is_finite() and ZERO < message.bid <= message.ask
+
+
+def _candle(turn: Turn, message: CandleClosed) -> None:
+    state, candle = turn.state, message.candle
+    candle_fed = state.started is not None and state.started.candle_fed
+    if candle_fed or message.late:
+        state.quote = Quote(bid=candle.close, ask=candle.close, at=turn.now)
+    guards.new_day(turn)
+    if candle_fed and not message.late:
+        guards.check_losses(turn, sample=True)
+    for position in open_positions(state):
+        if candle.opened_at >= _minute(position.opened_at):
+            life.trail(turn, position, candle.close, late=message.late)
+    _time(turn)
+    if turn.touched:
+        state.last_candle_at = candle.opened_at
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
+def _time(turn: Turn) -> None:
+    """What time alone may bring."""
+    if not turn.state.reconciled:
+        return
+    reports.chase_doubts(turn)
+    for position in open_positions(turn.state):
+        life.watch(turn, position)
+
+
+# ---------------------------------------------------------------- the exchange
+
+
+def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
+    state = turn.state
+    match message:
+        case Started():
+            recovery.started(turn, message)
+        case AccountSeen():
+            recovery.account_seen(turn, message)
+        case InstrumentChanged(instrument=instrument):
+            state.instrument = instrument
+            turn.touch()
+        case OrderReported(report=report):
+            reports.apply_report(turn, report)
+        case OrderRefused():
+            reports.refused(turn, message)
+        case OrderNotFound():
+            reports.not_found(turn, message)
+        case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
+            _order(turn, message)
+        case FlowSeen(id=id, amount=amount, note=note):
+            state.account = portfolio.with_flow(turn.account, amount, liquidated(state))
+            turn.note(Flow(id=id, at=turn.now, amount=amount, note=note))
+        case GateClosed(gate=gate, text=text):
+            if state.gates.get(gate) != text:
+                state.gates[gate] = text
+                turn.touch()
+        case GateOpened(gate=gate):
+            if state.gates.pop(gate, None) is not None:
+                turn.touch()
+        case _:
+            raise InvariantError(f"nobody takes {type(message).__name__}")
+
+
+def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | CancelUncertain) -> None:
+    order = turn.state.orders.get(message.client_order_id)
+    if order is None or order.status in orders.TERMINAL:
+        return
+    match message:
+        case OrderSending():
+            if order.status is OrderStatus.INTENT:
+                turn.put(replace(turn.move(order, OrderStatus.SENDING), sent_at=turn.now))
+        case OrderNotSent(reason=reason):
+            reports.follow_up(turn, turn.move(order, OrderStatus.NOT_SENT, reason))
+        case OrderUncertain(reason=reason):
+            turn.doubt(order, OrderStatus.UNKNOWN, reason)
+        case CancelUncertain(reason=reason):
+            turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, reason)
+
+
+# ---------------------------------------------------------------- people
+
+
+def _command(turn: Turn, command: Pause | Resume | ClosePosition | CloseAll | Unlock) -> None:
+    state = turn.state
+    turn.touch()
+    match command:
+        case Pause():
+            state.paused = True
+        case Resume():
+            state.paused = False
+            for gate in ("external_change",):
+                state.gates.pop(gate, None)
+        case ClosePosition(position_id=id):
+            position = turn.position(id)
+            if position is not None:
+                _release(turn, id)
+                life.begin_close(turn, state.positions[id], ExitReason.MANUAL, command_id=command.id)
+        case CloseAll():
+            for position in open_positions(state):
+                _release(turn, position.id)
+            guards.close_all(turn, ExitReason.MANUAL, command_id=command.id)
+        case Unlock(kind=kind):
+            lift(turn, kind)
+            state.stop_outs = 0
+            state.order_times, state.reject_times = [], []
+            if kind is LatchKind.KILL_SWITCH:
+                turn.do(UnsealKillSwitch())
+                _new_baseline(turn)
+
+
+def _release(turn: Turn, position_id: str) -> None:
+    """A person decides over a position in quarantine: it may be closed again."""
+    position = turn.state.positions[position_id]
+    if position.status is PositionStatus.QUARANTINE:
+        turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))
+
+
+def _new_baseline(turn: Turn) -> None:
+    """After the kill switch was unlocked losses are measured from here."""
+    value = liquidated(turn.state)
+    turn.set_account(units=max(value, ZERO), day_nav=ONE, first_equity=value, flows=ZERO)
+
+
+def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:
+    state = turn.state
+    turn.touch()
+    match command:
+        case ChangeRisk(limits=limits, now=True):
+            state.rules = replace(state.rules, risk=limits)
+        case ChangeRisk(limits=limits, name=name, value=value):
+            state.pending.append(
+                PendingChange(
+                    id=command.id,
+                    name=name,
+                    value=value,
+                    limits=limits,
+                    effective_at=portfolio.next_midnight(turn.now),
+                )
+            )
+        case TakeBack(change_id=id):
+            state.pending = [change for change in state.pending if change.id != id]
+        case ChangeVoting(rules=rules):
+            state.rules = Rules(risk=state.rules.risk, voting=rules.voting)

@@ -1,0 +1,120 @@
+"""The life of an order as a table, and client order ids as a pure function.
+
+A transition that the table does not have raises InvariantError: never guess. Fills come before status, each is
+booked once, and a report may be applied any number of times.
+"""
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+
+from app.core.errors import InvariantError
+from app.core.model import Fill, Order, OrderReport, OrderStatus, Role
+
+S = OrderStatus
+
+TERMINAL = frozenset({S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED, S.DENIED, S.NOT_SENT, S.NOT_PLACED})
+IN_DOUBT = frozenset({S.UNKNOWN, S.CANCEL_UNKNOWN, S.STUCK})
+# On the exchange's book as far as we know: it holds balance and may fill.
+RESTING = frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.CANCEL_UNKNOWN})
+# Money may still move through it.
+LIVE = frozenset(S) - TERMINAL
+
+_ENDS = frozenset({S.FILLED, S.CANCELED, S.EXPIRED})
+_REFUSALS = frozenset({S.REJECTED, S.NOT_PLACED})
+
+NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
+    S.INTENT: frozenset({S.SENDING, S.NOT_SENT, S.DENIED}),
+    S.SENDING: frozenset({S.OPEN, S.PARTIAL, S.UNKNOWN, S.NOT_SENT, S.CANCELLING}) | _ENDS | {S.REJECTED},
+    S.OPEN: frozenset({S.PARTIAL, S.CANCELLING, S.CANCEL_UNKNOWN, S.UNKNOWN}) | _ENDS,
+    S.PARTIAL: frozenset({S.CANCELLING, S.CANCEL_UNKNOWN, S.UNKNOWN}) | _ENDS,
+    # An exchange may answer a cancel with "still open": then the order simply is.
+    S.CANCELLING: frozenset({S.OPEN, S.PARTIAL, S.CANCEL_UNKNOWN, S.UNKNOWN}) | _ENDS,
+    S.UNKNOWN: frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.CANCEL_UNKNOWN, S.STUCK}) | _ENDS | _REFUSALS,
+    S.CANCEL_UNKNOWN: frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.STUCK}) | _ENDS,
+    S.STUCK: frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.NOT_PLACED}) | _ENDS,
+} | {end: frozenset() for end in TERMINAL}
+
+BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+ROLE_LETTERS = {Role.ENTRY: "E", Role.STOP: "S", Role.EXIT: "C"}
+MAX_ATTEMPTS = 36**2 - 1
+
+
+def moved(order: Order, status: OrderStatus, at: datetime, reason: str = "") -> Order:
+    """`order` in its next status; the same order where it is there already."""
+    if status is order.status:
+        return order
+    if status not in NEXT[order.status]:
+        raise InvariantError(f"order {order.id}: {order.status} cannot become {status}")
+    return replace(order, status=status, updated_at=at, reason=reason or order.reason)
+
+
+def with_fill(order: Order, fill: Fill) -> Order:
+    """`order` with one new fill booked. More than was ordered is an InvariantError."""
+    filled = order.filled_quantity + fill.quantity
+    if filled > order.quantity:
+        raise InvariantError(f"order {order.id}: filled {filled} of {order.quantity}")
+    return replace(
+        order,
+        filled_quantity=filled,
+        filled_notional=order.filled_notional + fill.notional,
+        fees=order.fees + fill.fee_quote,
+        updated_at=fill.at,
+    )
+
+
+def reported(order: Order, report: OrderReport) -> Order:
+    """`order` after the status of `report` (its fills are booked already).
+
+    A report that is older than what we know changes nothing: terminal states stay, a partial order does not
+    become open again, and one that is being cancelled stays so while the exchange still says open.
+    """
+    status = report.status
+    if order.status in TERMINAL:
+        return order
+    if status is S.OPEN and order.filled_quantity:
+        status = S.PARTIAL
+    if order.status is S.CANCELLING and status in (S.OPEN, S.PARTIAL):
+        return replace(order, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
+    if status is order.status:
+        return replace(order, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
+    after = moved(order, status, report.at, report.reason)
+    return replace(after, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
+
+
+def base36(number: int, width: int) -> str:
+    """`number` in base 36, padded with zeros. InvariantError where it does not fit."""
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = BASE36[digit] + digits
+    if len(digits) > width:
+        raise InvariantError(f"{digits} does not fit into {width} digits")
+    return digits.rjust(width, "0")
+
+
+def client_order_id(*, live: bool, tag: str, trade: int, role: Role, attempt: int) -> str:
+    """`bt1-<L|P><tag>-<trade>-<role><attempt>-<check>`: unique for ever, the same for the same inputs, 24 long."""
+    body = f"bt1-{'L' if live else 'P'}{tag}-{base36(trade, 7)}-{ROLE_LETTERS[role]}{base36(attempt, 2)}"
+    return f"{body}-{_check(body)}"
+
+
+def is_ours(client_id: str) -> bool:
+    """Whether an order on the exchange carries an id that this program made."""
+    body, _, check = client_id.rpartition("-")
+    return body.startswith("bt1-") and check == _check(body)
+
+
+def position_of(client_id: str) -> str:
+    """The position id inside a client order id of ours."""
+    _, ledger, trade, *_ = client_id.split("-")
+    return position_id(ledger[1:], trade)
+
+
+def position_id(tag: str, trade: str) -> str:
+    """Position ids are the ledger's tag and the trade's number in base 36."""
+    return f"{tag}-{trade}"
+
+
+def _check(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:2]

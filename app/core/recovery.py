@@ -1,0 +1,110 @@
+"""Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
+
+from dataclasses import replace
+
+from app.core import life, orders, portfolio, reports
+from app.core.latches import latch
+from app.core.messages import AccountSeen, AlertLevel, Gate, ReadAccount, Started
+from app.core.model import LatchKind, OrderStatus, Quote, Role
+from app.core.money import ONE, ZERO, part
+from app.core.state import held, liquidated, live_orders, open_positions
+from app.core.turn import Turn
+
+
+def started(turn: Turn, message: Started) -> None:
+    """A process began. Orders that had not left never will; those that may have are doubtful; ask for the truth."""
+    state = turn.state
+    turn.touch()
+    state.started, state.rules, state.instrument = message, message.rules, message.instrument
+    state.reconciled = False
+    state.gates = {}
+    state.signals = {}
+    if message.kill_sealed:
+        latch(turn, LatchKind.KILL_SWITCH, message.kill_sealed)
+    for order in live_orders(state):
+        if order.status is OrderStatus.INTENT:
+            turn.move(order, OrderStatus.NOT_SENT, "the program stopped before it left")
+        elif order.status is OrderStatus.SENDING:
+            turn.doubt(order, OrderStatus.UNKNOWN, "the program stopped while it was being sent")
+    _close_bare_entries(turn)
+    ask_for_truth(turn, "start")
+
+
+def _close_bare_entries(turn: Turn) -> None:
+    """Positions whose entry never left hold nothing."""
+    for position in open_positions(turn.state):
+        entries = [o for o in turn.state.orders.values() if o.position_id == position.id and o.role is Role.ENTRY]
+        if all(order.status in orders.TERMINAL for order in entries) and not position.net_quantity:
+            life.entry_ended(turn, position)
+
+
+def ask_for_truth(turn: Turn, reason: str) -> None:
+    """Balances, open orders, and every order of ours that may still change."""
+    doubtful = tuple(order.id for order in live_orders(turn.state))
+    turn.do(ReadAccount(doubtful=doubtful, reason=reason))
+
+
+def account_seen(turn: Turn, message: AccountSeen) -> None:
+    """The exchange's truth wins. Trading opens once the books agree with it."""
+    state = turn.state
+    if state.quote is None and message.price is not None:
+        state.quote = Quote(bid=message.price, ask=message.price, at=turn.now)
+        turn.touch()
+    first = state.account is None
+    if first:
+        turn.touch()
+        state.account = portfolio.opened(message.quote_total, turn.now)
+    for report in message.reports:
+        reports.apply_report(turn, report)
+    _doubt_the_missing(turn, message)
+    if not first and _quiet(turn):
+        _compare(turn, message)
+    if not state.reconciled:
+        turn.touch()
+        state.reconciled = True
+        _resume_positions(turn)
+
+
+def _doubt_the_missing(turn: Turn, message: AccountSeen) -> None:
+    """Orders that we hold for open but that the exchange did not mention."""
+    mentioned = {report.client_order_id for report in message.reports} | set(message.open_ids)
+    for order in live_orders(turn.state):
+        resting = order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL, OrderStatus.CANCELLING)
+        if resting and order.id not in mentioned and order.updated_at < turn.now:
+            turn.doubt(order, OrderStatus.UNKNOWN, "the exchange did not mention it")
+
+
+def _quiet(turn: Turn) -> bool:
+    """No order whose fills could still be under way: only then can balances be compared."""
+    return all(order.status is OrderStatus.OPEN for order in live_orders(turn.state))
+
+
+def _compare(turn: Turn, message: AccountSeen) -> None:
+    """Balances against books: missing bitcoin stops entries; missing money is a loss; a surplus is not ours."""
+    missing = held(turn.state) - message.base_total
+    if missing > turn.instrument.dust:
+        _close_gate(turn, f"{missing} {turn.instrument.base} of ours are missing on the exchange")
+    residual = message.quote_total - turn.account.cash
+    if abs(residual) > max(ONE, part(liquidated(turn.state), ONE / 10)):
+        _close_gate(turn, f"cash differs by {residual:.2f} {turn.instrument.quote} from what our trades explain")
+        if residual < ZERO:
+            turn.set_account(cash=turn.account.cash + residual)
+
+
+def _close_gate(turn: Turn, text: str) -> None:
+    if turn.state.gates.get(Gate.EXTERNAL_CHANGE) != text:
+        turn.touch()
+        turn.state.gates[Gate.EXTERNAL_CHANGE] = text
+        turn.alert("external_change", AlertLevel.CRITICAL, text)
+
+
+def _resume_positions(turn: Turn) -> None:
+    """Go on where the last process stopped: protect what is bare, close what was being closed."""
+    for position in open_positions(turn.state):
+        if not position.quantity:
+            continue  # its entry has no final answer yet
+        live = {order.id for order in live_orders(turn.state) if order.position_id == position.id}
+        if position.exit_reason is not None:
+            life.clear_the_way(turn, position)
+        elif position.stop_order_id not in live:
+            life.protect(turn, replace(position, unprotected_since=position.unprotected_since or turn.now))

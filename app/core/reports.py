@@ -1,0 +1,225 @@
+"""What the exchange says of our orders: reports, refusals, doubts. Fills first, status second, each fill once."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from app.core import life, orders, stops
+from app.core.latches import latch
+from app.core.messages import AlertLevel, CancelOrder, OrderNotFound, OrderRefused, Refusal
+from app.core.model import (
+    ExitReason,
+    Fill,
+    LatchKind,
+    Order,
+    OrderReport,
+    OrderStatus,
+    Position,
+    Role,
+    Side,
+)
+from app.core.money import ZERO
+from app.core.turn import FENCE, Turn
+
+NOT_FOUND_NEEDED = 3
+NOT_FOUND_APART = timedelta(seconds=2)
+GIVE_UP_AFTER = timedelta(minutes=10)
+
+
+def apply_report(turn: Turn, report: OrderReport) -> None:
+    """Book what is new in `report` and do what follows from it. Idempotent."""
+    order = turn.state.orders.get(report.client_order_id)
+    if order is None:
+        _orphan(turn, report)
+        return
+    was_terminal = order.status in orders.TERMINAL
+    for fill in report.fills:
+        if fill.id not in turn.state.booked:
+            order = book(turn, order, fill)
+            if was_terminal:
+                turn.alert("late_fill", AlertLevel.WARNING, f"order {order.id} was filled after it had ended")
+    if was_terminal:
+        _late(turn, order, report)
+        return
+    before = order.status
+    after = orders.reported(order, report)
+    if after != order:
+        turn.put(after)
+    if after.status not in orders.IN_DOUBT:
+        turn.state.doubts.pop(after.id, None)
+    if after.status is not before:
+        follow_up(turn, after)
+
+
+def _orphan(turn: Turn, report: OrderReport) -> None:
+    """An order with our mark that we do not know: a resting one is cancelled, and people are told."""
+    if report.status in orders.RESTING:
+        turn.do(
+            CancelOrder(
+                client_order_id=report.client_order_id,
+                position_id=orders.position_of(report.client_order_id),
+                symbol=turn.instrument.symbol,
+            )
+        )
+        turn.alert("orphan_order", AlertLevel.CRITICAL, f"order {report.client_order_id} is not in the books; cancelling")
+
+
+def _late(turn: Turn, order: Order, report: OrderReport) -> None:
+    """A report on an order that had ended: one that is open after all must not stay so."""
+    if report.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+        turn.do(CancelOrder(client_order_id=order.id, position_id=order.position_id, symbol=order.symbol))
+        turn.alert("late_order", AlertLevel.CRITICAL, f"order {order.id} had ended here but is open; cancelling")
+
+
+def book(turn: Turn, order: Order, fill: Fill) -> Order:
+    """One new fill: into the order, the cash and the position."""
+    worth = _fee_in_quote(turn, fill)
+    fill = replace(fill, position_id=order.position_id, fee_quote=worth)
+    turn.state.booked[fill.id] = order.id
+    order = orders.with_fill(order, fill)
+    turn.put(order)
+    turn.note(fill)
+    fee_cash = fill.fee if fill.fee_asset == turn.instrument.quote else ZERO
+    fee_base = fill.fee if fill.fee_asset == turn.instrument.base else ZERO
+    account = turn.account
+    if fill.side is Side.BUY:
+        turn.set_account(
+            cash=account.cash - fill.notional - fee_cash, day_notional=account.day_notional + fill.notional
+        )
+    else:
+        turn.set_account(cash=account.cash + fill.notional - fee_cash, dust=account.dust - fee_base)
+    position = turn.position(order.position_id)
+    if position is not None:
+        turn.put(_position_with(position, fill, worth, fee_cash, fee_base))
+    return order
+
+
+def _position_with(position: Position, fill: Fill, worth: Decimal, fee_cash: Decimal, fee_base: Decimal) -> Position:
+    """`cost` and `proceeds` are what cash really moved, plus fees that were paid in a third asset."""
+    third = worth if not fee_cash and not fee_base else ZERO
+    if fill.side is Side.BUY:
+        net = position.net_quantity + fill.quantity - fee_base
+        return replace(
+            position,
+            entry_quantity=position.entry_quantity + fill.quantity,
+            entry_notional=position.entry_notional + fill.notional,
+            entry_fees=position.entry_fees + worth,
+            net_quantity=net,
+            quantity=net,
+            cost=position.cost + fill.notional + fee_cash + third,
+        )
+    return replace(
+        position,
+        sold_quantity=position.sold_quantity + fill.quantity,
+        proceeds=position.proceeds + fill.notional - fee_cash - third,
+        exit_fees=position.exit_fees + fee_cash + third,
+    )
+
+
+def _fee_in_quote(turn: Turn, fill: Fill) -> Decimal:
+    """What the fee is worth in quote currency; a third asset's worth comes with the fill."""
+    if fill.fee_asset == turn.instrument.quote:
+        return fill.fee
+    if fill.fee_asset == turn.instrument.base:
+        return fill.fee * fill.price
+    return fill.fee_quote
+
+
+# ---------------------------------------------------------------- what follows
+
+
+def follow_up(turn: Turn, order: Order) -> None:
+    """The order is in a new status: what does its position need now?"""
+    position = turn.position(order.position_id)
+    if position is None:
+        if order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+            life.cancel(turn, order)  # its position is closed: it must not sell anything else
+        return
+    if order.role is Role.ENTRY:
+        if order.status in orders.TERMINAL:
+            life.entry_ended(turn, position)
+    elif order.role is Role.STOP:
+        _stop_moved(turn, position, order)
+    elif order.status in orders.TERMINAL:
+        _exit_ended(turn, position)
+
+
+def _stop_moved(turn: Turn, position: Position, order: Order) -> None:
+    if position.remaining <= ZERO:
+        life.finish(turn, replace(position, exit_reason=_stop_reason(turn, position, order)))
+    elif position.exit_reason is not None:
+        if order.status is OrderStatus.OPEN:
+            life.cancel(turn, order)  # confirmed only after the close was asked for
+        elif order.status in orders.TERMINAL:
+            life.clear_the_way(turn, position)
+    elif order.id != position.stop_order_id:
+        return  # the old half of a replacement
+    elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+        life.stop_confirmed(turn, position)
+    elif order.status in orders.TERMINAL:
+        again = order.status is not OrderStatus.REJECTED
+        life.stop_lost(turn, position, f"{order.status} {order.reason}".strip(), again=again)
+
+
+def _stop_reason(turn: Turn, position: Position, stop: Order) -> ExitReason:
+    """A stop that stood above the protective level had been trailed there."""
+    protective = stops.protective_price(position.entry_price, turn.limits, turn.instrument)
+    trailed = position.trailing_active and stop.stop_price is not None and stop.stop_price > protective
+    return ExitReason.TRAILING_STOP if trailed else ExitReason.STOP
+
+
+def _exit_ended(turn: Turn, position: Position) -> None:
+    if position.remaining <= ZERO:
+        life.finish(turn, position)
+    else:
+        life.sell_rest(turn, position)
+
+
+# ---------------------------------------------------------------- refusals and doubts
+
+
+def refused(turn: Turn, message: OrderRefused) -> None:
+    """Definitely not placed. The cure depends on why."""
+    order = turn.state.orders.get(message.client_order_id)
+    if order is None or order.status in orders.TERMINAL:
+        return
+    turn.state.reject_times.append(turn.now)
+    if message.refusal is Refusal.AUTH:
+        latch(turn, LatchKind.AUTH, f"the exchange refuses our key: {message.reason}")
+    turn.alert("order_rejected", AlertLevel.WARNING, f"{order.role} order refused: {message.reason}")
+    after = turn.move(order, OrderStatus.REJECTED, message.reason)
+    position = turn.position(order.position_id)
+    # A replacement that was refused left the old stop cancelled or standing: the truth decides, not a guess.
+    if position is not None and order.role is Role.STOP and message.refusal in (Refusal.BUSY, Refusal.CLOCK, Refusal.FUNDS):
+        life.stop_lost(turn, position, message.reason, again=True)
+        return
+    follow_up(turn, after)
+
+
+def not_found(turn: Turn, message: OrderNotFound) -> None:
+    """Evidence that an order does not exist: counted only after the fence, complete, and some time apart."""
+    order = turn.state.orders.get(message.client_order_id)
+    doubt = turn.state.doubts.get(message.client_order_id)
+    if order is None or doubt is None or not message.complete or turn.now < doubt.since + FENCE:
+        return
+    if doubt.not_found_at is not None and turn.now - doubt.not_found_at < NOT_FOUND_APART:
+        return
+    doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now)
+    turn.state.doubts[order.id] = doubt
+    turn.touch()
+    if doubt.not_found < NOT_FOUND_NEEDED:
+        return
+    absent = OrderStatus.CANCELED if order.status is OrderStatus.CANCEL_UNKNOWN else OrderStatus.NOT_PLACED
+    follow_up(turn, turn.move(order, absent, "the exchange does not have it"))
+
+
+def chase_doubts(turn: Turn) -> None:
+    """Ask again for every order in doubt whose time has come; call a person after ten minutes."""
+    for id, doubt in list(turn.state.doubts.items()):
+        order = turn.state.orders[id]
+        if order.status is not OrderStatus.STUCK and turn.now - doubt.since >= GIVE_UP_AFTER:
+            turn.alert("order_stuck", AlertLevel.CRITICAL, f"order {id} has no certain answer after 10 minutes")
+            order = turn.state.orders[id] = orders.moved(order, OrderStatus.STUCK, turn.now)
+            turn.put(order)
+        if turn.now >= doubt.next_at:
+            turn.ask(order)

@@ -1,0 +1,200 @@
+"""All trading state in one object, and the figures that follow from it. Only `app.core.engine` changes it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from app.core import orders, portfolio, stops
+from app.core.messages import Gate, Message, Started
+from app.core.model import (
+    EPOCH,
+    Decision,
+    Instrument,
+    Latch,
+    LatchKind,
+    Order,
+    Position,
+    PositionStatus,
+    Quote,
+    Role,
+    Signal,
+)
+from app.core.money import ZERO
+from app.core.portfolio import Account
+from app.core.rules import RiskLimits, Rules
+
+SCHEMA = 1  # of a stored state; a checkpoint with another number is ignored in favour of the journal
+STALE_AFTER = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """An order whose fate is being found out: when it left, how often it was asked for, what was learned."""
+
+    since: datetime
+    asked: int = 0
+    next_at: datetime
+    not_found: int = 0
+    not_found_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingChange:
+    """A looser limit that waits for 00:00 UTC and can be taken back until then."""
+
+    id: str
+    name: str
+    value: str
+    limits: RiskLimits
+    effective_at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """What the engine knows. Orders and positions are kept while something can still happen to them."""
+
+    started: Started | None = None
+    rules: Rules = field(default_factory=Rules)
+    instrument: Instrument | None = None
+    now: datetime = EPOCH
+    quote: Quote | None = None
+    reference_price: Decimal | None = None  # a second, independent price of a live market
+    reconciled: bool = False
+    paused: bool = False
+    account: Account | None = None
+    gates: dict[str, str] = field(default_factory=dict)
+    latches: dict[str, Latch] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    positions: dict[str, Position] = field(default_factory=dict)
+    doubts: dict[str, Doubt] = field(default_factory=dict)
+    booked: dict[str, str] = field(default_factory=dict)  # fill id → client order id
+    signals: dict[str, Signal] = field(default_factory=dict)
+    trade_number: int = 0
+    decision_number: int = 0
+    last_decision: Decision | None = None
+    last_candle_at: datetime | None = None  # opening time of the newest journalled 1-minute candle
+    entry_candle_at: datetime | None = None  # the strategies' candle that the last entry was decided on
+    exit_at: datetime | None = None
+    stop_outs: int = 0
+    order_times: list[datetime] = field(default_factory=list)
+    reject_times: list[datetime] = field(default_factory=list)
+    jumped: dict[str, datetime] = field(default_factory=dict)  # stop id → since when the price is past it
+    kill_samples: list[datetime] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)  # warnings already given today
+    pending: list[PendingChange] = field(default_factory=list)
+
+
+# ---------------------------------------------------------------- derived figures
+
+
+def price_of(state: State) -> Decimal:
+    """The price that money is shown at; 0 before the first one, when nothing is held."""
+    return state.quote.price if state.quote else ZERO
+
+
+def held(state: State) -> Decimal:
+    """Bitcoin of ours."""
+    return portfolio.held(state.account, state.positions.values()) if state.account else ZERO
+
+
+def equity(state: State) -> Decimal:
+    """Cash and bitcoin at the price, no exit fee taken off."""
+    return portfolio.equity(state.account, held(state), price_of(state)) if state.account else ZERO
+
+
+def liquidated(state: State) -> Decimal:
+    """Cash and bitcoin sold at the bid less the taker fee: the stricter figure that risk uses."""
+    if state.account is None:
+        return ZERO
+    bid = state.quote.bid if state.quote else ZERO
+    fee = state.instrument.taker_fee_pct if state.instrument else ZERO
+    return portfolio.liquidation(state.account, held(state), bid, fee)
+
+
+def live_orders(state: State, role: Role | None = None) -> list[Order]:
+    """Orders that money may still move through."""
+    return [
+        order
+        for order in state.orders.values()
+        if order.status in orders.LIVE and (role is None or order.role is role)
+    ]
+
+
+def open_positions(state: State) -> list[Position]:
+    """Positions that hold bitcoin or may yet."""
+    return [position for position in state.positions.values() if position.status is not PositionStatus.CLOSED]
+
+
+def in_doubt(state: State) -> list[Order]:
+    return [order for order in state.orders.values() if order.status in orders.IN_DOUBT]
+
+
+def price_is_stale(state: State, now: datetime) -> bool:
+    """A candle feed that delivers is fresh; a live price is stale after 10 seconds."""
+    if state.started is not None and state.started.candle_fed:
+        return state.quote is None
+    return state.quote is None or now - state.quote.at > STALE_AFTER
+
+
+STOPPED_BY = (LatchKind.KILL_SWITCH, LatchKind.RUNAWAY)
+GATE_ORDER = (
+    Gate.LIVE_CHECK,
+    Gate.DATABASE,
+    Gate.EXCHANGE_REFUSES,
+    Gate.EXCHANGE_UNREACHABLE,
+    Gate.EXTERNAL_CHANGE,
+    Gate.CLOCK,
+    Gate.DISK,
+    Gate.MARKET_ENDED,
+    Gate.STALE_PRICE,
+)
+
+
+def standing(state: State, now: datetime) -> tuple[str, str | None, datetime | None]:
+    """(RECONCILING | TRADING | PAUSED | STOPPED, reason, when it resumes by itself). TRADING ⇔ no reason."""
+    if not state.reconciled:
+        return "RECONCILING", None, None
+    for kind in STOPPED_BY:
+        if kind in state.latches:
+            return "STOPPED", kind.value, state.latches[kind].lifts_at
+    if Gate.LIVE_CHECK in state.gates:
+        return "STOPPED", Gate.LIVE_CHECK.value, None
+    if state.paused:
+        return "PAUSED", "manual", None
+    for kind in (LatchKind.DAILY_LOSS, LatchKind.AUTH):
+        if kind in state.latches:
+            return "PAUSED", kind.value, state.latches[kind].lifts_at
+    for gate in GATE_ORDER:
+        if gate in state.gates:
+            return "PAUSED", gate.value, None
+    if in_doubt(state):
+        return "PAUSED", "unknown_order", None
+    if price_is_stale(state, now):
+        return "PAUSED", Gate.STALE_PRICE.value, None
+    return "TRADING", None, None
+
+
+def protection(state: State, now: datetime) -> tuple[Decimal, Decimal]:
+    """(per cent of held bitcoin under a confirmed stop, what is lost if the server dies now, gaps aside).
+
+    The loss is Σ quantity × (price − stop) + fees; what has no stop counts whole.
+    """
+    holding = [position for position in open_positions(state) if position.remaining > ZERO]
+    total = sum((position.remaining for position in holding), ZERO)
+    if not total:
+        return Decimal(100), ZERO
+    safe = sum((position.remaining for position in holding if position.stop_confirmed), ZERO)
+    fee = state.instrument.taker_fee_pct if state.instrument else ZERO
+    price = price_of(state)
+    return safe / total * 100, sum((stops.loss_at_stop(position, price, fee) for position in holding), ZERO)
+
+
+def cash_locked(entries: Iterable[Order]) -> Decimal:
+    """Quote currency that entries without a final answer may still take."""
+    return sum(((order.quantity - order.filled_quantity) * (order.price or ZERO) for order in entries), ZERO)
+
+
+def at_of(message: Message, state: State) -> datetime:
+    """Market time never runs backward."""
+    return max(message.at, state.now)

@@ -1,0 +1,211 @@
+"""One message being handled: the state, the actions it asks for, and what it changed.
+
+Every change of state goes through a Turn, so that "did anything change?" has one answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from app.core import orders
+from app.core.errors import InvariantError
+from app.core.messages import Action, Alert, AlertLevel, PlaceOrder, QueryOrder
+from app.core.model import (
+    Decision,
+    Fill,
+    Flow,
+    Instrument,
+    Latch,
+    Order,
+    OrderStatus,
+    OrderType,
+    Position,
+    PositionStatus,
+    Role,
+    Side,
+    Trade,
+)
+from app.core.portfolio import Account
+from app.core.rules import RiskLimits
+from app.core.state import Doubt, State
+
+Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
+QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 25.0, 30.0)  # seconds after the doubt began
+QUERY_EVERY = timedelta(seconds=10)  # afterwards
+KEPT_ORDERS = 400  # ended ones, so that a late fill still finds its order
+
+
+@dataclass(slots=True)
+class Turn:
+    state: State
+    now: datetime
+    actions: list[Action] = field(default_factory=list)
+    changes: list[Changed] = field(default_factory=list)
+    touched: bool = False
+
+    # ------------------------------------------------------------ reading
+
+    @property
+    def instrument(self) -> Instrument:
+        if self.state.instrument is None:
+            raise InvariantError("the engine was not started")
+        return self.state.instrument
+
+    @property
+    def account(self) -> Account:
+        if self.state.account is None:
+            raise InvariantError("there is no account before the exchange was read")
+        return self.state.account
+
+    @property
+    def limits(self) -> RiskLimits:
+        return self.state.rules.risk
+
+    def position(self, id: str) -> Position | None:
+        return self.state.positions.get(id)
+
+    # ------------------------------------------------------------ writing
+
+    def touch(self) -> None:
+        """Something besides the latest quote has changed: the message belongs into the journal."""
+        self.touched = True
+
+    def put(self, changed: Order | Position) -> None:
+        """Store the new form of an order or position."""
+        self.touch()
+        if isinstance(changed, Order):
+            self.state.orders[changed.id] = changed
+        else:
+            self.state.positions[changed.id] = changed
+        self._changed(changed)
+
+    def note(self, changed: Fill | Trade | Decision | Latch | Flow) -> None:
+        """Something worth a row of its own."""
+        self.touch()
+        self._changed(changed)
+
+    def _changed(self, changed: Changed) -> None:
+        """Keep only the newest form of each thing."""
+        key: Callable[[Any], tuple[type, object]] = lambda each: (type(each), getattr(each, "id", each))  # noqa: E731
+        self.changes = [each for each in self.changes if key(each) != key(changed)]
+        self.changes.append(changed)
+
+    def set_account(self, **changes: Any) -> None:
+        self.touch()
+        self.state.account = replace(self.account, **changes)
+
+    def do(self, action: Action) -> None:
+        self.touch()
+        self.actions.append(action)
+
+    def alert(self, event: str, level: AlertLevel, text: str) -> None:
+        self.do(Alert(event=event, level=level, text=text))
+
+    # ------------------------------------------------------------ orders
+
+    def order(
+        self,
+        position: Position,
+        role: Role,
+        type: OrderType,
+        quantity: Decimal,
+        *,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+        decision_id: str = "",
+    ) -> tuple[Position, PlaceOrder]:
+        """A new order in status INTENT, stored; the caller asks for it to be placed (or put in a replacement)."""
+        started = self.state.started
+        if started is None:
+            raise InvariantError("the engine was not started")
+        position = replace(position, attempts=position.attempts + 1)
+        side = Side.BUY if role is Role.ENTRY else Side.SELL
+        id = orders.client_order_id(
+            live=started.live,
+            tag=started.tag,
+            trade=int(position.id.rpartition("-")[2], 36),
+            role=role,
+            attempt=position.attempts,
+        )
+        self.put(
+            Order(
+                id=id,
+                position_id=position.id,
+                decision_id=decision_id or position.decision_id,
+                symbol=position.symbol,
+                role=role,
+                side=side,
+                type=type,
+                status=OrderStatus.INTENT,
+                quantity=quantity,
+                price=price,
+                stop_price=stop_price,
+                created_at=self.now,
+                updated_at=self.now,
+            )
+        )
+        self.put(position)
+        self.state.order_times = [at for at in self.state.order_times if self.now - at < timedelta(hours=1)]
+        self.state.order_times.append(self.now)
+        place = PlaceOrder(
+            client_order_id=id,
+            position_id=position.id,
+            symbol=position.symbol,
+            role=role,
+            side=side,
+            type=type,
+            quantity=quantity,
+            price=price,
+            stop_price=stop_price,
+        )
+        return position, place
+
+    def move(self, order: Order, status: OrderStatus, reason: str = "") -> Order:
+        """Put `order` in its next status by the table."""
+        after = orders.moved(order, status, self.now, reason)
+        if after is not order:
+            self.put(after)
+        if after.status not in orders.IN_DOUBT:
+            self.state.doubts.pop(after.id, None)
+        return after
+
+    def doubt(self, order: Order, status: OrderStatus, reason: str) -> None:
+        """The order's fate is uncertain: ask now, and again on a schedule."""
+        order = self.move(order, status, reason)
+        if order.id not in self.state.doubts:
+            self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, next_at=self.now)
+        self.ask(order)
+
+    def ask(self, order: Order) -> None:
+        """Query one order and say when to ask again."""
+        doubt = self.state.doubts[order.id]
+        step = doubt.asked
+        next_at = doubt.since + timedelta(seconds=QUERY_AFTER[step]) if step < len(QUERY_AFTER) else self.now
+        if next_at <= self.now:
+            next_at = self.now + (QUERY_EVERY if step >= len(QUERY_AFTER) else timedelta(seconds=0.5))
+        self.state.doubts[order.id] = replace(doubt, asked=step + 1, next_at=next_at)
+        fenced = self.now >= doubt.since + FENCE
+        self.do(
+            QueryOrder(
+                client_order_id=order.id,
+                position_id=order.position_id,
+                symbol=order.symbol,
+                sent_at=order.sent_at or doubt.since,
+                complete=fenced,
+            )
+        )
+
+    def forget_position(self, position: Position) -> None:
+        """A closed position leaves the state; its orders stay a while for late fills."""
+        self.put(replace(position, status=PositionStatus.CLOSED))
+        del self.state.positions[position.id]
+        ended = [order for order in self.state.orders.values() if order.status in orders.TERMINAL]
+        for order in ended[: max(0, len(ended) - KEPT_ORDERS)]:
+            del self.state.orders[order.id]
+            self.state.booked = {fill: owner for fill, owner in self.state.booked.items() if owner != order.id}
+
+
+# recvWindow 5 s, the exchange's own back-end timeout 10 s, and 5 s for its memory to reach its database
+FENCE = timedelta(seconds=20)

@@ -1,0 +1,118 @@
+"""When strategies are asked and what they are shown: the same object paces backtest, paper and live.
+
+It keeps the window of closed candles and says, for each 1-minute candle, whether a cycle is due and who is asked.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from app.core.candles import Resampler, fingerprint
+from app.core.model import EPOCH, Candle, Direction, MarketData, Shown, Signal, SignalStatus
+from app.core.money import ZERO
+from app.core.rules import Asking, StrategyRule, VotingRules
+from app.ports import StrategyFace
+
+MAX_CANDLES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """One cycle: who is to be asked (perhaps nobody), and what the vote will be based on."""
+
+    ask: tuple[StrategyRule, ...]
+    shown: Shown
+
+
+class Cycle:
+    def __init__(self, rules: VotingRules, faces: dict[str, StrategyFace], symbol: str) -> None:
+        self.rules = rules
+        self.faces = faces
+        self.symbol = symbol
+        self._resampler = Resampler(rules.timeframe_seconds)
+        self._window: deque[Candle] = deque(maxlen=MAX_CANDLES)
+        self._asked: dict[str, tuple[datetime, datetime | None]] = {}  # name → (asked at, newest candle then)
+        self._next_at: datetime = EPOCH
+        self._shown: Shown | None = None
+
+    def change(self, rules: VotingRules) -> None:
+        """New weights or enablement while running; the time frame needs a restart."""
+        self.rules = rules
+
+    def remember(self, candle: Candle) -> bool:
+        """Take in one closed 1-minute candle; True when it closed one of the strategies' time frame."""
+        closed = self._resampler.add(candle)
+        if closed is None:
+            return False
+        self._window.append(closed)
+        self._shown = None
+        return True
+
+    def due(self, at: datetime) -> Due | None:
+        """The cycle that falls on `at`, if one does."""
+        if at < self._next_at or not self._window:
+            return None
+        step = timedelta(seconds=self.rules.cycle_seconds)
+        self._next_at = EPOCH + ((at - EPOCH) // step + 1) * step
+        return Due(ask=tuple(rule for rule in self.rules.strategies if self._wants(rule, at)), shown=self.shown())
+
+    def _wants(self, rule: StrategyRule, at: datetime) -> bool:
+        """Asked when switched on, shown enough, and what it would be shown has changed."""
+        face = self.faces.get(rule.name)
+        if not rule.votes or face is None or len(self._window) < face.startup_candles:
+            return False
+        asked_at, newest = self._asked.get(rule.name, (EPOCH, None))
+        if rule.ask is Asking.CANDLE:
+            return newest != self._window[-1].opened_at
+        return at - asked_at >= timedelta(seconds=self.rules.asking_seconds(rule))
+
+    def shown(self) -> Shown:
+        if self._shown is None:
+            candles = self._newest(self._longest())
+            self._shown = Shown(
+                timeframe=self.rules.timeframe,
+                first_at=candles[0].opened_at,
+                last_at=candles[-1].opened_at,
+                count=len(candles),
+                sha256=fingerprint(candles),
+                contiguous=self._resampler.complete,
+            )
+        return self._shown
+
+    def market_data(self, rule: StrategyRule, at: datetime) -> MarketData:
+        """Exactly the candles that the strategy asked for, and a note that it was asked."""
+        candles = self._newest(self.faces[rule.name].startup_candles)
+        self._asked[rule.name] = (at, candles[-1].opened_at)
+        return MarketData(
+            symbol=self.symbol,
+            timeframe=self.rules.timeframe,
+            at=at,
+            price=candles[-1].close,
+            candles=candles,
+        )
+
+    def signal(
+        self, rule: StrategyRule, asked_at: datetime, given_at: datetime, answer: tuple[str, Decimal, str] | None, error: str = ""
+    ) -> Signal:
+        """An answer, or its absence, as the Signal that the engine is given."""
+        face = self.faces[rule.name]
+        action, confidence, reasoning = answer or ("HOLD", ZERO, error)
+        return Signal(
+            strategy=rule.name,
+            action=Direction(action),
+            confidence=confidence,
+            reasoning=reasoning,
+            asked_at=asked_at,
+            given_at=given_at,
+            expires_at=given_at + timedelta(seconds=self.rules.ttl_seconds(rule)),
+            status=SignalStatus.OK if answer else SignalStatus.FAILED,
+            reads_text=rule.reads_text or face.reads_text,
+            sha256=face.sha256,
+        )
+
+    def _longest(self) -> int:
+        return max((face.startup_candles for face in self.faces.values()), default=1)
+
+    def _newest(self, count: int) -> tuple[Candle, ...]:
+        return tuple(self._window)[-count:]
