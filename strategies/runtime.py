@@ -1,0 +1,310 @@
+"""Loads strategy files and asks them: the same code in the strategy process and in a backtest, so that both get the
+same answer. A strategy's mistake becomes a StrategyError with one clear line, never anything else.
+"""
+
+import hashlib
+import json
+import linecache
+import re
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from app.core.errors import StrategyError, TraderError
+from app.core.model import Candle, MarketData, NewsEvent
+from app.core.rules import StrategyRule
+from app.ports import StrategyFace
+from strategies.base_strategy import MOST_CANDLES, PRICES, BaseStrategy, Framed, Signal, rows_of, table_of
+
+HERE = Path(__file__).resolve().parent
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+LARGEST_FILE = 1_000_000  # bytes
+LONGEST_REASONING = 1000  # characters
+HUNDREDTH = Decimal("0.01")
+
+Answer = tuple[str, Decimal, str]
+
+
+class Loaded:
+    """One strategy, ready to be asked. `face` is what is known of it."""
+
+    def __init__(self, name: str, strategy: BaseStrategy, sha256: str) -> None:
+        self.name = name
+        self._strategy = strategy
+        self._prepared: _Prepared | None = None
+        self._before: tuple[tuple[Candle, ...], NDArray[np.float64]] = (), rows_of(())
+        self.face = _face(name, strategy, sha256)
+        own = type(strategy).indicators
+        self._has_indicators = own is not BaseStrategy.indicators
+
+    def ask(self, data: MarketData, news: Sequence[NewsEvent] = ()) -> Answer:
+        """(BUY, SELL or HOLD, confidence rounded to 2 places, reasoning). Raises StrategyError.
+
+        Looks at the newest `startup_candles` candles, so that one shown more of them says the same.
+        """
+        wanted = self.face.startup_candles
+        if len(data.candles) < wanted:
+            raise StrategyError(f"{self.name}: needs {wanted} closed candles, was shown {len(data.candles)}")
+        window = data.candles[-wanted:]
+        try:
+            table = self._prepared.window(window) if self._prepared else None
+            if table is None:
+                table = self._with_indicators(self._windowed(window))
+            return _answer(self._strategy.analyze(_framed(data, window, table), news))
+        except StrategyError as error:
+            raise StrategyError(f"{self.name}: {error}") from error
+        except (Exception, SystemExit) as error:  # guard: strategy
+            raise StrategyError(f"{self.name}: {_blame(error)}") from error
+
+    def prepare(self, candles: Sequence[Candle]) -> None:
+        """Compute the indicators once over a whole history, for asking about its windows one after the other.
+
+        What is asked about other candles is computed as ever.
+        """
+        self._prepared = None
+        if self._has_indicators and candles:
+            self._prepared = _Prepared(tuple(candles), self._table(candles))
+
+    def signals(self, candles: Sequence[Candle], symbol: str, timeframe: str) -> DataFrame:
+        """`action` and `confidence` (0-100, 2 places) at every candle of a history, index opened_at.
+
+        HOLD with confidence 0 until `startup_candles` are there. Says what `ask` says, with no news.
+        """
+        table = self._table(candles)
+        try:
+            given = self._strategy.signals(table)
+        except (Exception, SystemExit) as error:  # guard: strategy
+            raise StrategyError(f"{self.name}: {_blame(error)}") from error
+        if given is None:
+            given = self._one_by_one(candles, table, symbol, timeframe)
+        given = DataFrame({"action": given["action"], "confidence": given["confidence"].astype(float).round(2)})
+        warming = np.arange(len(given)) < self.face.startup_candles - 1
+        return given.assign(
+            action=given["action"].where(~warming, "HOLD"), confidence=given["confidence"].where(~warming, 0.0)
+        )
+
+    def _one_by_one(self, candles: Sequence[Candle], table: DataFrame, symbol: str, timeframe: str) -> DataFrame:
+        answers: list[tuple[str, float]] = [("HOLD", 0.0)] * len(candles)
+        series, count = tuple(candles), self.face.startup_candles
+        before, self._prepared = self._prepared, _Prepared(series, table)
+        for end in range(count, len(series) + 1):
+            last = series[end - 1]
+            action, confidence, _ = self.ask(
+                MarketData(
+                    symbol=symbol,
+                    timeframe=timeframe,
+                    at=last.closed_at,
+                    price=last.close,
+                    candles=series[end - count : end],
+                )
+            )
+            answers[end - 1] = (action, float(confidence))
+        self._prepared = before
+        return DataFrame(answers, columns=["action", "confidence"], index=table.index)
+
+    def _windowed(self, window: tuple[Candle, ...]) -> DataFrame:
+        """A table of these candles. Most often they are those of the call before, one further."""
+        before, rows = self._before
+        if before and window[:-1] == before[1:]:
+            rows = np.concatenate((rows[1:], rows_of(window[-1:])))
+        else:
+            rows = rows_of(window)
+        self._before = window, rows
+        return table_of(rows.copy())
+
+    def _table(self, candles: Sequence[Candle]) -> DataFrame:
+        try:
+            return self._with_indicators(table_of(rows_of(candles)))
+        except StrategyError as error:
+            raise StrategyError(f"{self.name}: {error}") from error
+        except (Exception, SystemExit) as error:  # guard: strategy
+            raise StrategyError(f"{self.name}: {_blame(error)}") from error
+
+    def _with_indicators(self, table: DataFrame) -> DataFrame:
+        if not self._has_indicators:
+            return table
+        added = self._strategy.indicators(table.copy(deep=False))
+        if not isinstance(added, DataFrame) or not added.index.equals(table.index):
+            raise StrategyError("indicators must return a DataFrame with one row for each candle")
+        if taken := sorted(set(PRICES) & set(added.columns)):
+            raise StrategyError(f"indicators may not replace the column {taken[0]!r}")
+        return pd.concat([table, added], axis=1)
+
+
+class _Prepared:
+    """A history with its indicators, from which windows are cut."""
+
+    def __init__(self, candles: tuple[Candle, ...], table: DataFrame) -> None:
+        self._candles = candles
+        self._table = table
+        self._place = {candle.opened_at: place for place, candle in enumerate(candles)}
+
+    def window(self, candles: tuple[Candle, ...]) -> DataFrame | None:
+        """The rows of exactly these candles; None where they are not a piece of the history."""
+        end = self._place.get(candles[-1].opened_at, -1) + 1
+        begin = end - len(candles)
+        if begin < 0 or self._candles[begin:end] != candles:
+            return None
+        return self._table.iloc[begin:end]
+
+
+class LocalStrategies:
+    """Strategies asked in this very process: for backtests and replays, which have a process of their own.
+
+    Answers exactly as the strategy process does.
+    """
+
+    def __init__(self, directory: Path = HERE) -> None:
+        self._directory = directory
+        self._loaded: dict[str, Loaded] = {}
+        self._failed: dict[str, str] = {}
+
+    def load(self, rules: Sequence[StrategyRule]) -> Sequence[StrategyFace]:
+        """A face for each rule; `status` is "failed" and `error` says why where a file would not load."""
+        return [self._load(rule) for rule in rules]
+
+    def _load(self, rule: StrategyRule) -> StrategyFace:
+        try:
+            loaded = load(rule.name, settings_of(rule), rule.sha256, self._directory)
+        except StrategyError as error:
+            self._failed[rule.name] = str(error)
+            return failed_face(rule.name, str(error))
+        self._loaded[rule.name] = loaded
+        return loaded.face
+
+    def prepare(self, name: str, candles: Sequence[Candle]) -> None:
+        """Make asking about windows of `candles` fast. Optional; the answers are the same."""
+        self._get(name).prepare(candles)
+
+    def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent] = ()) -> Answer:
+        """(BUY, SELL or HOLD, confidence 0-100, reasoning). Raises StrategyError."""
+        return self._get(rule.name).ask(data, news)
+
+    def signals(self, name: str, candles: Sequence[Candle], symbol: str, timeframe: str) -> DataFrame:
+        """Every opinion over a history: see `Loaded.signals`."""
+        return self._get(name).signals(candles, symbol, timeframe)
+
+    def _get(self, name: str) -> Loaded:
+        if name in self._loaded:
+            return self._loaded[name]
+        raise StrategyError(self._failed.get(name, f"{name}: is not loaded"))
+
+
+def load(name: str, settings: Mapping[str, object], sha256: str = "", directory: Path = HERE) -> Loaded:
+    """The strategy of the file `name`.py. With `sha256`, only that very version. Raises StrategyError."""
+    if not NAME.fullmatch(name):
+        raise StrategyError(f"{name!r}: a strategy's name has small letters, digits and _ and begins with a letter")
+    path = directory / f"{name}.py"
+    source = _read(path, name)
+    digest = hashlib.sha256(source).hexdigest()
+    if sha256 and digest != sha256:
+        raise StrategyError(f"{name}: {path} is not the version that was enabled (SHA-256 {digest}); enable it again")
+    try:
+        module = _run(f"strategies.{name}", path, source)
+        strategy = _only_class(module, path)(settings)
+        return Loaded(name, strategy, digest)
+    except TraderError as error:
+        raise StrategyError(str(error)) from error
+    except (Exception, SystemExit) as error:  # guard: strategy
+        raise StrategyError(f"{name}: {_blame(error)}") from error
+
+
+def settings_of(rule: StrategyRule) -> dict[str, object]:
+    """A rule's settings as values."""
+    return {name: json.loads(value) for name, value in rule.settings}
+
+
+def failed_face(name: str, error: str) -> StrategyFace:
+    return StrategyFace(
+        name=name, title=name, startup_candles=1, reads_text=False, sha256="", status="failed", error=error
+    )
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise StrategyError(f"{name}: {path} is larger than {LARGEST_FILE:,} bytes; that is no strategy")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise StrategyError(f"{name}: there is no file {path}; add it, or take {name} out of strategies.yml") from error
+    except OSError as error:
+        raise StrategyError(f"{name}: cannot read {path}: {error.strerror}") from error
+
+
+def _run(module_name: str, path: Path, source: bytes) -> ModuleType:
+    """Execute exactly the bytes whose hash was taken: a file that changes meanwhile cannot slip in."""
+    module = ModuleType(module_name)
+    module.__file__ = str(path)
+    linecache.checkcache(str(path))
+    before = sys.modules.get(module_name)
+    sys.modules[module_name] = module  # dataclasses and pickle look themselves up there
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - loading the owner's code is the purpose
+    except BaseException:
+        if before is None:
+            del sys.modules[module_name]
+        else:
+            sys.modules[module_name] = before
+        raise
+    return module
+
+
+def _only_class(module: ModuleType, path: Path) -> type[BaseStrategy]:
+    own = [
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, type) and issubclass(thing, BaseStrategy) and thing.__module__ == module.__name__
+    ]
+    if len(own) != 1 or own[0] is BaseStrategy:
+        found = ", ".join(thing.__name__ for thing in own) or "none"
+        raise StrategyError(f"{path.stem}: {path.name} must define one class derived from BaseStrategy; found: {found}")
+    return own[0]
+
+
+def _face(name: str, strategy: BaseStrategy, sha256: str) -> StrategyFace:
+    count = strategy.startup_candles
+    if type(count) is not int or not 1 <= count <= MOST_CANDLES:
+        raise StrategyError(f"{name}: startup_candles is {count!r}; use 1 to {MOST_CANDLES}")
+    return StrategyFace(
+        name=name,
+        title=str(strategy.title) or name.replace("_", " "),
+        startup_candles=count,
+        reads_text=bool(strategy.reads_text),
+        sha256=sha256,
+    )
+
+
+def _framed(data: MarketData, window: tuple[Candle, ...], table: DataFrame) -> Framed:
+    known = {field.name: getattr(data, field.name) for field in fields(MarketData)}
+    return Framed(**{**known, "candles": window}, table=table)
+
+
+def _answer(signal: object) -> Answer:
+    if not isinstance(signal, Signal):
+        raise StrategyError(f"analyze must return a Signal, not {type(signal).__name__}")
+    confidence = Decimal(str(float(signal.confidence))).quantize(HUNDREDTH, rounding=ROUND_HALF_EVEN)
+    text = signal.reasoning
+    return signal.action, confidence, text if len(text) <= LONGEST_REASONING else f"{text[: LONGEST_REASONING - 1]}…"
+
+
+def _blame(error: BaseException) -> str:
+    """What went wrong and in which line, in one line."""
+    steps = traceback.extract_tb(error.__traceback__)
+    where = ""
+    for step in steps:
+        if Path(step.filename).name != Path(__file__).name:
+            where = f" ({Path(step.filename).name} line {step.lineno})"
+            break
+    if isinstance(error, SyntaxError):
+        where = f" (line {error.lineno})"
+    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())[:300]
+    return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
