@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-from app.core import messages, model, rules
+from app.core import messages, model, portfolio, rules, state
 from app.core.errors import DataError
 from app.core.money import plain
 
 _REGISTRY = {
     name: kind
-    for module in (model, rules, messages)
+    for module in (model, rules, messages, portfolio, state)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }

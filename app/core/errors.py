@@ -8,6 +8,7 @@
     │   ├── ExchangeUnreachable   no answer or a doubtful one: it may have happened, ask before anything else
     │   ├── ExchangeBusy          definitely not done; wait `retry_after_seconds`
     │   └── ExchangeRefused       definitely not done, and asking again unchanged will not help
+    ├── StoreError            the database did not take it: drop what is in memory, recover, try again
     ├── StrategyError         one strategy failed; the others go on
     └── NotAuthorized         sign in, or give the second factor
 """
@@ -51,6 +52,10 @@ class ExchangeRefused(ExchangeError):
     def __init__(self, text: str, code: str = "") -> None:
         super().__init__(text)
         self.code = code
+
+
+class StoreError(TraderError):
+    """The store could not be read or written; what was being written may or may not be there."""
 
 
 class StrategyError(TraderError):

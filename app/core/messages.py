@@ -341,6 +341,7 @@ class QueryOrder:
 class ReadAccount:
     """Read the exchange's truth and answer with `AccountSeen`. `doubtful` are orders to ask for by name."""
 
+    symbol: str
     doubtful: tuple[str, ...] = ()
     reason: str = ""
 

@@ -41,7 +41,7 @@ def _close_bare_entries(turn: Turn) -> None:
 def ask_for_truth(turn: Turn, reason: str) -> None:
     """Balances, open orders, and every order of ours that may still change."""
     doubtful = tuple(order.id for order in live_orders(turn.state))
-    turn.do(ReadAccount(doubtful=doubtful, reason=reason))
+    turn.do(ReadAccount(symbol=turn.instrument.symbol, doubtful=doubtful, reason=reason))
 
 
 def account_seen(turn: Turn, message: AccountSeen) -> None:

@@ -1,0 +1,105 @@
+"""The only door for people: second factor, audit, then the inbox. What lowers risk never needs the second factor."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from app.core.errors import NotAuthorized
+from app.core.messages import AnyCommand, CloseAll, ClosePosition, Command, Pause, Resume
+from app.core.model import PositionStatus
+from app.core.state import open_positions, standing
+from app.ports import Conflict, Who
+from app.seam import Tasks
+from app.session import Session
+
+
+class SecondFactor(Protocol):
+    def enrolled(self, username: str) -> bool: ...
+
+    def verify(self, username: str, code: str) -> bool:
+        """True once for a good code; the same code does not work again."""
+
+
+class Record(Protocol):
+    """Writes one line of the audit trail."""
+
+    def __call__(self, *, actor: str, action: str, target: str, detail: str, address: str, result: str) -> None: ...
+
+
+class Controls:
+    """Implements app.ports.Control."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        second_factor: SecondFactor,
+        record: Record,
+        tasks: Tasks,
+        new_id: Callable[[], str],
+        live: bool,
+    ) -> None:
+        self._session, self._second_factor, self._record = session, second_factor, record
+        self._tasks, self._new_id, self._live = tasks, new_id, live
+
+    async def pause(self, who: Who) -> None:
+        await self._submit(who, Pause(at=self._session.now(), id=self._new_id(), actor=who.username))
+
+    async def resume(self, who: Who) -> None:
+        """Conflict while a latch holds: resuming would only look like it."""
+        await self._check_factor(who, "resume")
+        state = self._session.engine.state
+        if state.latches:
+            latch = next(iter(state.latches.values()))
+            until = f"it lifts at {latch.lifts_at:%H:%M} UTC" if latch.lifts_at else "it must be unlocked"
+            await self._audit(who, "resume", "", latch.kind, "refused")
+            raise Conflict(f"{latch.kind.replace('_', ' ')} holds: {until}")
+        await self._submit(who, Resume(at=self._session.now(), id=self._new_id(), actor=who.username))
+
+    async def close(self, who: Who, position_id: str) -> str:
+        self._refuse_while_reconciling()
+        position = self._session.engine.state.positions.get(position_id)
+        if position is None:
+            raise KeyError(position_id)
+        if position.status is PositionStatus.CLOSING:
+            return position.close_command_id or position.id
+        command = ClosePosition(
+            at=self._session.now(), id=self._new_id(), actor=who.username, position_id=position_id
+        )
+        await self._submit(who, command, position_id)
+        after = self._session.engine.state.positions.get(position_id)
+        return after.close_command_id if after is not None else command.id
+
+    async def close_all(self, who: Who) -> Sequence[str]:
+        self._refuse_while_reconciling()
+        ids = [position.id for position in open_positions(self._session.engine.state)]
+        await self._submit(who, CloseAll(at=self._session.now(), id=self._new_id(), actor=who.username))
+        return ids
+
+    def _refuse_while_reconciling(self) -> None:
+        if standing(self._session.engine.state, self._session.now())[0] == "RECONCILING":
+            raise Conflict("RECONCILING: the exchange is being asked what is true; try again in a moment")
+
+    async def _check_factor(self, who: Who, action: str) -> None:
+        """Needed where one is enrolled, and always in live mode."""
+        if not self._live and not self._second_factor.enrolled(who.username):
+            return
+        code = who.otp
+        if not code or not await self._tasks.in_thread(lambda: self._second_factor.verify(who.username, code)):
+            await self._audit(who, action, "", "second factor missing or wrong", "refused")
+            raise NotAuthorized("a fresh code of your second factor is needed")
+
+    async def _submit(self, who: Who, command: AnyCommand, target: str = "") -> None:
+        await self._session.committed(command)
+        await self._audit(who, _name(command), target, command.id, "ok")
+
+    async def _audit(self, who: Who, action: str, target: str, detail: str, result: str) -> None:
+        await self._tasks.in_thread(
+            lambda: self._record(
+                actor=who.username, action=action, target=target, detail=detail, address=who.address, result=result
+            )
+        )
+
+
+def _name(command: Command) -> str:
+    """ClosePosition → close_position."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(command).__name__)[1:]

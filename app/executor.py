@@ -1,0 +1,163 @@
+"""Performs actions through ports; every outcome, a doubt too, returns as an event. Never decides anything.
+
+One lane per position keeps its orders in order; lanes run side by side, so a slow answer for one position delays
+no stop of another. An order is journalled as SENDING before its first byte leaves.
+"""
+
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.core.errors import ExchangeError
+from app.core.messages import (
+    Action,
+    Alert,
+    CancelOrder,
+    CancelUncertain,
+    Event,
+    OrderNotFound,
+    OrderNotSent,
+    OrderReported,
+    OrderSending,
+    PlaceOrder,
+    QueryOrder,
+    ReadAccount,
+    ReplaceStop,
+    SealKillSwitch,
+    UnsealKillSwitch,
+)
+from app.core.model import OrderReport, Role
+from app.outcomes import cancelling_failed, placing_failed
+from app.ports import Exchange, KillSeal
+from app.seam import Tasks
+
+log = logging.getLogger(__name__)
+
+
+class Desk(Protocol):
+    """What the executor needs of the session."""
+
+    def now(self) -> datetime: ...
+
+    def post(self, event: Event) -> None: ...
+
+    async def committed(self, event: Event) -> None:
+        """Post `event` and wait until it is handled and durable."""
+
+    def may_enter(self) -> bool:
+        """Cleared at once by a pause, a latch or a lost connection."""
+
+    def busy(self, count: int) -> None:
+        """Work under way, up or down by `count`."""
+
+
+class Executor:
+    def __init__(self, desk: Desk, exchange: Exchange, seal: KillSeal, tasks: Tasks) -> None:
+        self._desk, self._exchange, self._seal, self._tasks = desk, exchange, seal, tasks
+        self._lanes: dict[str, list[Action]] = {}
+
+    def perform(self, actions: list[Action]) -> None:
+        """Hand actions over; returns at once. The durable seal comes before everything after it in the list."""
+        for action in actions:
+            match action:
+                case SealKillSwitch(reason=reason):
+                    self._seal.seal(reason, self._desk.now())
+                case UnsealKillSwitch():
+                    self._seal.unseal()
+                case Alert(event=event, text=text):
+                    log.warning("%s: %s", event, text)
+                case ReadAccount():
+                    self._enqueue("", action)
+                case PlaceOrder() | CancelOrder() | QueryOrder():
+                    self._enqueue(action.position_id, action)
+                case ReplaceStop(order=order):
+                    self._enqueue(order.position_id, action)
+
+    def _enqueue(self, lane: str, action: Action) -> None:
+        self._desk.busy(1)
+        waiting = self._lanes.get(lane)
+        if waiting is not None:
+            waiting.append(action)
+            return
+        self._lanes[lane] = [action]
+        self._tasks.start(self._drive(lane), f"lane {lane}")
+
+    async def _drive(self, lane: str) -> None:
+        waiting = self._lanes[lane]
+        while waiting:
+            action = waiting.pop(0)
+            try:
+                await self._one(action)
+            finally:
+                self._desk.busy(-1)
+        del self._lanes[lane]
+
+    async def _one(self, action: Action) -> None:
+        match action:
+            case PlaceOrder():
+                await self._place(action)
+            case CancelOrder(client_order_id=id, symbol=symbol):
+                await self._report(id, self._exchange.cancel(symbol, id), cancelling_failed)
+            case ReplaceStop():
+                await self._replace(action)
+            case QueryOrder():
+                await self._query(action)
+            case ReadAccount():
+                await self._read_account(action)
+
+    async def _place(self, order: PlaceOrder) -> None:
+        """Intent is durable already; SENDING becomes so here, then the order leaves, unless entries were shut."""
+        id = order.client_order_id
+        await self._desk.committed(OrderSending(at=self._desk.now(), client_order_id=id))
+        if order.role is Role.ENTRY and not self._desk.may_enter():
+            self._desk.post(OrderNotSent(at=self._desk.now(), client_order_id=id, reason="entries were shut meanwhile"))
+            return
+        await self._report(id, self._exchange.place(order), placing_failed)
+
+    async def _report(
+        self,
+        id: str,
+        request: Coroutine[Any, Any, OrderReport],
+        failed: Callable[[str, Exception, datetime], Event],
+    ) -> None:
+        try:
+            report = await request
+        except ExchangeError as error:
+            self._desk.post(failed(id, error, self._desk.now()))
+        else:
+            self._desk.post(OrderReported(at=report.at, report=report))
+
+    async def _replace(self, action: ReplaceStop) -> None:
+        id, now = action.order.client_order_id, self._desk.now
+        await self._desk.committed(OrderSending(at=now(), client_order_id=id))
+        try:
+            old, new = await self._exchange.replace(action.old_id, action.order)
+        except ExchangeError as error:
+            # Neither half is certain: the new one by its own answer, the old one by asking.
+            self._desk.post(placing_failed(id, error, now()))
+            self._desk.post(CancelUncertain(at=now(), client_order_id=action.old_id, reason=str(error)))
+            return
+        self._desk.post(OrderReported(at=old.at, report=old))
+        if new is not None:
+            self._desk.post(OrderReported(at=new.at, report=new))
+        else:
+            self._desk.post(OrderNotSent(at=now(), client_order_id=id, reason="only the cancel was carried out"))
+
+    async def _query(self, action: QueryOrder) -> None:
+        """No answer is no evidence: the engine asks again in time."""
+        try:
+            answer = await self._exchange.find(action.symbol, action.client_order_id, action.sent_at, action.complete)
+        except ExchangeError as error:
+            log.warning("asking for %s failed: %s", action.client_order_id, error)
+            return
+        if isinstance(answer, OrderNotFound):
+            self._desk.post(answer)
+        else:
+            self._desk.post(OrderReported(at=answer.at, report=answer))
+
+    async def _read_account(self, action: ReadAccount) -> None:
+        try:
+            self._desk.post(await self._exchange.account(action.symbol, action.doubtful))
+        except ExchangeError as error:
+            log.warning("reading the account failed: %s", error)

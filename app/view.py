@@ -1,0 +1,145 @@
+"""The read-only face of the running engine for pages and the API: figures, positions, and news of changes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.core.messages import AnyCommand, Event
+from app.core.model import Decision, Order, Position, PositionStatus, Signal
+from app.core.money import HUNDRED, ONE, ZERO
+from app.core.portfolio import Account
+from app.core.state import State, equity, open_positions, price_of, protection, standing
+from app.ports import Status
+from app.seam import Clock, Tasks
+from app.session import Session
+
+QUIET_SECONDS = 0.2  # at most five renders a second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """What does not change while the process runs."""
+
+    mode: str
+    market: str
+    symbol: str
+    ledger: str
+    version: str
+
+
+class View:
+    """Implements app.ports.EngineView."""
+
+    def __init__(
+        self, session: Session, labels: Labels, *, clock: Clock, tasks: Tasks, two_factor: Callable[[], bool]
+    ) -> None:
+        self._session, self._labels, self._clock, self._tasks = session, labels, clock, tasks
+        self._two_factor = two_factor
+        self._callbacks: list[Callable[[], None]] = []
+        self._told_at = float("-inf")
+        self._later = False
+        session.observe(self._hear)
+
+    @property
+    def _state(self) -> State:
+        return self._session.engine.state
+
+    # ------------------------------------------------------------ figures
+
+    def status(self) -> Status:
+        state, labels, now = self._state, self._labels, self._session.now()
+        name, reason, resumes_at = standing(state, now)
+        worth = equity(state)
+        covered, at_risk = protection(state, now)
+        day, day_pct, total, total_pct = profits(state.account, worth)
+        return Status(
+            mode=labels.mode,
+            market=labels.market,
+            symbol=labels.symbol,
+            ledger=labels.ledger,
+            state=name,
+            reason=reason,
+            resumes_at=resumes_at,
+            price=price_of(state) if state.quote else None,
+            price_at=state.quote.at if state.quote else None,
+            market_at=now,
+            connected=state.reconciled and "exchange_unreachable" not in state.gates,
+            equity=worth,
+            cash=state.account.cash if state.account else ZERO,
+            day_pnl=day,
+            day_pnl_pct=day_pct,
+            total_pnl=total,
+            total_pnl_pct=total_pct,
+            open_positions=len(self.positions()),
+            trades_today=state.account.day_trades if state.account else 0,
+            protected_pct=covered,
+            max_loss_if_server_dies=at_risk,
+            two_factor=self._two_factor(),
+            version=labels.version,
+        )
+
+    def positions(self) -> Sequence[Position]:
+        """Those that hold bitcoin; an entry still on its way is an order, not yet a position."""
+        return [each for each in open_positions(self._state) if each.status is not PositionStatus.ENTERING]
+
+    def order(self, id: str) -> Order | None:
+        return self._state.orders.get(id)
+
+    def unrealized(self, position: Position) -> Decimal:
+        """Of what is left, at the price, with its share of the cost."""
+        if not position.quantity:
+            return ZERO
+        share = position.remaining / position.quantity
+        return position.remaining * price_of(self._state) - position.cost * share
+
+    def latest_decision(self) -> Decision | None:
+        return self._state.last_decision
+
+    def latest_signals(self) -> Sequence[Signal]:
+        return [signal for _, signal in sorted(self._state.signals.items())]
+
+    # ------------------------------------------------------------ news
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        self._callbacks.append(callback)
+
+        def end() -> None:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
+
+        return end
+
+    def _hear(self, message: Event | AnyCommand) -> None:
+        """The first change is told at once; a flood is told five times a second, the last one always."""
+        if not self._callbacks:
+            return
+        waited = self._clock.monotonic() - self._told_at
+        if waited >= QUIET_SECONDS:
+            self._tell()
+        elif not self._later:
+            self._later = True
+            self._tasks.start(self._tell_later(QUIET_SECONDS - waited), "telling pages")
+
+    async def _tell_later(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._later = False
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told_at = self._clock.monotonic()
+        for callback in list(self._callbacks):
+            callback()
+
+
+def profits(account: Account | None, worth: Decimal) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    """(today's, in per cent, in all, in per cent): money without flows, per cent per unit."""
+    if account is None:
+        return ZERO, ZERO, ZERO, ZERO
+    day = worth - account.day_equity - account.day_flows
+    total = worth - account.first_equity - account.flows
+    if not account.units:
+        return day, ZERO, total, ZERO
+    value = worth / account.units
+    then = account.day_equity / account.day_units if account.day_units else ONE
+    return day, (value / then - ONE) * HUNDRED if then else ZERO, total, (value - ONE) * HUNDRED
+
