@@ -1,0 +1,60 @@
+# Everything here does its own set-up: Python >= 3.11, git and make are enough.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: run setup test check bench mutation lock browser
+.DEFAULT_GOAL := run
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
+
+setup: $(VENV)/.runtime
+
+run: setup
+	$(BIN)/python main.py run $(ARGS)
+
+# Debian's Chromium, where there is root and apt; elsewhere the browser tests say that they were skipped.
+browser:
+	@command -v chromium >/dev/null 2>&1 || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+		echo "installing chromium for the browser tests" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; fi
+
+test: $(VENV)/.dev browser
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup -q -rs --durations=10 \
+		--cov --cov-report= $(ARGS) tests
+	$(BIN)/python -m tests.tools.coverage_gate
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+
+bench: $(VENV)/.dev browser
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Changes the rules of money one by one and sees whether a test notices; about half an hour.
+mutation: $(VENV)/.dev
+	$(BIN)/python -m tests.tools.mutation $(ARGS)
+
+lock: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
