@@ -1,1 +1,1 @@
-"""Opinions: one file, one strategy. They are shown candles and news, and never see a key, an order or the account."""
+"""Opinions: one file, one strategy. They are shown candles and news, never a key, an order or the account."""

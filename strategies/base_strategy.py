@@ -1,4 +1,4 @@
-"""What a strategy is, and what it may say. A strategy only ever gives an opinion: never a size, symbol or order.
+"""What a strategy is, and what it may say. It only ever gives an opinion: never a size, a symbol or an order.
 
 It keeps no state between calls: all it knows it is shown.
 """
@@ -64,8 +64,8 @@ class Framed(MarketData):
 class BaseStrategy:
     """Derive one class from this in a file of its own; the file's name is the strategy's name.
 
-    `startup_candles` closed candles are shown, exactly, or the strategy is not asked. What `indicators` computes
-    must have settled to 1e-6 by then, so that a long history and a window give the same opinion.
+    `startup_candles` closed candles are shown, exactly, or the strategy is not asked. What `indicators`
+    computes must have settled to 1e-6 by then, so that a long history and a window give the same opinion.
     """
 
     title: str = ""  # for people; the file's name where empty
@@ -74,14 +74,15 @@ class BaseStrategy:
     options: ClassVar[Mapping[str, Option]] = {}
 
     def __init__(self, settings: Mapping[str, object] | None = None) -> None:
-        """`self.settings` holds every option. Raises ConfigError for an unknown name or a value out of bounds."""
+        """`self.settings` holds every option. Raises ConfigError: unknown name, wrong value."""
         given = dict(settings or {})
         unknown = sorted(set(given) - set(self.options))
         if unknown:
             known = ", ".join(self.options) or "none"
             raise ConfigError(f"{self.name}: unknown setting {unknown[0]!r}; known: {known}")
         self.settings: dict[str, Any] = {
-            name: self._checked(name, option, given.get(name, option.default)) for name, option in self.options.items()
+            name: self._checked(name, option, given.get(name, option.default))
+            for name, option in self.options.items()
         }
 
     @property
@@ -93,7 +94,9 @@ class BaseStrategy:
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind:
-            raise ConfigError(f"{self.name}: {name} is {value!r}; use {_KINDS[kind]} such as {option.default}")
+            raise ConfigError(
+                f"{self.name}: {name} is {value!r}; use {_KINDS[kind]} such as {option.default}"
+            )
         low, high = option.low, option.high
         if isinstance(value, (int, float)) and not _within(value, low, high):
             bounds = f"{'any' if low is None else f'{low:g}'} to {'any' if high is None else f'{high:g}'}"
@@ -102,7 +105,7 @@ class BaseStrategy:
         return value
 
     def indicators(self, candles: DataFrame) -> DataFrame:
-        """Optional: new columns for `candles`, vectorised and causal (a row may only use itself and rows before)."""
+        """Optional: new columns for `candles`, vectorised; a row may only use itself and rows before it."""
         return DataFrame(index=candles.index)
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:
@@ -110,7 +113,7 @@ class BaseStrategy:
         raise NotImplementedError(f"{type(self).__name__} has no analyze(market_data, news_events)")
 
     def signals(self, candles: DataFrame) -> DataFrame | None:
-        """Optional, for speed: `action` and `confidence` for every row of `candles` (indicators are in), in one go.
+        """Optional, for speed: `action` and `confidence` for every row of `candles`, indicators included.
 
         Must say exactly what `analyze` says. None: there is no such form, ask candle by candle.
         """
@@ -118,7 +121,7 @@ class BaseStrategy:
 
 
 def frame(market_data: MarketData) -> DataFrame:
-    """The candles as a table: open high low close volume and the indicators' columns; index opened_at in UTC."""
+    """The candles as a table: open high low close volume and the indicators; index opened_at in UTC."""
     return market_data.table if isinstance(market_data, Framed) else table_of(rows_of(market_data.candles))
 
 
@@ -126,7 +129,14 @@ def rows_of(candles: Sequence[Candle]) -> NDArray[np.float64]:
     """One row a candle: opened at (milliseconds since 1970), open, high, low, close, volume."""
     return np.array(
         [
-            (round(c.opened_at.timestamp() * 1000), float(c.open), float(c.high), float(c.low), float(c.close), float(c.volume))
+            (
+                round(c.opened_at.timestamp() * 1000),
+                float(c.open),
+                float(c.high),
+                float(c.low),
+                float(c.close),
+                float(c.volume),
+            )
             for c in candles
         ],
         dtype=np.float64,

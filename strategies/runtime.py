@@ -1,5 +1,6 @@
-"""Loads strategy files and asks them: the same code in the strategy process and in a backtest, so that both get the
-same answer. A strategy's mistake becomes a StrategyError with one clear line, never anything else.
+"""Loads strategy files and asks them: the same code, so the same answers, in live and in backtests.
+
+A strategy's mistake becomes a StrategyError with one clear line, never anything else.
 """
 
 import hashlib
@@ -86,13 +87,18 @@ class Loaded:
             raise StrategyError(f"{self.name}: {_blame(error)}") from error
         if given is None:
             given = self._one_by_one(candles, table, symbol, timeframe)
-        given = DataFrame({"action": given["action"], "confidence": given["confidence"].astype(float).round(2)})
+        given = DataFrame(
+            {"action": given["action"], "confidence": given["confidence"].astype(float).round(2)}
+        )
         warming = np.arange(len(given)) < self.face.startup_candles - 1
         return given.assign(
-            action=given["action"].where(~warming, "HOLD"), confidence=given["confidence"].where(~warming, 0.0)
+            action=given["action"].where(~warming, "HOLD"),
+            confidence=given["confidence"].where(~warming, 0.0),
         )
 
-    def _one_by_one(self, candles: Sequence[Candle], table: DataFrame, symbol: str, timeframe: str) -> DataFrame:
+    def _one_by_one(
+        self, candles: Sequence[Candle], table: DataFrame, symbol: str, timeframe: str
+    ) -> DataFrame:
         answers: list[tuple[str, float]] = [("HOLD", 0.0)] * len(candles)
         series, count = tuple(candles), self.face.startup_candles
         before, self._prepared = self._prepared, _Prepared(series, table)
@@ -167,12 +173,15 @@ class LocalStrategies:
         self._directory = directory
         self._loaded: dict[str, Loaded] = {}
         self._failed: dict[str, str] = {}
+        self._rules: dict[str, StrategyRule] = {}
 
     def load(self, rules: Sequence[StrategyRule]) -> Sequence[StrategyFace]:
         """A face for each rule; `status` is "failed" and `error` says why where a file would not load."""
         return [self._load(rule) for rule in rules]
 
     def _load(self, rule: StrategyRule) -> StrategyFace:
+        self._rules[rule.name] = rule
+        self._loaded.pop(rule.name, None)
         try:
             loaded = load(rule.name, settings_of(rule), rule.sha256, self._directory)
         except StrategyError as error:
@@ -187,6 +196,8 @@ class LocalStrategies:
 
     def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent] = ()) -> Answer:
         """(BUY, SELL or HOLD, confidence 0-100, reasoning). Raises StrategyError."""
+        if self._rules.get(rule.name, rule).settings != rule.settings:
+            self._load(rule)  # changed at run time
         return self._get(rule.name).ask(data, news)
 
     def signals(self, name: str, candles: Sequence[Candle], symbol: str, timeframe: str) -> DataFrame:
@@ -202,12 +213,16 @@ class LocalStrategies:
 def load(name: str, settings: Mapping[str, object], sha256: str = "", directory: Path = HERE) -> Loaded:
     """The strategy of the file `name`.py. With `sha256`, only that very version. Raises StrategyError."""
     if not NAME.fullmatch(name):
-        raise StrategyError(f"{name!r}: a strategy's name has small letters, digits and _ and begins with a letter")
+        raise StrategyError(
+            f"{name!r}: a strategy's name has small letters, digits and _ and begins with a letter"
+        )
     path = directory / f"{name}.py"
     source = _read(path, name)
     digest = hashlib.sha256(source).hexdigest()
     if sha256 and digest != sha256:
-        raise StrategyError(f"{name}: {path} is not the version that was enabled (SHA-256 {digest}); enable it again")
+        raise StrategyError(
+            f"{name}: {path} is not the version that was enabled (SHA-256 {digest}); enable it again"
+        )
     try:
         module = _run(f"strategies.{name}", path, source)
         strategy = _only_class(module, path)(settings)
@@ -235,7 +250,9 @@ def _read(path: Path, name: str) -> bytes:
             raise StrategyError(f"{name}: {path} is larger than {LARGEST_FILE:,} bytes; that is no strategy")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise StrategyError(f"{name}: there is no file {path}; add it, or take {name} out of strategies.yml") from error
+        raise StrategyError(
+            f"{name}: there is no file {path}; add it, or take {name} out of strategies.yml"
+        ) from error
     except OSError as error:
         raise StrategyError(f"{name}: cannot read {path}: {error.strerror}") from error
 
@@ -266,7 +283,9 @@ def _only_class(module: ModuleType, path: Path) -> type[BaseStrategy]:
     ]
     if len(own) != 1 or own[0] is BaseStrategy:
         found = ", ".join(thing.__name__ for thing in own) or "none"
-        raise StrategyError(f"{path.stem}: {path.name} must define one class derived from BaseStrategy; found: {found}")
+        raise StrategyError(
+            f"{path.stem}: {path.name} must define one class derived from BaseStrategy; found: {found}"
+        )
     return own[0]
 
 
@@ -293,7 +312,11 @@ def _answer(signal: object) -> Answer:
         raise StrategyError(f"analyze must return a Signal, not {type(signal).__name__}")
     confidence = Decimal(str(float(signal.confidence))).quantize(HUNDREDTH, rounding=ROUND_HALF_EVEN)
     text = signal.reasoning
-    return signal.action, confidence, text if len(text) <= LONGEST_REASONING else f"{text[: LONGEST_REASONING - 1]}…"
+    return (
+        signal.action,
+        confidence,
+        text if len(text) <= LONGEST_REASONING else f"{text[: LONGEST_REASONING - 1]}…",
+    )
 
 
 def _blame(error: BaseException) -> str:

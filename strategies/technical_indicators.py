@@ -1,21 +1,20 @@
 """RSI, MACD, moving averages and volume as one opinion. It only reads candles, and never looks ahead.
 
-Two textbook setups are scored for each side, in points from 0 to 100; the better one counts, and the side with more
-points gives the opinion. All values are the usual ones of the books (Wilder 1978: RSI 14, 30/70; Appel: MACD 12/26/9;
-averages 20/50/200), not fitted to any data.
+Two textbook setups are scored for each side, from 0 to 100 points; the better one counts, and the side with
+more points gives the opinion. All values are the books' usual ones (Wilder: RSI 14, 30 and 70; Appel: MACD
+12, 26, 9; averages 20, 50, 200), not fitted to any data. Points for buying; selling is the mirror:
 
-Following the trend (buying; selling is its mirror). Only while MACD is above its signal line:
-    15 it is · 20 it crossed within the last 3 candles · 15 close above the long average · 15 medium above long ·
-    10 short above medium · 10 RSI between 50 and 70 · 15 a rising candle on 1.5 times the usual volume ·
-    −20 RSI is 70 or more: do not chase
-Buying the dip (selling the top is its mirror). Only when RSI was at or below 30 within the last 3 candles:
-    35 it was · 15 the MACD histogram rises: the fall slows · 10 a rising candle · 25 close above the long average: a dip,
-    not a downtrend · 15 1.5 times the usual volume: sellers give up
+Following the trend, only while MACD is above its signal line: 15 it is; 20 it crossed within the last 3
+candles; 15 close above the long average; 15 medium above long; 10 short above medium; 10 RSI from 50 to 70;
+15 a rising candle on 1.5 times the usual volume; less 20 where RSI is 70 or more: do not chase.
+Buying the dip, only when RSI was at or below 30 within the last 3 candles: 35 it was; 15 the MACD histogram
+rises: the fall slows; 10 a rising candle; 25 close above the long average: a dip, not a downtrend; 15 on
+1.5 times the usual volume: sellers give up.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,16 @@ from pandas import Series
 from ta.trend import MACD, SMAIndicator
 
 from app.core.errors import ConfigError
-from strategies.base_strategy import BaseStrategy, DataFrame, MarketData, NewsEvent, Option, Signal, frame
+from strategies.base_strategy import (
+    MOST_CANDLES,
+    BaseStrategy,
+    DataFrame,
+    MarketData,
+    NewsEvent,
+    Option,
+    Signal,
+    frame,
+)
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -38,7 +46,7 @@ FLAT = 1e-9  # average move, as part of the price, below which the market stands
 
 class TechnicalIndicators(BaseStrategy):
     title = "Technical indicators"
-    options = {
+    options: ClassVar[dict[str, Option]] = {
         "rsi_period": Option(14, 2, 40),
         "rsi_oversold": Option(30.0, 5, 45),
         "rsi_overbought": Option(70.0, 55, 95),
@@ -61,7 +69,9 @@ class TechnicalIndicators(BaseStrategy):
             ("average_medium", "average_long"),
         ):
             if s[lower] >= s[higher]:
-                raise ConfigError(f"{self.name}: {lower} is {s[lower]}; use less than {higher}, which is {s[higher]}")
+                raise ConfigError(
+                    f"{self.name}: {lower} is {s[lower]}; use less than {higher}, which is {s[higher]}"
+                )
         self.startup_candles = max(type(self).startup_candles, self._warm_up())
 
     def _warm_up(self) -> int:
@@ -70,7 +80,8 @@ class TechnicalIndicators(BaseStrategy):
         forgets = [1 / s["rsi_period"], 2 / (s["macd_slow"] + 1)]
         longest = max(math.log(SETTLED) / math.log1p(-alpha) for alpha in forgets)
         longest += math.log(SETTLED) / math.log1p(-2 / (s["macd_signal"] + 1))
-        return min(1000, max(math.ceil(longest), s["average_long"] + RECENT + 1))
+        slowest: int = s["average_long"] + RECENT + 1
+        return min(MOST_CANDLES, max(math.ceil(longest), slowest))
 
     def indicators(self, candles: DataFrame) -> DataFrame:
         s = self.settings
@@ -97,7 +108,9 @@ class TechnicalIndicators(BaseStrategy):
         s, sign = self.settings, 1.0 if up else -1.0
         histogram = sign * readings["macd_histogram"]
         strength = sign * (readings["rsi"] - 50)
-        low, high = (s["rsi_oversold"], s["rsi_overbought"]) if up else (s["rsi_overbought"], s["rsi_oversold"])
+        low, high = (
+            (s["rsi_oversold"], s["rsi_overbought"]) if up else (s["rsi_overbought"], s["rsi_oversold"])
+        )
         stretched = strength >= sign * (high - 50)
         exhausted = _recently(strength <= sign * (low - 50))
         short, medium, long = (sign * readings[f"average_{name}"] for name in ("short", "medium", "long"))
@@ -114,7 +127,9 @@ class TechnicalIndicators(BaseStrategy):
             + 15 * (candle & busy)
             - 20 * stretched
         )
-        turn = 35.0 + 15 * (np.diff(histogram, prepend=np.nan) > 0) + 10 * candle + 25 * right_side + 15 * busy
+        turn = (
+            35.0 + 15 * (np.diff(histogram, prepend=np.nan) > 0) + 10 * candle + 25 * right_side + 15 * busy
+        )
         return np.maximum(np.where(histogram > 0, trend, 0.0), np.where(exhausted, turn, 0.0))
 
     def signals(self, candles: DataFrame) -> DataFrame:
@@ -123,7 +138,9 @@ class TechnicalIndicators(BaseStrategy):
         action = np.where(buy > sell, "BUY", "SELL")
         none = (buy == sell) | (strongest < WEAKEST)
         confidence = np.where(none, 100 - strongest, strongest)
-        return DataFrame({"action": np.where(none, "HOLD", action), "confidence": confidence}, index=candles.index)
+        return DataFrame(
+            {"action": np.where(none, "HOLD", action), "confidence": confidence}, index=candles.index
+        )
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:
         recent = frame(market_data).iloc[-RECENT - 1 :]
@@ -154,7 +171,13 @@ class TechnicalIndicators(BaseStrategy):
             return f"RSI {rsi:.1f}: oversold, sold off fast (at or below {s['rsi_oversold']:g})."
         if rsi >= s["rsi_overbought"]:
             return f"RSI {rsi:.1f}: overbought, bought up fast (at or above {s['rsi_overbought']:g})."
-        side = "buyers have the upper hand" if rsi > 50 else "sellers have the upper hand" if rsi < 50 else "balanced"
+        side = (
+            "buyers have the upper hand"
+            if rsi > 50
+            else "sellers have the upper hand"
+            if rsi < 50
+            else "balanced"
+        )
         return f"RSI {rsi:.1f}: {side}."
 
     def _average_words(self, now: dict[str, float]) -> str:
@@ -173,7 +196,9 @@ class TechnicalIndicators(BaseStrategy):
     def _volume_words(self, now: dict[str, float]) -> str:
         ratio = now["volume_ratio"]
         busy = ratio >= self.settings["volume_surge"]
-        candle = "rising" if now["close"] > now["open"] else "falling" if now["close"] < now["open"] else "flat"
+        candle = (
+            "rising" if now["close"] > now["open"] else "falling" if now["close"] < now["open"] else "flat"
+        )
         return f"Volume {ratio:.1f} times the usual{f', on a {candle} candle' if busy else ''}."
 
 

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 class Desk:
-    """Answers requests. Remembers per strategy the candles it was last sent, so that only new ones need to come."""
+    """Answers requests. Remembers what candles a strategy was shown: only new ones need to come."""
 
     def __init__(self, directory: Path) -> None:
         from strategies.runtime import Loaded
@@ -104,7 +104,7 @@ class Desk:
 
 
 def _take_wire() -> tuple[IO[str], IO[str]]:
-    """Keep stdin and stdout for ourselves; whatever a strategy prints goes to stderr, and it can read nothing."""
+    """Keep stdin and stdout to ourselves: what a strategy prints goes to stderr, and it reads nothing."""
     requests = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
