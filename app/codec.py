@@ -14,13 +14,13 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
-T = TypeVar("T")
-
 from app.core import messages, model, portfolio, rules, state
 from app.core.errors import DataError
 from app.core.money import plain
 
-_REGISTRY = {
+T = TypeVar("T")
+
+_REGISTRY: dict[str, type] = {
     name: kind
     for module in (model, rules, messages, portfolio, state)
     for name, kind in vars(module).items()

@@ -62,9 +62,7 @@ class Controls:
             raise KeyError(position_id)
         if position.status is PositionStatus.CLOSING:
             return position.close_command_id or position.id
-        command = ClosePosition(
-            at=self._session.now(), id=self._new_id(), actor=who.username, position_id=position_id
-        )
+        command = ClosePosition(at=self._session.now(), id=self._new_id(), actor=who.username, position_id=position_id)
         await self._submit(who, command, position_id)
         after = self._session.engine.state.positions.get(position_id)
         return after.close_command_id if after is not None else command.id

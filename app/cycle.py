@@ -93,7 +93,12 @@ class Cycle:
         )
 
     def signal(
-        self, rule: StrategyRule, asked_at: datetime, given_at: datetime, answer: tuple[str, Decimal, str] | None, error: str = ""
+        self,
+        rule: StrategyRule,
+        asked_at: datetime,
+        given_at: datetime,
+        answer: tuple[str, Decimal, str] | None,
+        error: str = "",
     ) -> Signal:
         """An answer, or its absence, as the Signal that the engine is given."""
         face = self.faces[rule.name]

@@ -37,7 +37,9 @@ def tick(session: Session) -> Callable[[], Awaitable[None]]:
     return run
 
 
-def health(session: Session, look: Callable[[], Awaitable[Health]], watched: tuple[Gate, ...]) -> Callable[[], Awaitable[None]]:
+def health(
+    session: Session, look: Callable[[], Awaitable[Health]], watched: tuple[Gate, ...]
+) -> Callable[[], Awaitable[None]]:
     """Close the gate of every problem seen, open the gates of those that are gone."""
 
     async def run() -> None:
@@ -58,4 +60,3 @@ def reconcile(session: Session) -> Callable[[], Awaitable[None]]:
         session.reconcile("periodic")
 
     return run
-

@@ -78,7 +78,9 @@ class Exchange(Protocol):
     async def replace(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:
         """Cancel and place at once: (report of the old, report of the new or None where it was not placed)."""
 
-    async def find(self, symbol: str, client_order_id: str, sent_at: datetime, complete: bool) -> OrderReport | OrderNotFound:
+    async def find(
+        self, symbol: str, client_order_id: str, sent_at: datetime, complete: bool
+    ) -> OrderReport | OrderNotFound:
         """What became of an order. OrderNotFound only after successful answers that do not have it."""
 
     async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:

@@ -282,4 +282,3 @@ def differences(rows: Sequence[JournalRow], engine: Engine, first_seq: int) -> l
         if row.seq >= first_seq and actions != row.actions:
             lines.append(f"{row.seq} {row.at:%H:%M:%S} journalled {row.actions} but replayed {actions}")
     return lines
-

@@ -142,4 +142,3 @@ def profits(account: Account | None, worth: Decimal) -> tuple[Decimal, Decimal, 
     value = worth / account.units
     then = account.day_equity / account.day_units if account.day_units else ONE
     return day, (value / then - ONE) * HUNDRED if then else ZERO, total, (value - ONE) * HUNDRED
-

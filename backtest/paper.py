@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from app import codec
-from app.core.messages import AccountSeen, CandleClosed, Event, Gate, GateClosed, OrderNotFound, OrderReported, PlaceOrder
+from app.core.messages import (
+    AccountSeen,
+    CandleClosed,
+    Event,
+    Gate,
+    GateClosed,
+    OrderNotFound,
+    OrderReported,
+    PlaceOrder,
+)
 from app.core.model import Candle, Instrument, OrderReport, Quote
 from app.core.rules import Simulation
 from app.ports import Inbox, PaperStore

@@ -1,7 +1,7 @@
 """The pure pretend exchange: balances, resting stops, fills, fees, filters. One pessimistic fill model for all.
 
 Fed with candles, a candle is lived through in steps, and the caller lets the trader answer after each:
-  1. `stops_first`  resting stops with low ≤ stop fill at min(open, stop) less slippage, also those whose cancel is waiting;
+  1. `stops_first`  stops with low ≤ stop fill at min(open, stop) less slippage, a waiting cancel or not;
   2. `cancels`      waiting cancels are carried out; `at_open` then fills what waits to be filled at the open;
   3. `new_stops`    stops that were placed since step 1 are tried against the same low.
 Fed with prices (`at_price`), an order fills at the first price after it arrived, a stop at the first at or below it.
@@ -169,10 +169,12 @@ class Simulator:
             stop = _stop_of(resting.order)
             if bid <= stop and self.book.reports[resting.order.client_order_id].at <= arrived_before:
                 reports.append(self._fill(resting, self._worse(bid, Side.SELL), at))
-        for resting in [each for each in self.book.resting.values() if each.order.role is not Role.STOP]:
-            if self.book.reports[resting.order.client_order_id].at <= arrived_before:
-                reports.append(self._take(resting, ask if resting.order.side is Side.BUY else bid, at))
-        return reports
+        waiting = [
+            each
+            for each in self.book.resting.values()
+            if each.order.role is not Role.STOP and self.book.reports[each.order.client_order_id].at <= arrived_before
+        ]
+        return reports + [self._take(each, ask if each.order.side is Side.BUY else bid, at) for each in waiting]
 
     # ------------------------------------------------------------ filling
 
@@ -258,5 +260,3 @@ def instrument_for(symbol: str, simulation: Simulation) -> Instrument:
         taker_fee_pct=simulation.fee_pct,
         order_types=(OrderType.LIMIT, OrderType.MARKET, OrderType.STOP_LOSS),
     )
-
-

@@ -107,7 +107,9 @@ def shown(last_at: datetime = NOON - timedelta(minutes=15), **changes: Any) -> S
 class Desk:
     """An engine and a hand that plays the exchange: `tell` feeds a message, `actions` are what it asked for."""
 
-    def __init__(self, *, rules: Rules | None = None, live: bool = False, candle_fed: bool = True, **changes: Any) -> None:
+    def __init__(
+        self, *, rules: Rules | None = None, live: bool = False, candle_fed: bool = True, **changes: Any
+    ) -> None:
         self.engine = Engine()
         self.now = NOON
         self.actions: list[Action] = []
@@ -162,7 +164,13 @@ class Desk:
         self.tell(OrderSending(at=self.now, client_order_id=order.client_order_id))
 
     def reports(
-        self, order: PlaceOrder, status: str = "FILLED", *, price: object | None = None, quantity: object | None = None, **fee: str
+        self,
+        order: PlaceOrder,
+        status: str = "FILLED",
+        *,
+        price: object | None = None,
+        quantity: object | None = None,
+        **fee: str,
     ) -> list[Action]:
         """The exchange's report of `order`; FILLED and PARTIAL carry one fill."""
         fills: tuple[Fill, ...] = ()

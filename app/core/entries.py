@@ -96,9 +96,7 @@ def _buy(turn: Turn, shown: Shown, vote: Vote) -> None:
 
 
 def _reasoning(decision: Decision) -> str:
-    said = [
-        f"{signal.strategy}: {signal.reasoning}" for signal in decision.signals if signal.action is decision.action
-    ]
+    said = [f"{signal.strategy}: {signal.reasoning}" for signal in decision.signals if signal.action is decision.action]
     return "; ".join([decision.vote.text, *said])
 
 

@@ -1,16 +1,16 @@
 """The tree of errors, sorted by cure. Expected answers are values, not exceptions.
 
-    TraderError
-    ├── ConfigError           the owner mends a setting or a file; the program does not start
-    ├── DataError             a candle, price or payload is impossible; it is refused at the door
-    ├── InvariantError        a bug: what must always be true is not; stop rather than guess
-    ├── ExchangeError
-    │   ├── ExchangeUnreachable   no answer or a doubtful one: it may have happened, ask before anything else
-    │   ├── ExchangeBusy          definitely not done; wait `retry_after_seconds`
-    │   └── ExchangeRefused       definitely not done, and asking again unchanged will not help
-    ├── StoreError            the database did not take it: drop what is in memory, recover, try again
-    ├── StrategyError         one strategy failed; the others go on
-    └── NotAuthorized         sign in, or give the second factor
+TraderError
+├── ConfigError           the owner mends a setting or a file; the program does not start
+├── DataError             a candle, price or payload is impossible; it is refused at the door
+├── InvariantError        a bug: what must always be true is not; stop rather than guess
+├── ExchangeError
+│   ├── ExchangeUnreachable   no answer or a doubtful one: it may have happened, ask before anything else
+│   ├── ExchangeBusy          definitely not done; wait `retry_after_seconds`
+│   └── ExchangeRefused       definitely not done, and asking again unchanged will not help
+├── StoreError            the database did not take it: drop what is in memory, recover, try again
+├── StrategyError         one strategy failed; the others go on
+└── NotAuthorized         sign in, or give the second factor
 """
 
 

@@ -374,4 +374,3 @@ class Alert:
 
 
 Action = PlaceOrder | CancelOrder | ReplaceStop | QueryOrder | ReadAccount | SealKillSwitch | UnsealKillSwitch | Alert
-

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import fmean, stdev
 
 from app.core.model import Trade
@@ -104,7 +105,7 @@ def report(trades: Sequence[Trade], curve: Curve) -> Report:
 
 def daily_returns(equity: Sequence[float]) -> list[float]:
     """Simple returns from one day's end to the next."""
-    return [after / before - 1 for before, after in zip(equity, equity[1:], strict=False) if before > 0]
+    return [after / before - 1 for before, after in pairwise(equity) if before > 0]
 
 
 def volatility_pct(returns: Sequence[float]) -> float | None:
@@ -132,7 +133,7 @@ def annual_growth_pct(first: float, last: float, span: timedelta) -> float | Non
     years = span.total_seconds() / timedelta(days=DAYS_A_YEAR).total_seconds()
     if span < timedelta(days=MIN_DAYS) or first <= 0 or last <= 0:
         return None
-    return ((last / first) ** (1 / years) - 1) * 100
+    return float((last / first) ** (1 / years) - 1) * 100
 
 
 def buy_and_hold_pct(first_open: float, last_close: float, fee_pct: float) -> float:

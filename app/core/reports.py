@@ -61,7 +61,9 @@ def _orphan(turn: Turn, report: OrderReport) -> None:
                 symbol=turn.instrument.symbol,
             )
         )
-        turn.alert("orphan_order", AlertLevel.CRITICAL, f"order {report.client_order_id} is not in the books; cancelling")
+        turn.alert(
+            "orphan_order", AlertLevel.CRITICAL, f"order {report.client_order_id} is not in the books; cancelling"
+        )
 
 
 def _late(turn: Turn, order: Order, report: OrderReport) -> None:
@@ -190,7 +192,11 @@ def refused(turn: Turn, message: OrderRefused) -> None:
     after = turn.move(order, OrderStatus.REJECTED, message.reason)
     position = turn.position(order.position_id)
     # A replacement that was refused left the old stop cancelled or standing: the truth decides, not a guess.
-    if position is not None and order.role is Role.STOP and message.refusal in (Refusal.BUSY, Refusal.CLOCK, Refusal.FUNDS):
+    if (
+        position is not None
+        and order.role is Role.STOP
+        and message.refusal in (Refusal.BUSY, Refusal.CLOCK, Refusal.FUNDS)
+    ):
         life.stop_lost(turn, position, message.reason, again=True)
         return
     follow_up(turn, after)

@@ -115,9 +115,7 @@ def liquidated(state: State) -> Decimal:
 def live_orders(state: State, role: Role | None = None) -> list[Order]:
     """Orders that money may still move through."""
     return [
-        order
-        for order in state.orders.values()
-        if order.status in orders.LIVE and (role is None or order.role is role)
+        order for order in state.orders.values() if order.status in orders.LIVE and (role is None or order.role is role)
     ]
 
 

@@ -51,9 +51,7 @@ def status_at(signal: Signal, now: datetime) -> SignalStatus:
 def _term(rule: StrategyRule, signal: Signal | None, now: datetime) -> VoteTerm:
     status = SignalStatus.STALE if signal is None else status_at(signal, now)
     if signal is None or status is not SignalStatus.OK:
-        return VoteTerm(
-            strategy=rule.name, status=status, weight=rule.weight, confidence=ZERO, sign=0, product=ZERO
-        )
+        return VoteTerm(strategy=rule.name, status=status, weight=rule.weight, confidence=ZERO, sign=0, product=ZERO)
     sign = SIGNS[signal.action]
     product = rule.weight * signal.confidence * sign
     return VoteTerm(
@@ -84,7 +82,10 @@ def _verdict(
     if score <= -rules.sell_threshold:
         return Direction.SELL, f"{shown} ≤ −{plain(rules.sell_threshold)}: sell"
     if score < rules.buy_threshold:
-        return Direction.HOLD, f"{shown}, buys from {plain(rules.buy_threshold)}, sells from −{plain(rules.sell_threshold)}"
+        return (
+            Direction.HOLD,
+            f"{shown}, buys from {plain(rules.buy_threshold)}, sells from −{plain(rules.sell_threshold)}",
+        )
     took_part = f"participation {participation:.0f} %"
     if participation < rules.min_participation:
         return Direction.HOLD, f"{shown}, but {took_part} is below {plain(rules.min_participation)} %"
