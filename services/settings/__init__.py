@@ -1,0 +1,19 @@
+"""Settings from environment, `.env` and `config/*.yml`, typed and checked. Never guesses at a wrong one."""
+
+from services.settings.config_files import AppConfig, LoadedRules, load_rules
+from services.settings.environment import SETTINGS, Mode, Setting, Settings, load_settings
+from services.settings.saving import save_rules
+from services.settings.secret import Secret
+
+__all__ = [
+    "SETTINGS",
+    "AppConfig",
+    "LoadedRules",
+    "Mode",
+    "Secret",
+    "Setting",
+    "Settings",
+    "load_rules",
+    "load_settings",
+    "save_rules",
+]

@@ -1,0 +1,287 @@
+"""The settings that come from environment and `.env`: one table, one typed value. The table leads.
+
+Refuses what is wrong with one line naming place, name and cure. A secret's value is never shown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import ConfigError
+from services.settings.addresses import (
+    ChannelUrl,
+    DatabaseUrl,
+    Host,
+    MailUrl,
+    Market,
+    Network,
+    PathText,
+    Url,
+)
+from services.settings.kinds import Choice, Integer, Kind, ListOf, Number, Text, Wrong, shown
+from services.settings.passwords import PASSWORD
+from services.settings.secret import Secret
+from services.settings.sources import Raw, read_sources
+
+
+class Mode(StrEnum):
+    PAPER = "paper"
+    DRY_RUN = "dry-run"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One row of the table. `default` is a text as it would be given; None: not set."""
+
+    name: str
+    field: str
+    kind: Kind
+    meaning: str
+    default: str | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the owner asked for. A secret prints as stars; `reveal()` gives it where it is used."""
+
+    mode: Mode
+    market: str
+    market_speed: float
+    market_seed: int
+    symbol: str
+    paper_cash: Decimal
+    data_dir: Path
+    config_dir: Path
+    strategies_dir: Path
+    backup_dir: Path
+    secrets_key_file: Path
+    database_url: Secret
+    host: str
+    port: int
+    public_url: str | None
+    trusted_proxies: tuple[str, ...]
+    metrics_token: Secret | None
+    log_level: str
+    admin_username: str
+    admin_password: Secret | None
+    admin_totp_secret: Secret | None
+    binanceus_api_key: Secret | None
+    binanceus_api_secret: Secret | None
+    binanceus_rest_url: str
+    binanceus_ws_url: str
+    binanceus_ws_api_url: str
+    deepseek_api_key: Secret | None
+    deepseek_base_url: str
+    deepseek_model: str
+    deepseek_monthly_budget_usd: Decimal
+    cryptopanic_api_key: Secret | None
+    cryptopanic_base_url: str
+    newsapi_api_key: Secret | None
+    newsapi_base_url: str
+    news_rss_urls: tuple[str, ...]
+    news_seconds: int
+    news_file: Path | None
+    smtp_url: Secret | None
+    alert_email_from: str | None
+    alert_email_to: tuple[str, ...]
+    twilio_account_sid: Secret | None
+    twilio_auth_token: Secret | None
+    twilio_from: str | None
+    alert_sms_to: tuple[str, ...]
+    twilio_base_url: str
+    apprise_urls: Secret | None
+    alert_ping_url: Secret | None
+    vapid_subject: str | None
+
+    @property
+    def replay_file(self) -> Path | None:
+        """The file of `replay:FILE`."""
+        word, _, name = self.market.partition(":")
+        return Path(name) if word == "replay" else None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value, for the filter that keeps them out of logs. Nothing else may ask."""
+        values = (getattr(self, row.field) for row in SETTINGS if row.secret)
+        return tuple(value.reveal() for value in values if isinstance(value, Secret))
+
+
+def _row(name: str, kind: Kind, meaning: str, default: str | None = None, *, secret: bool = False) -> Setting:
+    field = name.removeprefix("TRADER_").lower()
+    return Setting(name=name, field=field, kind=kind, meaning=meaning, default=default, secret=secret)
+
+
+_KEY = Text(r"[\x21-\x7e]{1,4096}", "the key alone, without blanks")
+_EMAIL = Text(r"[^\s@,<>]{1,64}@[^\s@,<>]{1,190}", "an address such as me@example.org")
+_PHONE = Text(r"\+[0-9]{7,15}", "a number such as +15551234567")
+_WORD = Text(r"[A-Za-z0-9._@-]{1,64}", "1 to 64 letters, digits or . _ @ -")
+_MODEL = Text(r"[A-Za-z0-9._:/-]{1,100}", "a model's name such as deepseek-flash")
+_BASE32 = Text(r"[A-Z2-7]{16,128}=*", "at least 16 characters of base32: A to Z in capitals and 2 to 7, without blanks")
+_TOKEN = Text(r"[\x21-\x7e]{16,256}", "16 to 256 visible characters without blanks")
+_WEB = Url()
+_SOCKET = Url(schemes=("wss", "ws"))
+_FREE_FEEDS = ",".join(
+    (
+        "https://www.coindesk.com/arc/outboundfeeds/rss/",
+        "https://cointelegraph.com/rss",
+        "https://www.federalreserve.gov/feeds/press_monetary.xml",
+    )
+)
+
+SETTINGS: tuple[Setting, ...] = (
+    _row("TRADER_MODE", Choice(tuple(Mode)), "play money, decide without sending, or real money", "paper"),
+    _row(
+        "TRADER_MARKET",
+        Market(),
+        "where prices come from; `auto`: Binance.US, else the simulated market",
+        "auto",
+    ),
+    _row(
+        "TRADER_MARKET_SPEED",
+        Number(Decimal(0), Decimal(100_000), above=True),
+        "market seconds per second, at most, on a simulated or replayed market",
+        "60",
+    ),
+    _row(
+        "TRADER_MARKET_SEED",
+        Integer(0, 2**32 - 1),
+        "which simulated market: the same seed, the same prices",
+        "1",
+    ),
+    _row(
+        "TRADER_SYMBOL",
+        Text(r"BTC/[A-Z]{3,5}", "a bitcoin pair such as BTC/USD"),
+        "what is traded",
+        "BTC/USD",
+    ),
+    _row(
+        "TRADER_PAPER_CASH",
+        Number(Decimal(1), Decimal(1_000_000_000)),
+        "play money at the start, in dollars",
+        "10000",
+    ),
+    _row("TRADER_DATA_DIR", PathText(), "everything the program keeps", "data"),
+    _row("TRADER_CONFIG_DIR", PathText(), "risk.yml, strategies.yml, app.yml", "config"),
+    _row("TRADER_STRATEGIES_DIR", PathText(), "strategies, one file each", "strategies"),
+    _row("TRADER_BACKUP_DIR", PathText(), "where backups go; unset: `backups` in the data directory"),
+    _row(
+        "TRADER_SECRETS_KEY_FILE",
+        PathText(),
+        "key of the sealed secrets; unset: `secrets.key` in the data directory",
+    ),
+    _row(
+        "DATABASE_URL",
+        DatabaseUrl(),
+        "SQLite or PostgreSQL; unset: `trader.db` in the data directory",
+        secret=True,
+    ),
+    _row("TRADER_HOST", Host(), "address the dashboard listens on", "127.0.0.1"),
+    _row("TRADER_PORT", Integer(1, 65535), "port the dashboard listens on", "8080"),
+    _row(
+        "TRADER_PUBLIC_URL",
+        Url(origin=True, loopback_only_if_plain=False),
+        "the address people open; https makes cookies secure",
+    ),
+    _row("TRADER_TRUSTED_PROXIES", ListOf(Network()), "proxies whose word about a visitor's address counts"),
+    _row("TRADER_METRICS_TOKEN", _TOKEN, "lets a monitor on another machine read /metrics", secret=True),
+    _row("TRADER_LOG_LEVEL", Choice(("DEBUG", "INFO", "WARNING", "ERROR")), "how much is logged", "INFO"),
+    _row("TRADER_ADMIN_USERNAME", _WORD, "first user", "admin"),
+    _row(
+        "TRADER_ADMIN_PASSWORD",
+        PASSWORD,
+        "used at first start only; unset: a random one is printed once",
+        secret=True,
+    ),
+    _row("TRADER_ADMIN_TOTP_SECRET", _BASE32, "enrols the second factor at first start", secret=True),
+    _row("BINANCEUS_API_KEY", _KEY, "trade-only key of Binance.US", secret=True),
+    _row("BINANCEUS_API_SECRET", _KEY, "its secret", secret=True),
+    _row("BINANCEUS_REST_URL", _WEB, "plain http only to this machine", "https://api.binance.us"),
+    _row("BINANCEUS_WS_URL", _SOCKET, "plain ws only to this machine", "wss://stream.binance.us:9443"),
+    _row("BINANCEUS_WS_API_URL", _SOCKET, "plain ws only to this machine", "wss://ws-api.binance.us/ws-api/v3"),
+    _row("DEEPSEEK_API_KEY", _KEY, "without it the DeepSeek strategy does not vote", secret=True),
+    _row("DEEPSEEK_BASE_URL", _WEB, "any server that speaks the same protocol", "https://api.deepseek.com"),
+    _row("DEEPSEEK_MODEL", _MODEL, "which model answers", "deepseek-flash"),
+    _row(
+        "DEEPSEEK_MONTHLY_BUDGET_USD",
+        Number(Decimal(0), Decimal(10_000)),
+        "no question is asked beyond it",
+        "10",
+    ),
+    _row("CRYPTOPANIC_API_KEY", _KEY, "news from CryptoPanic", secret=True),
+    _row("CRYPTOPANIC_BASE_URL", _WEB, "its address, with the plan", "https://cryptopanic.com/api/developer/v2"),
+    _row("NEWSAPI_API_KEY", _KEY, "news from NewsAPI", secret=True),
+    _row("NEWSAPI_BASE_URL", _WEB, "its address", "https://newsapi.org/v2"),
+    _row("NEWS_RSS_URLS", ListOf(Url(query=True)), "news feeds, separated by commas", _FREE_FEEDS),
+    _row("NEWS_SECONDS", Integer(60, 86_400), "how often news are fetched", "300"),
+    _row("NEWS_FILE", PathText(must_exist=True), "dated headlines for a replayed or simulated market"),
+    _row("SMTP_URL", MailUrl(), "mail server for alerts, with its sign-in data", secret=True),
+    _row("ALERT_EMAIL_FROM", _EMAIL, "sender of alerts"),
+    _row("ALERT_EMAIL_TO", ListOf(_EMAIL), "receivers of alerts, separated by commas"),
+    _row("TWILIO_ACCOUNT_SID", _KEY, "text messages through Twilio", secret=True),
+    _row("TWILIO_AUTH_TOKEN", _KEY, "its token", secret=True),
+    _row("TWILIO_FROM", Text(r"\+[0-9]{7,15}|MG[0-9a-f]{32}", _PHONE.cure), "sender of text messages"),
+    _row("ALERT_SMS_TO", ListOf(_PHONE), "receivers of text messages, separated by commas"),
+    _row("TWILIO_BASE_URL", _WEB, "its address", "https://api.twilio.com"),
+    _row("APPRISE_URLS", ListOf(ChannelUrl()), "further channels, separated by commas", secret=True),
+    _row(
+        "ALERT_PING_URL",
+        Url(query=True),
+        "called while all is well; a watchdog elsewhere misses it",
+        secret=True,
+    ),
+    _row(
+        "VAPID_SUBJECT",
+        Text(r"mailto:[^\s@]+@[^\s@]+|https://[^\s]+", "mailto:me@example.org or an https address"),
+        "whom a push service may ask",
+    ),
+)
+_BY_NAME = {row.name: row for row in SETTINGS}
+
+
+def load_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings:
+    """Read and check everything. Raises ConfigError at the first wrong thing; nothing is written."""
+    given = read_sources(environ, env_file, set(_BY_NAME), {row.name for row in SETTINGS if row.secret})
+    values: dict[str, Any] = {row.field: _value(row, given.get(row.name)) for row in SETTINGS}
+    _check_together(values, given)
+    data_dir: Path = values["data_dir"]
+    values["mode"] = Mode(values["mode"])
+    values["market_speed"] = float(values["market_speed"])
+    values["backup_dir"] = values["backup_dir"] or data_dir / "backups"
+    values["secrets_key_file"] = values["secrets_key_file"] or data_dir / "secrets.key"
+    values["database_url"] = values["database_url"] or Secret(f"sqlite:///{data_dir / 'trader.db'}")
+    return Settings(**values)
+
+
+def _value(row: Setting, raw: Raw | None) -> object:
+    """What a row holds: read, wrapped where secret, () or None where not given."""
+    text = raw.text if raw else row.default
+    if text is None:
+        return () if isinstance(row.kind, ListOf) and not row.secret else None
+    try:
+        value = row.kind.read(text)
+    except Wrong as wrong:
+        place = raw.place if raw else "default"
+        raise ConfigError(f"{place}: {row.name} {_is(row, text)}; {wrong}") from None
+    return Secret(text) if row.secret else value
+
+
+def _is(row: Setting, text: str) -> str:
+    """An address may carry a password, so it is shown as little as a secret."""
+    hidden = row.secret or "://" in text or "@" in text
+    return "is not right" if hidden else f"is {shown(text)}"
+
+
+def _check_together(values: dict[str, Any], given: dict[str, Raw]) -> None:
+    """What no single value shows."""
+    market, mode = values["market"], values["mode"]
+    if mode != Mode.PAPER and market not in ("auto", "binanceus"):
+        place = given["TRADER_MARKET"].place
+        raise ConfigError(f"{place}: TRADER_MARKET must be binanceus for TRADER_MODE {mode}; change one")
+    key, secret = values["binanceus_api_key"], values["binanceus_api_secret"]
+    if key and key == secret:
+        place = given["BINANCEUS_API_SECRET"].place
+        raise ConfigError(f"{place}: BINANCEUS_API_SECRET equals BINANCEUS_API_KEY; paste both again")

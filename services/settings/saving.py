@@ -1,0 +1,91 @@
+"""Writes changes back into `config/*.yml`: comments and layout stay, a file is replaced whole or not at all.
+
+Nothing is written unless all of it, read again, is right. A limit cannot be switched off from here.
+"""
+
+import io
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from app.core.errors import ConfigError
+from app.core.money import plain
+from services.settings.config_files import LoadedRules, load_rules, rules_of, text_of
+from services.settings.schema import FILES
+
+Change = Decimal | int | bool | str | list[str] | dict[str, Any]
+
+
+def save_rules(config_dir: Path, changes: Mapping[str, Mapping[str, Change]]) -> LoadedRules:
+    """Set keys by dotted path, such as {"risk.yml": {"trailing.distance_pct": Decimal("2.5")}}.
+
+    Returns the rules as they now stand. Raises ConfigError, every file untouched, where one is refused.
+    """
+    load_rules(config_dir)
+    texts = {name: text_of(config_dir / name) for name in FILES}
+    for name, values in changes.items():
+        if name not in FILES:
+            known = ", ".join(FILES)
+            raise ConfigError(f"{config_dir / name}: is no configuration file; known are {known}")
+        texts[name] = _changed(texts[name] or "", values)
+    loaded = rules_of(texts, config_dir, backtest=False)
+    config_dir.mkdir(parents=True, exist_ok=True)
+    for name in changes:
+        _replace(config_dir / name, texts[name] or "")
+    return loaded
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.representer.add_representer(Decimal, _decimal)
+    return yaml
+
+
+def _decimal(representer: Any, value: Decimal) -> Any:
+    text = plain(value)
+    return representer.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in text else 'int'}", text)
+
+
+def _changed(text: str, values: Mapping[str, Change]) -> str:
+    yaml = _yaml()
+    root = yaml.load(text) if text else CommentedMap()
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        branch = root
+        for parent in parents:
+            if not isinstance(branch.get(parent), CommentedMap):
+                branch[parent] = CommentedMap()
+            branch = branch[parent]
+        branch[last] = value
+    out = io.StringIO()
+    yaml.dump(root, out)
+    return out.getvalue()
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside, flush to disk, rename over: a crash leaves the old file or the new one."""
+    beside = path.with_name(f".{path.name}.new")
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    try:
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ConfigError(f"{path}: cannot be saved ({error.strerror}); check space and permissions") from error
