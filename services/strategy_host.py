@@ -36,7 +36,7 @@ class StrategyHost:
 
     def __init__(self, directory: Path | None = None, seconds: float = 10) -> None:
         """`directory` holds the strategy files (default: ours); `seconds` is the limit of one answer."""
-        self._directory = directory or WORKER.parent
+        self._directory = (directory or WORKER.parent).resolve()
         self._seconds = seconds
         self._tasks = Tasks()
         self._turn = asyncio.Lock()
@@ -53,9 +53,7 @@ class StrategyHost:
         self._rules.update({rule.name: rule for rule in rules})
         return [await self._face(rule.name) for rule in rules]
 
-    async def ask(
-        self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]
-    ) -> tuple[str, Decimal, str]:
+    async def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
         """(BUY, SELL or HOLD, confidence 0-100, reasoning). Raises StrategyError."""
         async with self._turn:
             known = self._rules.get(rule.name)
@@ -114,9 +112,7 @@ class StrategyHost:
         except BaseException as error:
             worker.kill()
             if isinstance(error, Gone):
-                raise StrategyError(
-                    f"{name}: the strategy process does not start ({error}); see the log"
-                ) from error
+                raise StrategyError(f"{name}: the strategy process does not start ({error}); see the log") from error
             raise
         return worker
 

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from app.codec import to_plain
 from app.core.errors import StrategyError
@@ -52,7 +52,7 @@ class Worker:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-I", "-X", "utf8", str(WORKER), str(directory.resolve())),
+                *("-I", "-X", "utf8", str(WORKER), str(directory)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=writing,
@@ -77,18 +77,14 @@ class Worker:
         self._number += 1
         text = json.dumps({**request, "id": self._number}, separators=(",", ":")) + "\n"
         if len(text) > LONGEST_MESSAGE:
-            raise StrategyError(
-                f"{request['name']}: would be shown {len(text):,} bytes; at most {LONGEST_MESSAGE:,}"
-            )
-        writer = self._process.stdin
-        assert writer is not None  # noqa: S101 - it is a pipe
+            raise StrategyError(f"{request['name']}: would be shown {len(text):,} bytes; at most {LONGEST_MESSAGE:,}")
+        writer = cast("asyncio.StreamWriter", self._process.stdin)  # None only where it were no pipe
         with contextlib.suppress(ConnectionError):  # a dead one is noticed by the missing answer
             writer.write(text.encode())
         return await self.receive(self._number, seconds)
 
     async def receive(self, number: int | None, seconds: float) -> Request:
-        reader = self._process.stdout
-        assert reader is not None  # noqa: S101 - it is a pipe
+        reader = cast("asyncio.StreamReader", self._process.stdout)
         try:
             async with asyncio.timeout(seconds):
                 line = await reader.readline()

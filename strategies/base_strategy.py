@@ -81,27 +81,23 @@ class BaseStrategy:
             known = ", ".join(self.options) or "none"
             raise ConfigError(f"{self.name}: unknown setting {unknown[0]!r}; known: {known}")
         self.settings: dict[str, Any] = {
-            name: self._checked(name, option, given.get(name, option.default))
-            for name, option in self.options.items()
+            name: self._checked(name, option, given.get(name, option.default)) for name, option in self.options.items()
         }
 
     @property
     def name(self) -> str:
         return type(self).__module__.rpartition(".")[2]
 
-    def _checked(self, name: str, option: Option, value: object) -> SettingValue:
+    def _checked(self, name: str, option: Option, value: object) -> Any:
         kind = type(option.default)
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind:
-            raise ConfigError(
-                f"{self.name}: {name} is {value!r}; use {_KINDS[kind]} such as {option.default}"
-            )
+            raise ConfigError(f"{self.name}: {name} is {value!r}; use {_KINDS[kind]} such as {option.default}")
         low, high = option.low, option.high
         if isinstance(value, (int, float)) and not _within(value, low, high):
             bounds = f"{'any' if low is None else f'{low:g}'} to {'any' if high is None else f'{high:g}'}"
             raise ConfigError(f"{self.name}: {name} is {value!r}; use {bounds} (default {option.default})")
-        assert isinstance(value, (bool, int, float, str))  # noqa: S101 - for the type checker; tested above
         return value
 
     def indicators(self, candles: DataFrame) -> DataFrame:

@@ -42,18 +42,14 @@ class CustomStrategy(BaseStrategy):
         )
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:
-        """Called for each closed candle. Keep nothing in `self` between calls: all you know is shown.
+        """Called at each closed candle. Keep nothing in `self` between calls: all you know is shown.
 
         `market_data` also has symbol, timeframe, at, price, candles and order_book (None where there is none).
         """
         now = frame(market_data).iloc[-1]  # the newest closed candle
         period, sure = self.settings["period"], self.settings["confidence"]
         if now["close"] > now["range_high"]:
-            return Signal(
-                "BUY", sure, f"Close {now['close']:.2f} is above the high of the last {period} candles."
-            )
+            return Signal("BUY", sure, f"Close {now['close']:.2f} is above the high of the last {period} candles.")
         if now["close"] < now["range_low"]:
-            return Signal(
-                "SELL", sure, f"Close {now['close']:.2f} is below the low of the last {period} candles."
-            )
+            return Signal("SELL", sure, f"Close {now['close']:.2f} is below the low of the last {period} candles.")
         return Signal("HOLD", 50, f"Price is within the range of the last {period} candles.")

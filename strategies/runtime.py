@@ -87,18 +87,14 @@ class Loaded:
             raise StrategyError(f"{self.name}: {_blame(error)}") from error
         if given is None:
             given = self._one_by_one(candles, table, symbol, timeframe)
-        given = DataFrame(
-            {"action": given["action"], "confidence": given["confidence"].astype(float).round(2)}
-        )
+        given = DataFrame({"action": given["action"], "confidence": given["confidence"].astype(float).round(2)})
         warming = np.arange(len(given)) < self.face.startup_candles - 1
         return given.assign(
             action=given["action"].where(~warming, "HOLD"),
             confidence=given["confidence"].where(~warming, 0.0),
         )
 
-    def _one_by_one(
-        self, candles: Sequence[Candle], table: DataFrame, symbol: str, timeframe: str
-    ) -> DataFrame:
+    def _one_by_one(self, candles: Sequence[Candle], table: DataFrame, symbol: str, timeframe: str) -> DataFrame:
         answers: list[tuple[str, float]] = [("HOLD", 0.0)] * len(candles)
         series, count = tuple(candles), self.face.startup_candles
         before, self._prepared = self._prepared, _Prepared(series, table)
@@ -213,16 +209,12 @@ class LocalStrategies:
 def load(name: str, settings: Mapping[str, object], sha256: str = "", directory: Path = HERE) -> Loaded:
     """The strategy of the file `name`.py. With `sha256`, only that very version. Raises StrategyError."""
     if not NAME.fullmatch(name):
-        raise StrategyError(
-            f"{name!r}: a strategy's name has small letters, digits and _ and begins with a letter"
-        )
+        raise StrategyError(f"{name!r}: a strategy's name has small letters, digits and _ and begins with a letter")
     path = directory / f"{name}.py"
     source = _read(path, name)
     digest = hashlib.sha256(source).hexdigest()
     if sha256 and digest != sha256:
-        raise StrategyError(
-            f"{name}: {path} is not the version that was enabled (SHA-256 {digest}); enable it again"
-        )
+        raise StrategyError(f"{name}: {path} is not the version that was enabled (SHA-256 {digest}); enable it again")
     try:
         module = _run(f"strategies.{name}", path, source)
         strategy = _only_class(module, path)(settings)
@@ -250,9 +242,7 @@ def _read(path: Path, name: str) -> bytes:
             raise StrategyError(f"{name}: {path} is larger than {LARGEST_FILE:,} bytes; that is no strategy")
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise StrategyError(
-            f"{name}: there is no file {path}; add it, or take {name} out of strategies.yml"
-        ) from error
+        raise StrategyError(f"{name}: there is no file {path}; add it, or take {name} out of strategies.yml") from error
     except OSError as error:
         raise StrategyError(f"{name}: cannot read {path}: {error.strerror}") from error
 
@@ -283,9 +273,7 @@ def _only_class(module: ModuleType, path: Path) -> type[BaseStrategy]:
     ]
     if len(own) != 1 or own[0] is BaseStrategy:
         found = ", ".join(thing.__name__ for thing in own) or "none"
-        raise StrategyError(
-            f"{path.stem}: {path.name} must define one class derived from BaseStrategy; found: {found}"
-        )
+        raise StrategyError(f"{path.stem}: {path.name} must define one class derived from BaseStrategy; found: {found}")
     return own[0]
 
 

@@ -69,9 +69,7 @@ class TechnicalIndicators(BaseStrategy):
             ("average_medium", "average_long"),
         ):
             if s[lower] >= s[higher]:
-                raise ConfigError(
-                    f"{self.name}: {lower} is {s[lower]}; use less than {higher}, which is {s[higher]}"
-                )
+                raise ConfigError(f"{self.name}: {lower} is {s[lower]}; use less than {higher}, which is {s[higher]}")
         self.startup_candles = max(type(self).startup_candles, self._warm_up())
 
     def _warm_up(self) -> int:
@@ -108,9 +106,7 @@ class TechnicalIndicators(BaseStrategy):
         s, sign = self.settings, 1.0 if up else -1.0
         histogram = sign * readings["macd_histogram"]
         strength = sign * (readings["rsi"] - 50)
-        low, high = (
-            (s["rsi_oversold"], s["rsi_overbought"]) if up else (s["rsi_overbought"], s["rsi_oversold"])
-        )
+        low, high = (s["rsi_oversold"], s["rsi_overbought"]) if up else (s["rsi_overbought"], s["rsi_oversold"])
         stretched = strength >= sign * (high - 50)
         exhausted = _recently(strength <= sign * (low - 50))
         short, medium, long = (sign * readings[f"average_{name}"] for name in ("short", "medium", "long"))
@@ -127,9 +123,7 @@ class TechnicalIndicators(BaseStrategy):
             + 15 * (candle & busy)
             - 20 * stretched
         )
-        turn = (
-            35.0 + 15 * (np.diff(histogram, prepend=np.nan) > 0) + 10 * candle + 25 * right_side + 15 * busy
-        )
+        turn = 35.0 + 15 * (np.diff(histogram, prepend=np.nan) > 0) + 10 * candle + 25 * right_side + 15 * busy
         return np.maximum(np.where(histogram > 0, trend, 0.0), np.where(exhausted, turn, 0.0))
 
     def signals(self, candles: DataFrame) -> DataFrame:
@@ -138,9 +132,7 @@ class TechnicalIndicators(BaseStrategy):
         action = np.where(buy > sell, "BUY", "SELL")
         none = (buy == sell) | (strongest < WEAKEST)
         confidence = np.where(none, 100 - strongest, strongest)
-        return DataFrame(
-            {"action": np.where(none, "HOLD", action), "confidence": confidence}, index=candles.index
-        )
+        return DataFrame({"action": np.where(none, "HOLD", action), "confidence": confidence}, index=candles.index)
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:
         recent = frame(market_data).iloc[-RECENT - 1 :]
@@ -171,13 +163,7 @@ class TechnicalIndicators(BaseStrategy):
             return f"RSI {rsi:.1f}: oversold, sold off fast (at or below {s['rsi_oversold']:g})."
         if rsi >= s["rsi_overbought"]:
             return f"RSI {rsi:.1f}: overbought, bought up fast (at or above {s['rsi_overbought']:g})."
-        side = (
-            "buyers have the upper hand"
-            if rsi > 50
-            else "sellers have the upper hand"
-            if rsi < 50
-            else "balanced"
-        )
+        side = "buyers have the upper hand" if rsi > 50 else "sellers have the upper hand" if rsi < 50 else "balanced"
         return f"RSI {rsi:.1f}: {side}."
 
     def _average_words(self, now: dict[str, float]) -> str:
@@ -196,9 +182,7 @@ class TechnicalIndicators(BaseStrategy):
     def _volume_words(self, now: dict[str, float]) -> str:
         ratio = now["volume_ratio"]
         busy = ratio >= self.settings["volume_surge"]
-        candle = (
-            "rising" if now["close"] > now["open"] else "falling" if now["close"] < now["open"] else "flat"
-        )
+        candle = "rising" if now["close"] > now["open"] else "falling" if now["close"] < now["open"] else "flat"
         return f"Volume {ratio:.1f} times the usual{f', on a {candle} candle' if busy else ''}."
 
 
