@@ -187,7 +187,7 @@ class Market:
         if not name.endswith(MARKET_FILES):
             raise Wrong(f"the replayed file must end in {', '.join(MARKET_FILES)}")
         if not _is_file(Path(name)):
-            raise Wrong(f"there is no file {ascii(name[-200:])} to replay; correct the path")
+            raise Wrong(f"there is no file {name[-200:]!a} to replay; correct the path")
         return text
 
 

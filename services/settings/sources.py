@@ -120,7 +120,7 @@ def _secret_from(raw: Raw, owner: str) -> Raw:
     if not path.is_file():
         raise ConfigError(f"{raw.place}: {raw.name} names a file that is not there; correct the path")
     text = file_text(path, place, MAX_VALUE)
-    text = text[:-1] if text.endswith("\n") else text
+    text = text.removesuffix("\n")
     if not text:
         raise ConfigError(f"{place}: it is empty; write the value into it or remove {raw.name}")
     secret = Raw(owner, text, place)
