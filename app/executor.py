@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.core.errors import ExchangeError
+from app.core.errors import ExchangeError, StoreError
 from app.core.messages import (
     Action,
     Alert,
@@ -84,14 +84,20 @@ class Executor:
         self._tasks.start(self._drive(lane), f"lane {lane}")
 
     async def _drive(self, lane: str) -> None:
+        """One action after the other. When the journal fails, what was not sent yet is dropped: recovery decides anew."""
         waiting = self._lanes[lane]
-        while waiting:
-            action = waiting.pop(0)
-            try:
-                await self._one(action)
-            finally:
-                self._desk.busy(-1)
-        del self._lanes[lane]
+        try:
+            while waiting:
+                action = waiting.pop(0)
+                try:
+                    await self._one(action)
+                finally:
+                    self._desk.busy(-1)
+        except StoreError as error:
+            log.error("lane %s stopped: %s", lane or "account", error)
+        finally:
+            self._desk.busy(-len(waiting))
+            del self._lanes[lane]
 
     async def _one(self, action: Action) -> None:
         match action:

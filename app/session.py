@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from app import codec
 from app.core.engine import Engine
-from app.core.errors import DataError, InvariantError, StoreError
+from app.core.errors import DataError, InvariantError, StoreError, TraderError
 from app.core.messages import Action, AnyCommand, CandleClosed, Event, PriceSeen, ReadAccount, Started, TimePassed
 from app.core.state import SCHEMA, State, equity, held, live_orders, price_of, standing
 from app.executor import Executor
@@ -168,7 +168,8 @@ class Session:
                 await self._commit(handled)
         except StoreError as error:
             for done in handled.waiting:
-                done.set_exception(error)
+                if not done.done():
+                    done.set_exception(error)
             await self._start_over(error)
         else:
             self._executor.perform(handled.actions)
@@ -275,10 +276,16 @@ def recovered(journal: Journal) -> tuple[Engine, int]:
 
 
 def differences(rows: Sequence[JournalRow], engine: Engine, first_seq: int) -> list[str]:
-    """Replay `rows` on `engine`; a line for each row from `first_seq` on whose actions come out differently."""
+    """Replay `rows` on `engine`; a line for each row from `first_seq` on whose actions come out differently.
+
+    Nothing but the journalled messages is fed: decisions, orders and stops come out of the engine.
+    """
     lines = []
     for row in rows:
-        actions = codec.encode(engine.handle(codec.decode(row.message)))
+        try:
+            actions = codec.encode(engine.handle(codec.decode(row.message)))
+        except TraderError as error:
+            return [*lines, f"{row.seq} {row.at:%H:%M:%S} cannot be replayed: {error}"]
         if row.seq >= first_seq and actions != row.actions:
             lines.append(f"{row.seq} {row.at:%H:%M:%S} journalled {row.actions} but replayed {actions}")
     return lines

@@ -76,6 +76,7 @@ class Replay:
         faces: Sequence[StrategyFace],
         version: str = "",
         config_sha256: str = "",
+        reset_runaway: bool = True,
     ) -> None:
         self.engine = Engine()
         self.run = Run(self.engine)
@@ -83,6 +84,7 @@ class Replay:
         self.cycle = Cycle(rules.voting, {face.name: face for face in faces}, instrument.symbol)
         self._strategies = strategies
         self._rules, self._version, self._config_sha256 = rules, version, config_sha256
+        self._reset_runaway = reset_runaway
         self._now: datetime | None = None
         self._todo: deque[Action] = deque()
 
@@ -158,7 +160,7 @@ class Replay:
     def _unlock_runaway(self, at: datetime) -> None:
         """Nobody can press reset in a backtest: entries rest until the next UTC day."""
         latch = self.engine.state.latches.get(LatchKind.RUNAWAY)
-        if latch is not None and midnight(at) > midnight(latch.at):
+        if self._reset_runaway and latch is not None and midnight(at) > midnight(latch.at):
             self._tell(Unlock(at=at, id=f"next-day-{at:%Y%m%d}", actor="backtest", kind=LatchKind.RUNAWAY))
 
     # ------------------------------------------------------------ messages and actions
