@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from app.core.errors import ConfigError
 from services.settings.addresses import (
@@ -107,7 +108,20 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, for the filter that keeps them out of logs. Nothing else may ask."""
         values = (getattr(self, row.field) for row in SETTINGS if row.secret)
-        return tuple(value.reveal() for value in values if isinstance(value, Secret))
+        hidden = [part for value in values if isinstance(value, Secret) for part in _hidden(value.reveal())]
+        return tuple(dict.fromkeys(hidden))
+
+
+def _hidden(text: str) -> list[str]:
+    """What of a secret must not be seen: of addresses also the password alone, as written and decoded."""
+    if "://" not in text:
+        return [text]
+    parts: list[str] = []
+    for address in text.split(","):
+        if not address.strip().startswith("sqlite:"):
+            password = urlsplit(address.strip()).password or ""
+            parts += [part for part in (address.strip(), password, unquote(password)) if part]
+    return parts
 
 
 def _row(name: str, kind: Kind, meaning: str, default: str | None = None, *, secret: bool = False) -> Setting:

@@ -166,7 +166,7 @@ def test_memory_is_bounded_and_giants_are_cut(started: logs.Logs, stream: io.Str
 
 
 def test_a_wrong_number_of_arguments_is_still_logged(started: logs.Logs) -> None:
-    logging.getLogger("t").info("%s and %s", 1)
+    logging.getLogger("t").info("%s and %s", 1)  # noqa: PLE1206
     assert started.recent()[-1]["message"] == "%s and %s (1,)"
 
 
