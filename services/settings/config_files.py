@@ -91,7 +91,7 @@ def rules_of(texts: MappingOf[str, str | None], config_dir: Path, backtest: bool
     simulation = _build(Simulation, risk_given.pop("simulation", {}))
     rules = Rules(risk=_build(RiskLimits, risk_given), voting=_voting(readings["strategies.yml"]))
     _check_together(rules.risk, readings["risk.yml"])
-    app = _app(readings["app.yml"].values)
+    app = _app(readings["app.yml"])
     canonical = codec.encode([rules, simulation, app])
     sha256 = hashlib.sha256(canonical.encode()).hexdigest()
     return LoadedRules(rules=rules, simulation=simulation, app=app, sha256=sha256)
@@ -140,11 +140,19 @@ def _check_together(risk: RiskLimits, reading: Reading) -> None:
             raise ConfigError(f"{reading.where(rule.path)}: {rule.path} is {value}; {cure}")
 
 
-def _app(given: dict[str, Any]) -> AppConfig:
-    """Tables that are given replace the default ones; quiet hours need both ends."""
+def _app(reading: Reading) -> AppConfig:
+    """Tables that are given replace the default ones, keywords list by list."""
     app: Any = default_app_config()
-    for section, tables in given.items():
+    for section, tables in reading.values.items():
         for name, value in tables.items():
             app[section][name] = {**app[section][name], **value} if name == "keywords" else value
     result: AppConfig = app
+    quiet = result["alerts"]["quiet_hours"]
+    if quiet is not None and len(quiet) != 2:
+        path = "alerts.quiet_hours"
+        raise ConfigError(f"{reading.where(path)}: {path} needs both start and end; add the other or write null")
+    for model, prices in result["deepseek"]["prices"].items():
+        if len(prices) != 3:
+            path = f"deepseek.prices.{model}"
+            raise ConfigError(f"{reading.where(path)}: {path} needs cached_usd, input_usd and output_usd; add them")
     return result

@@ -12,9 +12,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.representer import RepresenterError
 
-from app.core.errors import ConfigError
-from app.core.money import plain
+from app.core.errors import ConfigError, DataError
+from app.core.money import decimal, plain
 from services.settings.config_files import LoadedRules, load_rules, rules_of, text_of
 from services.settings.schema import FILES
 
@@ -32,7 +33,10 @@ def save_rules(config_dir: Path, changes: Mapping[str, Mapping[str, Change]]) ->
         if name not in FILES:
             known = ", ".join(FILES)
             raise ConfigError(f"{config_dir / name}: is no configuration file; known are {known}")
-        texts[name] = _changed(texts[name] or "", values)
+        try:
+            texts[name] = _changed(texts[name] or "", values)
+        except (DataError, RepresenterError) as error:
+            raise ConfigError(f"{config_dir / name}: {error}; nothing was saved, give another value") from None
     loaded = rules_of(texts, config_dir, backtest=False)
     config_dir.mkdir(parents=True, exist_ok=True)
     for name in changes:
@@ -49,7 +53,7 @@ def _yaml() -> YAML:
 
 
 def _decimal(representer: Any, value: Decimal) -> Any:
-    text = plain(value)
+    text = plain(decimal(value))
     return representer.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in text else 'int'}", text)
 
 

@@ -114,5 +114,8 @@ def _node(raw: Any, place: str) -> Node:
         if key.text in seen:
             raise ConfigError(f"{place} line {key.line}: {ascii(key.text)[:60]} is given twice; remove one")
         seen.add(key.text)
-        items.append((key, _node(raw_value, place)))
+        value = _node(raw_value, place)
+        if isinstance(value, Scalar) and not value.quoted and not value.text:
+            value = Scalar("", False, key.line)  # nothing after the colon: the parser's mark is further down
+        items.append((key, value))
     return Mapping(tuple(items), line)
