@@ -280,7 +280,7 @@ def differences(rows: Sequence[JournalRow], engine: Engine, first_seq: int) -> l
 
     Nothing but the journalled messages is fed: decisions, orders and stops come out of the engine.
     """
-    lines = []
+    lines: list[str] = []
     for row in rows:
         try:
             actions = codec.encode(engine.handle(codec.decode(row.message)))

@@ -101,10 +101,10 @@ def _reasoning(decision: Decision) -> str:
 
 
 def _decision(turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: str) -> Decision:
-    state = turn.state
+    state, rules, started = turn.state, turn.state.rules.voting, turn.state.started
     names = {term.strategy for term in vote.terms}
     return Decision(
-        id=f"{state.started.tag if state.started else ''}-d{orders.base36(state.decision_number + 1, 7)}",
+        id=f"{started.tag if started else ''}-d{orders.base36(state.decision_number + 1, 7)}",
         at=turn.now,
         candle_at=shown.last_at,
         symbol=turn.instrument.symbol,
@@ -117,6 +117,11 @@ def _decision(turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: st
         vote=vote,
         shown=shown,
         signals=tuple(signal for name, signal in sorted(state.signals.items()) if name in names),
+        buy_threshold=rules.buy_threshold,
+        sell_threshold=rules.sell_threshold,
+        min_participation=rules.min_participation,
+        program_version=started.program_version if started else "",
+        config_sha256=started.config_sha256 if started else "",
     )
 
 

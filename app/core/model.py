@@ -449,6 +449,11 @@ class Decision:
     signals: tuple[Signal, ...]
     risk_checks: tuple[RiskCheck, ...] = ()
     order_ids: tuple[str, ...] = ()
+    buy_threshold: Decimal | None = None
+    sell_threshold: Decimal | None = None
+    min_participation: Decimal | None = None
+    program_version: str = ""
+    config_sha256: str = ""
 
 
 class LatchKind(StrEnum):

@@ -1,0 +1,23 @@
+"""The store: SQLModel tables, migrations, the journal's writer, and readers, on SQLite and PostgreSQL alike.
+
+The only room that knows a database. Rows are not domain types: they are mapped here, both ways.
+"""
+
+from services.database.connection import Database, open_database
+from services.database.journal import DatabaseJournal
+from services.database.ledgers import Ledgers
+from services.database.paper_store import DatabasePaperStore
+from services.database.reader import DatabaseReader
+from services.database.users import Answers, Audit, Users
+
+__all__ = [
+    "Answers",
+    "Audit",
+    "Database",
+    "DatabaseJournal",
+    "DatabasePaperStore",
+    "DatabaseReader",
+    "Ledgers",
+    "Users",
+    "open_database",
+]

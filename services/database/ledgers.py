@@ -1,0 +1,77 @@
+"""Ledgers: the books of one (mode, market, symbol). Real prices, invented prices and live money never mix."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from app.ports import LedgerRow
+from services.database.connection import Database
+from services.database.tables import LedgerTable, SettingTable
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+MARKET = "market of auto"
+
+
+class Ledgers:
+    def __init__(self, database: Database, choose: Callable[[str], str]) -> None:
+        """`choose` picks one character of a text at random."""
+        self._database, self._choose = database, choose
+
+    def open(self, mode: str, market: str, symbol: str, now: datetime) -> LedgerRow:
+        """The current ledger of this kind; a new one where there is none."""
+        with Session(self._database.writer) as session:
+            query = select(LedgerTable).where(
+                LedgerTable.mode == mode,
+                LedgerTable.market == market,
+                LedgerTable.symbol == symbol,
+                col(LedgerTable.current).is_(True),
+            )
+            found = session.exec(query).first()
+            if found is None:
+                tag = self._tag(session)
+                name = f"{mode} {market} {symbol} {tag}"
+                found = LedgerTable(name=name, tag=tag, mode=mode, market=market, symbol=symbol, opened_at=now)
+                session.add(found)
+                session.commit()
+                session.refresh(found)
+            return _row(found)
+
+    def _tag(self, session: Session) -> str:
+        taken = set(session.exec(select(LedgerTable.tag)).all())
+        while (tag := "".join(self._choose(LETTERS) for _ in range(4))) in taken:
+            pass
+        return tag
+
+    def list(self) -> Sequence[LedgerRow]:
+        """Current ones, oldest first."""
+        with Session(self._database.readers) as session:
+            query = select(LedgerTable).where(col(LedgerTable.current).is_(True)).order_by(col(LedgerTable.opened_at))
+            return [_row(row) for row in session.exec(query).all()]
+
+    def retire(self, name: str) -> bool:
+        """Start over: the ledger stays in the books but the next start opens a fresh one. False: no such ledger."""
+        with Session(self._database.writer) as session:
+            found = session.get(LedgerTable, name)
+            if found is None or not found.current:
+                return False
+            found.current = False
+            session.add(found)
+            session.commit()
+            return True
+
+    def kept(self, name: str) -> str | None:
+        with Session(self._database.readers) as session:
+            found = session.get(SettingTable, name)
+            return found.value if found else None
+
+    def keep(self, name: str, value: str) -> None:
+        with Session(self._database.writer) as session:
+            session.merge(SettingTable(name=name, value=value))
+            session.commit()
+
+
+def _row(row: LedgerTable) -> LedgerRow:
+    return LedgerRow(
+        name=row.name, tag=row.tag, mode=row.mode, market=row.market, symbol=row.symbol, opened_at=row.opened_at
+    )

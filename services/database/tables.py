@@ -1,0 +1,333 @@
+"""The tables. They keep the first design's column names; the API's words are made in `rows`.
+
+`orders, fills, positions, trades, decisions, equity, flows, latches` are projections of the journal, written with it in
+one transaction; every trading table carries its ledger.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, Text
+from sqlmodel import Field, SQLModel
+
+from services.database.columns import Money, Utc
+
+BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+def money(*, nullable: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(Money, nullable=nullable))
+
+
+def utc(*, nullable: bool = False, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(Utc, nullable=nullable, index=index))
+
+
+def text(*, nullable: bool = False) -> Any:
+    return Field(default="", sa_column=Column(Text, nullable=nullable))
+
+
+class LedgerTable(SQLModel, table=True):
+    __tablename__ = "ledgers"
+    name: str = Field(primary_key=True)
+    tag: str = Field(unique=True)
+    mode: str
+    market: str
+    symbol: str
+    opened_at: datetime = utc()
+    current: bool = True
+
+
+class JournalTable(SQLModel, table=True):
+    __tablename__ = "journal"
+    ledger: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BIG)
+    at: datetime = utc(index=True)
+    recorded_at: datetime = utc()
+    version: str
+    message: str = text()
+    actions: str = text()
+    hash: str
+
+
+class CheckpointTable(SQLModel, table=True):
+    __tablename__ = "checkpoints"
+    ledger: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BIG)
+    schema_number: int
+    state: str = text()
+
+
+class OrderTable(SQLModel, table=True):
+    __tablename__ = "orders"
+    id: str = Field(primary_key=True)
+    ledger: str = Field(index=True)
+    exchange_order_id: str
+    position_id: str = Field(index=True)
+    decision_id: str
+    symbol: str
+    role: str
+    side: str
+    type: str
+    time_in_force: str
+    status: str = Field(index=True)
+    quantity: Decimal = money()
+    filled_quantity: Decimal = money()
+    price: Decimal | None = money(nullable=True)
+    stop_price: Decimal | None = money(nullable=True)
+    average_price: Decimal | None = money(nullable=True)
+    fees: Decimal = money()
+    created_at: datetime = utc(index=True)
+    updated_at: datetime = utc()
+    reason: str = text()
+
+
+class FillTable(SQLModel, table=True):
+    __tablename__ = "fills"
+    id: str = Field(primary_key=True)
+    ledger: str = Field(index=True)
+    order_id: str = Field(index=True)
+    position_id: str
+    exchange_trade_id: str
+    side: str
+    price: Decimal = money()
+    quantity: Decimal = money()
+    fee: Decimal = money()
+    fee_asset: str
+    fee_quote: Decimal = money()
+    at: datetime = utc(index=True)
+
+
+class PositionTable(SQLModel, table=True):
+    __tablename__ = "positions"
+    id: str = Field(primary_key=True)
+    ledger: str = Field(index=True)
+    symbol: str
+    entry_time: datetime = utc(index=True)
+    closed_at: datetime | None = utc(nullable=True)
+    entry_price: Decimal = money()
+    amount: Decimal = money()
+    cost: Decimal = money()
+    current_price: Decimal | None = money(nullable=True)
+    unrealized_pnl: Decimal | None = money(nullable=True)
+    stop_loss_price: Decimal | None = money(nullable=True)
+    stop_order_id: str
+    stop_status: str
+    trailing_active: bool
+    highest_close: Decimal = money()
+    status: str = Field(index=True)
+    decision_id: str
+
+
+class TradeTable(SQLModel, table=True):
+    __tablename__ = "trades"
+    id: str = Field(primary_key=True)
+    ledger: str = Field(index=True)
+    position_id: str
+    timestamp: datetime = utc(index=True)  # when it was closed
+    opened_at: datetime = utc()
+    symbol: str
+    type: str  # the side of its entry
+    amount: Decimal = money()
+    entry_price: Decimal = money()
+    exit_price: Decimal = money()
+    cost: Decimal = money()
+    fees: Decimal = money()
+    profit_loss: Decimal = money()
+    exit_reason: str
+    decision_id: str
+    exit_decision_id: str
+    strategy_signals: str = text()
+    reasoning: str = text()
+
+
+class DecisionTable(SQLModel, table=True):
+    __tablename__ = "decisions"
+    id: str = Field(primary_key=True)
+    ledger: str = Field(index=True)
+    at: datetime = utc(index=True)
+    candle_at: datetime = utc()
+    symbol: str
+    action: str
+    score: float
+    participation_pct: float
+    price: Decimal = money()
+    outcome: str
+    reason: str = text()
+    order_ids: str = text()
+    record: str = text()  # the whole decision: vote, signals, risk checks, candles shown
+
+
+class EquityTable(SQLModel, table=True):
+    __tablename__ = "equity"
+    ledger: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=Column(Utc, primary_key=True))
+    equity: Decimal = money()
+    cash: Decimal = money()
+    quantity: Decimal = money()
+    price: Decimal = money()
+
+
+class FlowTable(SQLModel, table=True):
+    __tablename__ = "flows"
+    id: str = Field(primary_key=True)
+    ledger: str = Field(primary_key=True)
+    at: datetime = utc()
+    amount: Decimal = money()
+    note: str = text()
+
+
+class LatchTable(SQLModel, table=True):
+    __tablename__ = "latches"
+    ledger: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=Column(Utc, primary_key=True))
+    reason: str = text()
+    lifts_at: datetime | None = utc(nullable=True)
+    cleared_at: datetime | None = utc(nullable=True)
+
+
+class OutboxTable(SQLModel, table=True):
+    __tablename__ = "outbox"
+    id: int | None = Field(default=None, primary_key=True)
+    ledger: str = Field(index=True)
+    event: str
+    level: str
+    text: str = text()
+    created_at: datetime = utc()
+    status: str = "waiting"
+
+
+class SystemLogTable(SQLModel, table=True):
+    __tablename__ = "system_logs"
+    id: int | None = Field(default=None, primary_key=True)
+    timestamp: datetime = utc(index=True)
+    level: str
+    level_number: int
+    component: str
+    message: str = text()
+    details: str = text()
+
+
+class DailyStatsTable(SQLModel, table=True):
+    __tablename__ = "daily_stats"
+    ledger: str = Field(primary_key=True)
+    date: str = Field(primary_key=True)
+    total_trades: int
+    winning_trades: int
+    losing_trades: int
+    total_pnl: Decimal = money()
+    max_drawdown: float
+    sharpe_ratio: float | None = None
+
+
+class StrategyPerformanceTable(SQLModel, table=True):
+    __tablename__ = "strategy_performance"
+    ledger: str = Field(primary_key=True)
+    strategy_name: str = Field(primary_key=True)
+    date: str = Field(primary_key=True)
+    signals_generated: int
+    accuracy: float | None = None
+    avg_confidence: float | None = None
+    contribution_to_pnl: Decimal = money()
+
+
+class NewsEventTable(SQLModel, table=True):
+    __tablename__ = "news_events"
+    id: str = Field(primary_key=True)
+    published_at: datetime = utc(index=True)
+    seen_at: datetime = utc()
+    source: str
+    title: str = text()
+    url: str = text()
+    severity: str
+    sentiment: str
+    score: float
+    keywords: str = text()
+
+
+class UserTable(SQLModel, table=True):
+    __tablename__ = "users"
+    username: str = Field(primary_key=True)
+    password_hash: str
+    must_change: bool = False
+    epoch: int = 0
+    totp_secret: str | None = None
+    totp_last_step: int = 0
+
+
+class LoginSessionTable(SQLModel, table=True):
+    __tablename__ = "login_sessions"
+    id: str = Field(primary_key=True)  # SHA-256 of what the browser holds
+    username: str = Field(index=True)
+    epoch: int
+    created_at: datetime = utc()
+    expires_at: datetime = utc()
+    address: str
+
+
+class PushSubscriptionTable(SQLModel, table=True):
+    __tablename__ = "push_subscriptions"
+    id: int | None = Field(default=None, primary_key=True)
+    username: str
+    endpoint: str = text()
+    keys: str = text()
+    created_at: datetime = utc()
+
+
+class BacktestTable(SQLModel, table=True):
+    __tablename__ = "backtests"
+    id: str = Field(primary_key=True)
+    status: str
+    created_at: datetime = utc()
+    finished_at: datetime | None = utc(nullable=True)
+    request: str = text()
+    result: str = text()
+    error: str = text()
+
+
+class AuditTable(SQLModel, table=True):
+    __tablename__ = "audit"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = utc(index=True)
+    actor: str
+    action: str
+    target: str
+    detail: str = text()
+    address: str
+    result: str
+
+
+class AnswerTable(SQLModel, table=True):
+    __tablename__ = "idempotency_keys"
+    username: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    body_sha256: str
+    status: int
+    answer: str = text()
+    created_at: datetime = utc(index=True)
+
+
+class SettingTable(SQLModel, table=True):
+    """Facts that the program decided once and keeps, such as which market `auto` chose."""
+
+    __tablename__ = "kept"
+    name: str = Field(primary_key=True)
+    value: str = text()
+
+
+class PaperStateTable(SQLModel, table=True):
+    __tablename__ = "paper_state"
+    ledger: str = Field(primary_key=True)
+    state: str = text()
+
+
+class PaperReportTable(SQLModel, table=True):
+    __tablename__ = "paper_reports"
+    ledger: str = Field(primary_key=True)
+    client_order_id: str = Field(primary_key=True)
+    report: str = text()
+
+
+Index("ix_positions_ledger_status", PositionTable.ledger, PositionTable.status)
