@@ -84,7 +84,7 @@ class Executor:
         self._tasks.start(self._drive(lane), f"lane {lane}")
 
     async def _drive(self, lane: str) -> None:
-        """One action after the other. When the journal fails, what was not sent yet is dropped: recovery decides anew."""
+        """One action after the other. When the journal fails, what was not sent is dropped: recovery decides anew."""
         waiting = self._lanes[lane]
         try:
             while waiting:

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 
 from app import codec
 from app.core.engine import Engine
-from app.core.errors import DataError, InvariantError, StoreError, TraderError
+from app.core.errors import DataError, InvariantError, StoreError
 from app.core.messages import Action, AnyCommand, CandleClosed, Event, PriceSeen, ReadAccount, Started, TimePassed
 from app.core.state import SCHEMA, State, equity, held, live_orders, price_of, standing
 from app.executor import Executor
-from app.ports import Entry, EquityPoint, Exchange, Journal, JournalRow, KillSeal
+from app.ports import Entry, EquityPoint, Exchange, Journal, KillSeal
 from app.seam import Clock, Tasks
 
 log = logging.getLogger(__name__)
@@ -273,19 +273,3 @@ def recovered(journal: Journal) -> tuple[Engine, int]:
             engine.handle(codec.decode(row.message))
         seq = rows[-1].seq
     return engine, seq
-
-
-def differences(rows: Sequence[JournalRow], engine: Engine, first_seq: int) -> list[str]:
-    """Replay `rows` on `engine`; a line for each row from `first_seq` on whose actions come out differently.
-
-    Nothing but the journalled messages is fed: decisions, orders and stops come out of the engine.
-    """
-    lines: list[str] = []
-    for row in rows:
-        try:
-            actions = codec.encode(engine.handle(codec.decode(row.message)))
-        except TraderError as error:
-            return [*lines, f"{row.seq} {row.at:%H:%M:%S} cannot be replayed: {error}"]
-        if row.seq >= first_seq and actions != row.actions:
-            lines.append(f"{row.seq} {row.at:%H:%M:%S} journalled {row.actions} but replayed {actions}")
-    return lines

@@ -177,3 +177,23 @@ def harmless(text: str) -> str:
 
 def text_of(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def text(result: dict[str, Any], folder: Path) -> str:
+    """The figures that matter most, for a terminal."""
+    rows = [
+        ("from", result["start"]),
+        ("to", result["end"]),
+        ("final equity", f"{result['final_equity']:,.2f}"),
+        ("return", f"{result['return_pct']:+.2f} %"),
+        ("buy and hold", f"{result['buy_and_hold_return_pct']:+.2f} %"),
+        ("max drawdown", f"{result['max_drawdown_pct']:.2f} %"),
+        ("trades", f"{result['trades']}"),
+        ("win rate", "-" if result["win_rate_pct"] is None else f"{result['win_rate_pct']:.1f} %"),
+        ("fees", f"{result['fees_paid']:,.2f}"),
+        ("time in the market", f"{result['exposure_time_pct']:.1f} %"),
+        ("still open", f"{result['open_positions_at_end']}"),
+    ]
+    lines = [f"{name:>20}  {value}" for name, value in rows]
+    warnings = [f"{'warning':>20}  {warning}" for warning in result["warnings"][:5]]
+    return "\n".join([*lines, *warnings, f"{'written to':>20}  {folder}"])

@@ -36,10 +36,10 @@ class Link:
 class DatabaseJournal:
     """Implements app.ports.Journal for one ledger. A second writer of the same ledger is refused."""
 
-    def __init__(self, database: Database, ledger: str, version: str) -> None:
+    def __init__(self, database: Database, ledger: str, version: str, *, reading_only: bool = False) -> None:
         self._database, self._ledger, self._version = database, ledger, version
         self._lock = LedgerLock(database, ledger)
-        if not self._lock.take():
+        if not reading_only and not self._lock.take():
             raise ConfigError(f"another trader is running on ledger {ledger}; stop it first")
         self._connection: Connection | None = None
         self._last: Link | None = None

@@ -253,8 +253,8 @@ class UserTable(SQLModel, table=True):
     password_hash: str
     must_change: bool = False
     epoch: int = 0
-    totp_secret: str | None = None
-    totp_last_step: int = 0
+    totp_secret: str = ""
+    totp_step: int = 0
 
 
 class LoginSessionTable(SQLModel, table=True):
@@ -265,6 +265,7 @@ class LoginSessionTable(SQLModel, table=True):
     created_at: datetime = utc()
     expires_at: datetime = utc()
     address: str
+    agent: str
 
 
 class PushSubscriptionTable(SQLModel, table=True):

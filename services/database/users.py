@@ -1,27 +1,105 @@
 """People: accounts, sign-ins, the audit trail, remembered answers. Nothing here is part of trading."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, delete
+from sqlmodel import Session, col, delete, select
 
+from services.auth.model import LoginSession, User
 from services.database.connection import Database
-from services.database.tables import AnswerTable, AuditTable, UserTable
+from services.database.tables import AnswerTable, AuditTable, LoginSessionTable, UserTable
 
 
 class Users:
-    """Rows of users and of their sign-ins."""
+    """Implements services.auth.Store."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, username: str) -> UserTable | None:
-        with Session(self._database.readers, expire_on_commit=False) as session:
-            return session.get(UserTable, username)
+    def get_user(self, username: str) -> User | None:
+        with Session(self._database.readers) as session:
+            found = session.get(UserTable, username)
+            return _user(found) if found else None
 
-    def save(self, user: UserTable) -> None:
+    def has_users(self) -> bool:
+        with Session(self._database.readers) as session:
+            return session.exec(select(UserTable).limit(1)).first() is not None
+
+    def save_user(self, user: User) -> None:
+        row = UserTable(
+            username=user.username,
+            password_hash=user.password_hash,
+            must_change=user.must_change,
+            epoch=user.epoch,
+            totp_secret=user.totp_secret,
+            totp_step=user.totp_step,
+        )
         with Session(self._database.writer) as session:
-            session.merge(user)
+            session.merge(row)
             session.commit()
+
+    def create_session(self, session: LoginSession) -> None:
+        with Session(self._database.writer) as writing:
+            writing.add(
+                LoginSessionTable(
+                    id=session.id,
+                    username=session.username,
+                    epoch=session.epoch,
+                    created_at=session.created_at,
+                    expires_at=session.expires_at,
+                    address=session.address,
+                    agent=session.agent,
+                )
+            )
+            writing.commit()
+
+    def get_session(self, id: str) -> LoginSession | None:
+        with Session(self._database.readers) as session:
+            found = session.get(LoginSessionTable, id)
+            return _session(found) if found else None
+
+    def sessions_of(self, username: str) -> Sequence[LoginSession]:
+        query = select(LoginSessionTable).where(LoginSessionTable.username == username)
+        with Session(self._database.readers) as session:
+            return [_session(row) for row in session.exec(query.order_by(col(LoginSessionTable.created_at))).all()]
+
+    def delete_session(self, id: str) -> None:
+        with Session(self._database.writer) as session:
+            session.exec(delete(LoginSessionTable).where(col(LoginSessionTable.id) == id))
+            session.commit()
+
+    def delete_sessions(self, username: str) -> None:
+        with Session(self._database.writer) as session:
+            session.exec(delete(LoginSessionTable).where(col(LoginSessionTable.username) == username))
+            session.commit()
+
+    def delete_expired(self, now: datetime) -> None:
+        with Session(self._database.writer) as session:
+            session.exec(delete(LoginSessionTable).where(col(LoginSessionTable.expires_at) <= now))
+            session.commit()
+
+
+def _user(row: UserTable) -> User:
+    return User(
+        username=row.username,
+        password_hash=row.password_hash,
+        must_change=row.must_change,
+        epoch=row.epoch,
+        totp_secret=row.totp_secret,
+        totp_step=row.totp_step,
+    )
+
+
+def _session(row: LoginSessionTable) -> LoginSession:
+    return LoginSession(
+        id=row.id,
+        username=row.username,
+        epoch=row.epoch,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        address=row.address,
+        agent=row.agent,
+    )
 
 
 class Audit:

@@ -170,6 +170,7 @@ def upgrade() -> None:
     sa.Column('created_at', services.database.columns.Utc(timezone=True), nullable=False),
     sa.Column('expires_at', services.database.columns.Utc(timezone=True), nullable=False),
     sa.Column('address', sa.String(), nullable=False),
+    sa.Column('agent', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
     with op.batch_alter_table('login_sessions', schema=None) as batch_op:
@@ -331,8 +332,8 @@ def upgrade() -> None:
     sa.Column('password_hash', sa.String(), nullable=False),
     sa.Column('must_change', sa.Boolean(), nullable=False),
     sa.Column('epoch', sa.Integer(), nullable=False),
-    sa.Column('totp_secret', sa.String(), nullable=True),
-    sa.Column('totp_last_step', sa.Integer(), nullable=False),
+    sa.Column('totp_secret', sa.String(), nullable=False),
+    sa.Column('totp_step', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('username')
     )
     # ### end Alembic commands ###

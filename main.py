@@ -1,0 +1,490 @@
+"""The composition root and the command line: settings → adapters → engine, session, jobs, pages → run.
+
+Nothing heavy at module level, no rule of trading anywhere here. Exit codes: 0 done, 1 the check failed, 2 wrong use or
+bad input (one clear line, no traceback).
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.core.errors import ConfigError, DataError, TraderError
+from app.core.money import positive
+from app.core.rules import Rules, StrategyRule
+from app.ports import LedgerRow, StrategyFace
+from app.seam import clock, seeded, token
+
+if TYPE_CHECKING:
+    from services.database import Database
+    from services.settings import LoadedRules, Settings
+
+HERE = Path(__file__).resolve().parent
+
+
+def version() -> str:
+    """Of the program, from pyproject.toml."""
+    try:
+        return installed_version("bitcoin-autotrader")
+    except PackageNotFoundError:
+        import tomllib
+
+        with (HERE / "pyproject.toml").open("rb") as file:
+            return str(tomllib.load(file)["project"]["version"])
+
+
+def settings_of(environ: dict[str, str] | None = None) -> "Settings":
+    from services.settings import load_settings
+
+    env_file = Path(".env")
+    return load_settings(environ or dict(os.environ), env_file if env_file.exists() else None)
+
+
+# ---------------------------------------------------------------- what is shared by commands
+
+
+def market_name(settings: "Settings") -> str:
+    """What the ledger is called by. `auto` is the simulated market until the exchange's feed is built in."""
+    if settings.market == "binanceus":
+        raise ConfigError("TRADER_MARKET: binanceus comes with live trading; use simulated or replay:FILE for now")
+    return "simulated" if settings.market == "auto" else settings.market
+
+
+def require_paper(settings: "Settings") -> None:
+    if settings.mode != "paper":
+        raise ConfigError(f"TRADER_MODE: {settings.mode} comes with live trading; use paper for now")
+
+
+def open_books(settings: "Settings") -> tuple["Database", LedgerRow]:
+    from services.database import Ledgers, open_database
+
+    database = open_database(settings.database_url.reveal())
+    ledgers = Ledgers(database, seeded(int.from_bytes(token(16).encode(), "big")).choice)
+    return database, ledgers.open(settings.mode, market_name(settings), settings.symbol, clock.now())
+
+
+def configured(rules: Rules, strategies_dir: Path) -> Rules:
+    """A strategy whose file is not there is not configured: shown so, and outside the sum."""
+
+    def known(rule: StrategyRule) -> StrategyRule:
+        return replace(rule, configured=(strategies_dir / f"{rule.name}.py").is_file())
+
+    voters = tuple(known(rule) for rule in rules.voting.strategies)
+    return replace(rules, voting=replace(rules.voting, strategies=voters))
+
+
+def with_faces(rules: Rules, faces: Sequence[StrategyFace]) -> Rules:
+    """What a strategy's class says of itself wins. One that is switched on but does not load ends the start."""
+    by_name = {face.name: face for face in faces}
+    for rule in rules.voting.strategies:
+        face = by_name.get(rule.name)
+        if rule.votes and face is not None and face.status == "failed":
+            raise ConfigError(f"strategy {rule.name}: {face.error}")
+    voters = tuple(
+        replace(rule, reads_text=by_name[rule.name].reads_text, sha256=by_name[rule.name].sha256)
+        if rule.name in by_name
+        else rule
+        for rule in rules.voting.strategies
+    )
+    return replace(rules, voting=replace(rules.voting, strategies=voters))
+
+
+def warmup_minutes(rules: Rules, faces: Sequence[StrategyFace]) -> int:
+    longest = max((face.startup_candles for face in faces), default=1)
+    return longest * rules.voting.timeframe_seconds // 60
+
+
+def resume_after(engine_now: datetime, paper_at: datetime | None, paper_closed: bool) -> datetime | None:
+    """Opening time of the newest candle that both the engine and the paper exchange have lived through.
+
+    The paper exchange may be ahead by one candle whose close the trader was never given: that one comes again.
+    """
+    minute = timedelta(minutes=1)
+    seen = [engine_now.replace(second=0, microsecond=0) - minute] if engine_now.year > 1970 else []
+    if paper_at is not None:
+        seen.append(paper_at if paper_closed else paper_at - minute)
+    return max(seen, default=None)
+
+
+# ---------------------------------------------------------------- run
+
+
+class Trader:
+    """Everything that lives as long as the process: built, recovered and announced by `start`."""
+
+    def __init__(self, settings: "Settings", loaded: "LoadedRules", database: "Database", ledger: LedgerRow) -> None:
+        from app.seam import Tasks
+        from services.database import DatabaseJournal
+        from services.kill_seal import KillFile
+
+        self.settings, self.loaded, self.database, self.ledger = settings, loaded, database, ledger
+        self.tasks = Tasks(self._crashed)
+        self.journal = DatabaseJournal(database, ledger.name, version())
+        self.seal = KillFile(settings.data_dir)
+        self.failed = ""
+        self.started = False
+        self.stop_serving: Callable[[], None] = lambda: None
+
+    def wire(self) -> None:
+        """Adapters and the session. The market's clock is the trader's clock."""
+        from app.session import Session
+        from app.view import Labels, View
+        from backtest.paper import MarketTime, PaperExchange
+        from backtest.simulator import Book, instrument_for
+        from services.database import DatabasePaperStore
+        from services.strategy_host import StrategyHost
+
+        settings, simulation = self.settings, self.loaded.simulation
+        self.time = MarketTime(datetime(1970, 1, 1, tzinfo=UTC))
+        self.instrument = instrument_for(settings.symbol, simulation)
+        self.paper = PaperExchange(
+            instrument=self.instrument,
+            simulation=simulation,
+            cash_of_a_new_account=Book(quote_total=settings.paper_cash),
+            store=DatabasePaperStore(self.database, self.ledger.name),
+            now=self.time,
+            candle_fed=True,
+        )
+        self.session = Session(
+            journal=self.journal,
+            exchange=self.paper,
+            seal=self.seal,
+            tasks=self.tasks,
+            clock=clock,
+            market_now=self.time,
+            version=version(),
+        )
+        labels = Labels(
+            mode=settings.mode.value,
+            market=self.ledger.market,
+            symbol=settings.symbol,
+            ledger=self.ledger.name,
+            version=version(),
+        )
+        self.two_factor: Callable[[], bool] = lambda: False
+        self.view = View(self.session, labels, clock=clock, tasks=self.tasks, two_factor=lambda: self.two_factor())  # noqa: PLW0108  # set later
+        self.host = StrategyHost(settings.strategies_dir)
+
+    async def start(self) -> None:
+        """Strategies, past candles, recovery, then the market runs and the jobs begin."""
+        from app.coordinator import Coordinator
+        from app.core.messages import Started
+        from app.cycle import Cycle
+        from backtest.paper import CandleMarket
+
+        rules = configured(self.loaded.rules, self.settings.strategies_dir)
+        faces = await self.host.start([rule for rule in rules.voting.strategies if rule.configured])
+        rules = with_faces(rules, faces)
+        await self.session.recover()
+        resume = resume_after(self.session.engine.state.now, self.paper.candle_at, self.paper.closed)
+        feed = make_feed(self.settings, self.ledger, warmup_minutes(rules, faces), resume)
+        cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
+        for candle in await self.tasks.in_thread(lambda: list(feed.past())):
+            cycle.remember(candle)
+        self.session.observe(Coordinator(self.session, cycle, self.host, self.tasks).hear)
+        self.time.advance(feed.starts_at())
+        self.tasks.start(self.session.run(), "session")
+        started = Started(
+            at=self.session.now(),
+            program_version=version(),
+            ledger=self.ledger.name,
+            tag=self.ledger.tag,
+            live=False,
+            candle_fed=True,
+            rules=rules,
+            config_sha256=self.loaded.sha256,
+            instrument=self.instrument,
+            kill_sealed=self.seal.sealed() or "",
+        )
+        await self.session.start(started)
+        await self.session.drained()
+        self.tasks.start(CandleMarket(feed, self.paper, self.time).run(self.session), "market")
+        self.start_jobs()
+        self.started = True
+
+    def start_jobs(self) -> None:
+        from app.core.messages import Gate
+        from app.jobs import Job, health, reconcile, tick
+        from services.database.logs_store import LogStore
+        from services.health import look
+        from services.logs import attach
+        from services.scheduler import Scheduler
+
+        logs = LogStore(self.database)
+        attach(logs.take)
+        self.flush_logs = logs.flush
+
+        async def write_logs() -> None:
+            await self.tasks.in_thread(logs.flush)
+
+        async def prune_logs() -> None:
+            await self.tasks.in_thread(lambda: logs.prune(clock.now()))
+
+        seen = look(self.settings.data_dir, self.tasks)
+        self.scheduler = Scheduler()
+        self.scheduler.start(
+            [
+                Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
+                Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=300),
+                Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
+                Job(name="system log", run=write_logs, every_seconds=2),
+                Job(name="old logs", run=prune_logs, daily_at="00:20"),
+            ]
+        )
+
+    def health_word(self) -> str:
+        if not self.started or not self.session.engine.state.reconciled:
+            return "starting"
+        return "degraded" if self.failed or self.session.engine.state.gates else "ok"
+
+    def _crashed(self, name: str, error: BaseException) -> None:
+        """Crash-only: a part that died takes the process with it, and the next start recovers."""
+        import logging
+
+        logging.getLogger("main").critical("%s died: %r", name, error, exc_info=error)
+        self.failed = f"{name} died: {error!r}"
+        self.stop_serving()
+
+    async def stop(self) -> None:
+        """Stops stay on the exchange, positions stay open."""
+        if self.started:
+            self.scheduler.stop()
+        await self.tasks.stop()
+        await self.host.stop()
+        if self.started:
+            self.flush_logs()
+        self.journal.close()
+        self.database.close()
+
+
+def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, resume: datetime | None) -> Any:
+    """The market's candles: from a file, or invented from the seed and the day its ledger was opened."""
+    from backtest.feeds import ReplayFeed, SimulatedFeed
+
+    file = settings.replay_file
+    if file is not None:
+        return ReplayFeed(
+            file,
+            symbol=settings.symbol,
+            warmup_minutes=warmup,
+            speed=settings.market_speed,
+            clock=clock,
+            resume_after=resume,
+        )
+    return SimulatedFeed(
+        symbol=settings.symbol,
+        seed=settings.market_seed,
+        start_at=ledger.opened_at.replace(second=0, microsecond=0),
+        warmup_minutes=warmup,
+        speed=settings.market_speed,
+        clock=clock,
+        resume_after=resume,
+    )
+
+
+# ---------------------------------------------------------------- commands
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The trader and its dashboard, until it is told to stop."""
+    from services import logs
+    from services.settings import load_rules
+
+    settings = settings_of()
+    require_paper(settings)
+    loaded = load_rules(settings.config_dir)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database, ledger = open_books(settings)
+    running = logs.start(settings.log_level, settings.secrets(), directory=settings.data_dir / "logs")
+    trader = Trader(settings, loaded, database, ledger)
+    trader.wire()
+    serve(trader)
+    running.stop()
+    return 1 if trader.failed else 0
+
+
+def data(arguments: argparse.Namespace) -> int:
+    """Candles on disk: import, list, check."""
+    from backtest import data_commands
+
+    settings = settings_of()
+    if arguments.verb == "import":
+        symbol = arguments.symbol or settings.symbol
+        lines = data_commands.import_file(
+            Path(arguments.file), symbol, arguments.timeframe, settings.data_dir, clock.now()
+        )
+        good = True
+    elif arguments.verb == "list":
+        lines, good = data_commands.list_data(settings.data_dir), True
+    else:
+        lines, good = data_commands.check_data(arguments.name, settings.data_dir)
+    print("\n".join(lines))
+    return 0 if good else 1
+
+
+def backtest(arguments: argparse.Namespace) -> int:
+    """Replay history through the engine and write the result's folder."""
+    from app.seam import Clock
+    from backtest import history, result
+    from backtest.replay import Replay
+    from backtest.simulator import instrument_for
+    from services.settings import load_rules
+    from strategies.runtime import LocalStrategies
+
+    settings = settings_of()
+    loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
+    series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until)
+    candles = list(history.candles(series))
+    local = LocalStrategies(settings.strategies_dir)
+    rules = configured(loaded.rules, settings.strategies_dir)
+    faces = local.load([rule for rule in rules.voting.strategies if rule.configured])
+    rules = with_faces(rules, faces)
+    warmup = warmup_minutes(rules, faces)
+    if len(candles) <= warmup:
+        raise DataError(
+            f"{arguments.data}: has {len(candles)} minutes, and the strategies need {warmup} before the first trade"
+        )
+    cash = positive(arguments.cash if arguments.cash is not None else settings.paper_cash, "--cash")
+    replay = Replay(
+        rules=rules,
+        simulation=loaded.simulation,
+        instrument=instrument_for(candles[0].symbol, loaded.simulation),
+        cash=cash,
+        strategies=local,
+        faces=faces,
+        version=version(),
+        config_sha256=loaded.sha256,
+    )
+    finished = replay.live_through(candles[:warmup], candles[warmup:])
+    source = result.Source(
+        data=str(arguments.data),
+        data_sha256=history.data_sha256(series),
+        config_sha256=loaded.sha256,
+        version=version(),
+        timeframe=rules.voting.timeframe,
+        cash=cash,
+        fee_pct=loaded.simulation.fee_pct,
+    )
+    folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{Clock().now():%Y-%m-%d_%H-%M-%S}"
+    report = result.write(folder, finished, source, candles[warmup], candles[-1])
+    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
+    return 0
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """A journalled UTC day of market time, or one decision, replayed from its messages alone."""
+    from app.replaying import replayed_day, replayed_decision
+    from services.database import DatabaseJournal
+
+    database, ledger = open_books(settings_of())
+    journal = DatabaseJournal(database, ledger.name, version(), reading_only=True)
+    try:
+        day = datetime.strptime(arguments.what, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        verdict = replayed_decision(journal, arguments.what)
+    else:
+        verdict = replayed_day(journal, day, version())
+    database.close()
+    print("\n".join(verdict.lines))
+    return 0 if verdict.same else 1
+
+
+def audit(arguments: argparse.Namespace) -> int:
+    """Recompute the hash chain of every current ledger."""
+    from services.database import DatabaseJournal, Ledgers
+
+    database, _ = open_books(settings_of())
+    broken = 0
+    for ledger in Ledgers(database, min).list():
+        wrong = DatabaseJournal(database, ledger.name, version(), reading_only=True).verify()
+        print(f"{ledger.name}: {wrong or 'the chain is whole'}")
+        broken += wrong is not None
+    database.close()
+    return 1 if broken else 0
+
+
+def ledger(arguments: argparse.Namespace) -> int:
+    """Which books there are; start paper over."""
+    from services.database import Ledgers
+
+    settings = settings_of()
+    database, current = open_books(settings)
+    ledgers = Ledgers(database, min)
+    if arguments.verb == "reset":
+        require_paper(settings)
+        ledgers.retire(current.name)
+        print(f"{current.name} is kept in the books; the next start opens a fresh one")
+    else:
+        print("\n".join(f"{each.name}  opened {each.opened_at:%Y-%m-%d %H:%M} UTC" for each in ledgers.list()))
+    database.close()
+    return 0
+
+
+# ---------------------------------------------------------------- command line
+
+
+def day_of(text: str) -> datetime:
+    """A UTC date of the command line."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; write it as 2023-03-14") from error
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="main.py", description="bitcoin-autotrader")
+    top.add_argument("--version", action="version", version=version())
+    verbs = top.add_subparsers(dest="command", metavar="COMMAND")
+    verbs.add_parser("run", help="the trader and its dashboard (default)").set_defaults(act=run)
+
+    candles = verbs.add_parser("data", help="candles on disk").add_subparsers(dest="verb", required=True)
+    importing = candles.add_parser("import", help="take in a CSV, parquet or feather file")
+    importing.add_argument("file")
+    importing.add_argument("--symbol", help="default: TRADER_SYMBOL")
+    importing.add_argument("--timeframe", default="1m")
+    importing.set_defaults(act=data)
+    candles.add_parser("list", help="what there is").set_defaults(act=data)
+    checking = candles.add_parser("check", help="gaps, duplicates, impossible candles; exit 1 when something is wrong")
+    checking.add_argument("name", help="a symbol that was imported, or a file")
+    checking.set_defaults(act=data)
+
+    testing = verbs.add_parser("backtest", help="replay history through the engine")
+    testing.add_argument("--data", required=True, help="a symbol that was imported, or a file")
+    testing.add_argument("--since", type=day_of, help="UTC date, included")
+    testing.add_argument("--until", type=day_of, help="UTC date, not included")
+    testing.add_argument("--cash", help="default: TRADER_PAPER_CASH")
+    testing.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
+    testing.add_argument("--out", help="folder for the result; default: runs/backtest-<time>")
+    testing.add_argument("--json", action="store_true", help="print result.json")
+    testing.set_defaults(act=backtest)
+
+    again = verbs.add_parser("replay", help="replay a journalled day or decision; exit 1 if anything differs")
+    again.add_argument("what", metavar="DAY|DECISION_ID")
+    again.set_defaults(act=replay)
+    books = verbs.add_parser("audit", help="the journal's hash chain").add_subparsers(dest="verb", required=True)
+    books.add_parser("verify").set_defaults(act=audit)
+    ledgers = verbs.add_parser("ledger", help="the books of each market").add_subparsers(dest="verb", required=True)
+    ledgers.add_parser("list").set_defaults(act=ledger)
+    ledgers.add_parser("reset", help="start paper over").set_defaults(act=ledger)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; wrong use and bad input give one line and exit code 2."""
+    chosen = parser().parse_args(arguments)
+    try:
+        return int((getattr(chosen, "act", None) or run)(chosen))
+    except TraderError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
