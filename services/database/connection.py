@@ -56,7 +56,11 @@ def open_database(url_text: str) -> Database:
     readers = _engine(url, pool_size=5)
     try:
         _migrate(writer)
+    except ConfigError:
+        writer.dispose()
+        raise
     except OperationalError as error:
+        writer.dispose()
         reason = str(error.orig).strip().splitlines()[0]
         raise ConfigError(f"DATABASE_URL: cannot use {url.render_as_string()}: {reason}") from error
     if path is not None:
