@@ -1,0 +1,335 @@
+"""The HTTP interface: `/health` and `/api/v1`. It reads from the view and the store and gives orders through control.
+
+Must never answer anything but its documented forms: rows, lists, and problems.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import Body, Depends, FastAPI, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.routing import Mount, Route
+
+from app.core.errors import NotAuthorized, StoreError, TraderError
+from app.core.money import ZERO, pct_of
+from app.ports import Conflict, Row, Status, Who
+from components import api_docs
+from components.doors import Doors, HealthWord, SignedIn
+from components.idempotency import Bodies
+from components.problems import Problem, add_problems
+from components.wire import status_row, wire
+
+API = "/api"
+CODE_WANTED = "send a fresh code of the second factor as `otp`; each code works once"
+
+
+class Strict(BaseModel):
+    """Unknown names are refused, and nothing is turned into something else."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Nothing(Strict):
+    """No body, or an empty object."""
+
+
+class Credentials(Strict):
+    username: Annotated[str, Field(min_length=1, max_length=64)]
+    password: Annotated[str, Field(min_length=1, max_length=1024)]
+    otp: Annotated[str, Field(max_length=16)] | None = None
+
+
+class Resuming(Strict):
+    otp: Annotated[str, Field(max_length=16)] | None = None
+
+
+class Confirmed(Strict):
+    confirm: Literal[True]
+
+
+class Names(BaseModel):
+    """Query names: unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Names):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+
+
+class PositionsPage(Page):
+    status: Literal["all", "OPEN", "CLOSING", "QUARANTINE", "CLOSED"] | None = None
+
+
+class TradesPage(Page):
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+class LogsPage(Page):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
+
+
+def add_api(web: FastAPI, doors: Doors) -> FastAPI:
+    """Put `/health` and `/api` on the application; again replaces what was there."""
+    api = FastAPI(
+        title="bitcoin-autotrader", version=doors.view.status().version, openapi_url=None, docs_url=None, redoc_url=None
+    )
+    add_problems(api)
+    api.add_middleware(Bodies, clock=doors.clock)
+    gate = Gate(doors)
+    Reading(doors).add(api, gate)
+    Acting(doors).add(api, gate)
+    api_docs.add(api, gate.signed_in)
+    web.router.routes[:] = [each for each in web.router.routes if not (isinstance(each, Mount) and each.path == API)]
+    web.router.routes[:0] = [Route("/health", Health(doors.health)), Mount(API, api)]
+    return api
+
+
+class Health:
+    """ok and degraded are 200: nobody must restart a trader because the exchange is down. Any method but GET is refused."""
+
+    def __init__(self, word: Callable[[], HealthWord]) -> None:
+        self._word = word
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            problem = Problem(405, f"{scope['method']} is not possible at /health", headers={"allow": "GET, HEAD"})
+            await problem.response()(scope, receive, send)
+            return
+        word = self._word()
+        await JSONResponse({"status": word}, 503 if word == "starting" else 200)(scope, receive, send)
+
+
+class Gate:
+    """Lets in whoever has a good token, or the browser's own session."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def signed_in(self, request: Request) -> SignedIn:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        who: SignedIn | None
+        if kind:
+            who = await self._doors.auth.bearer(token.strip()) if kind.lower() == "bearer" else None
+        else:
+            who = request.scope.get("signed_in")
+        if who is None:
+            headers = {"www-authenticate": "Bearer"}
+            raise Problem(401, "get a token at /api/v1/token and send it as `Authorization: Bearer …`", headers=headers)
+        if who.must_change:
+            raise Problem(403, "change the first password in the browser before anything else")
+        return who
+
+
+class Reading:
+    """The GETs."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def add(self, api: FastAPI, gate: Gate) -> None:
+        needs = [Depends(gate.signed_in)]
+        for path, work in (
+            ("/v1/status", self.status),
+            ("/v1/positions", self.positions),
+            ("/v1/positions/{id}", self.position),
+            ("/v1/trades", self.trades),
+            ("/v1/orders", self.orders),
+            ("/v1/fills", self.fills),
+            ("/v1/decisions", self.decisions),
+            ("/v1/decisions/{id}", self.decision),
+            ("/v1/signals", self.signals),
+            ("/v1/logs", self.logs),
+        ):
+            api.add_api_route(path, work, methods=["GET"], dependencies=needs, response_model=None)
+
+    async def status(self, _: Annotated[Names, Query()]) -> Response:
+        return JSONResponse(status_row(self._doors.view.status()))
+
+    async def positions(self, page: Annotated[PositionsPage, Query()]) -> Response:
+        filters = {"status": page.status} if page.status else {}
+        rows, total = await self._rows("positions", page, **filters)
+        return _listed([self._priced(row) for row in rows], total)
+
+    async def position(self, id: str, _: Annotated[Names, Query()]) -> Response:
+        return JSONResponse(wire(self._priced(await self._one("positions", id))))
+
+    async def trades(self, page: Annotated[TradesPage, Query()]) -> Response:
+        filters: dict[str, datetime] = {}
+        if page.since:
+            filters["since"] = page.since
+        if page.until:
+            filters["until"] = page.until
+        return _listed(*await self._rows("trades", page, **filters))
+
+    async def orders(self, page: Annotated[Page, Query()]) -> Response:
+        return _listed(*await self._rows("orders", page))
+
+    async def fills(self, page: Annotated[Page, Query()]) -> Response:
+        return _listed(*await self._rows("fills", page))
+
+    async def decisions(self, page: Annotated[Page, Query()]) -> Response:
+        return _listed(*await self._rows("decisions", page))
+
+    async def decision(self, id: str, _: Annotated[Names, Query()]) -> Response:
+        return JSONResponse(wire(await self._one("decisions", id)))
+
+    async def signals(self, page: Annotated[Page, Query()]) -> Response:
+        return _listed(*await self._rows("signals", page))
+
+    async def logs(self, page: Annotated[LogsPage, Query()]) -> Response:
+        return _listed(*await self._rows("logs", page, **({"level": page.level} if page.level else {})))
+
+    async def _rows(self, kind: str, page: Page, **filters: Any) -> tuple[list[Row], int]:
+        try:
+            return await self._doors.reader.list(kind, page.limit, page.offset, **filters)
+        except StoreError as error:
+            raise Problem(503, "the store does not answer; try again", headers={"retry-after": "5"}) from error
+
+    async def _one(self, kind: str, id: str) -> Row:
+        try:
+            row = await self._doors.reader.one(kind, id)
+        except StoreError as error:
+            raise Problem(503, "the store does not answer; try again", headers={"retry-after": "5"}) from error
+        if row is None:
+            raise Problem(404, f"there is no {kind.removesuffix('s')} with the id {id[:80]!r}")
+        return row
+
+    def _priced(self, row: Row) -> Row:
+        """What an open position is worth changes with each price: it comes from the engine, not from the store."""
+        position = next((each for each in self._doors.view.positions() if each.id == row["id"]), None)
+        if position is None:
+            return {**row, "current_price": None, "unrealized_pnl": None, "unrealized_pnl_pct": None}
+        result = self._doors.view.unrealized(position)
+        share = position.remaining / position.quantity if position.quantity else ZERO
+        return {
+            **row,
+            "current_price": self._doors.view.status().price,
+            "unrealized_pnl": result,
+            "unrealized_pnl_pct": pct_of(result, position.cost * share),
+        }
+
+
+class Acting:
+    """The POSTs."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    def add(self, api: FastAPI, gate: Gate) -> None:
+        self._gate = gate
+        api.add_api_route("/v1/token", self.token, methods=["POST"], response_model=None)
+        for path, work in (
+            ("/v1/pause", self.pause),
+            ("/v1/resume", self.resume),
+            ("/v1/positions/{id}/close", self.close),
+            ("/v1/close-all", self.close_all),
+        ):
+            # signed in comes before everything else: strangers learn nothing from how their body is judged
+            needs = [Depends(gate.signed_in)]
+            api.add_api_route(path, work, methods=["POST"], dependencies=needs, response_model=None)
+
+    async def token(self, request: Request, body: Credentials, _: Annotated[Names, Query()]) -> Response:
+        answer = await self._doors.auth.token(body.username, body.password, body.otp or None, _address(request))
+        if answer.outcome == "too_many":
+            headers = {"retry-after": str(answer.retry_after_seconds)}
+            raise Problem(429, "too many tries to sign in; wait", headers=headers)
+        if answer.outcome == "code_needed":
+            raise Problem(401, CODE_WANTED, title="second factor needed")
+        if answer.outcome == "wrong":
+            raise Problem(401, "the user name, password or code is not right")
+        return JSONResponse({"access_token": answer.secret, "token_type": "bearer", "expires_in": 86_400})
+
+    async def pause(
+        self, request: Request, _: Annotated[Names, Query()], __: Annotated[Nothing | None, Body()] = None
+    ) -> Response:
+        await self._do(request, self._doors.control.pause)
+        return JSONResponse(status_row(self._doors.view.status()))
+
+    async def resume(
+        self, request: Request, _: Annotated[Names, Query()], body: Annotated[Resuming | None, Body()] = None
+    ) -> Response:
+        await self._do(request, self._doors.control.resume, body.otp if body else None)
+        return JSONResponse(status_row(self._doors.view.status()))
+
+    async def close(
+        self, request: Request, id: str, _: Annotated[Names, Query()], __: Annotated[Nothing | None, Body()] = None
+    ) -> Response:
+        self._refuse_while_reconciling()
+        try:
+            command_id = await self._do(request, lambda who: self._doors.control.close(who, id))
+        except KeyError as error:
+            row = await self._doors.reader.one("positions", id)
+            if row is not None and str(row.get("status")) == "CLOSED":
+                raise Problem(409, "this position is CLOSED already") from error
+            raise Problem(404, f"there is no position with the id {id[:80]!r}") from error
+        position = next((each for each in self._doors.view.positions() if each.id == id), None)
+        status = position.status.value if position else "CLOSED"
+        return JSONResponse({"command_id": command_id, "position_id": id, "status": status}, 202)
+
+    async def close_all(self, request: Request, _: Annotated[Names, Query()], body: Confirmed) -> Response:
+        self._refuse_while_reconciling()
+        ids: list[str] = []
+
+        async def work(who: Who) -> str:
+            ids.extend(await self._doors.control.close_all(who))
+            return ""
+
+        await self._do(request, work)
+        return JSONResponse({"position_ids": ids}, 202)
+
+    async def _do(
+        self, request: Request, work: Callable[[Who], Awaitable[str | None]], otp: str | None = None
+    ) -> str | None:
+        """In this caller's name; what refuses it becomes a problem."""
+        who = await self._gate.signed_in(request)
+        try:
+            return await work(Who(username=who.username, address=_address(request), otp=otp))
+        except NotAuthorized as error:
+            raise Problem(403, CODE_WANTED, title="second factor missing or wrong") from error
+        except Conflict as error:
+            if str(error).startswith("RECONCILING"):
+                raise Problem(503, str(error), headers={"retry-after": "5"}) from error
+            raise Problem(409, str(error)) from error
+        except StoreError as error:
+            raise Problem(
+                503, "it could not be written down; nothing was done", headers={"retry-after": "5"}
+            ) from error
+        except TraderError as error:
+            raise Problem(409, str(error)) from error
+
+    def _refuse_while_reconciling(self) -> None:
+        if self._doors.view.status().state == "RECONCILING":
+            detail = "RECONCILING: the exchange is being asked what is true; try again in a moment"
+            raise Problem(503, detail, headers={"retry-after": "5"})
+
+
+class Pulse:
+    """The health word from the status: starting until the first reconciliation is through, degraded when cut off."""
+
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self._status, self._started = status, False
+
+    def __call__(self) -> HealthWord:
+        status = self._status()
+        self._started = self._started or status.state != "RECONCILING"
+        if not self._started:
+            return "starting"
+        ill = {"exchange_unreachable", "exchange_refuses", "disk", "database", "clock", "stale_price"}
+        return "degraded" if not status.connected or status.reason in ill else "ok"
+
+
+def _listed(rows: list[Row], total: int) -> Response:
+    return JSONResponse({"items": wire(rows), "total": total})
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+__all__ = ["Decimal", "HTMLResponse", "Pulse", "add_api"]

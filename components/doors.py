@@ -1,0 +1,90 @@
+"""What pages and the API are given: the engine's face, the door for commands, the reader, and sign-in. Nothing else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
+
+from app.ports import Control, EngineView, Reader
+from app.seam import Clock
+
+HealthWord = Literal["ok", "starting", "degraded"]
+
+
+class SignedIn(Protocol):
+    """Who a cookie or token stands for."""
+
+    @property
+    def username(self) -> str: ...
+
+    @property
+    def must_change(self) -> bool:
+        """The random first password still stands: nothing but changing it is allowed."""
+
+    @property
+    def expires_at(self) -> datetime: ...
+
+
+class Answer(Protocol):
+    """To a try to sign in; `secret` is the cookie's content or the token."""
+
+    @property
+    def outcome(self) -> Literal["ok", "wrong", "code_needed", "too_many"]: ...
+
+    @property
+    def secret(self) -> str: ...
+
+    @property
+    def must_change(self) -> bool: ...
+
+    @property
+    def retry_after_seconds(self) -> int: ...
+
+
+class Auth(Protocol):
+    """Sign-in. Everything that is slow in it runs beside the loop."""
+
+    async def sign_in(self, username: str, password: str, otp: str | None, address: str, agent: str = "") -> Answer: ...
+
+    async def token(self, username: str, password: str, otp: str | None, address: str) -> Answer: ...
+
+    async def session(self, secret: str | None) -> SignedIn | None: ...
+
+    async def bearer(self, text: str) -> SignedIn | None: ...
+
+    async def sign_out(self, secret: str, address: str = "") -> None: ...
+
+    async def change_password(self, who: str, current: str | None, new: str, address: str) -> str | None:
+        """Why not, in words; None when done and every session of this user has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """`public_url` is the address people type (https behind a proxy), where there is one.
+
+    `hosts` are further names the program answers to; addresses and localhost always are.
+    """
+
+    view: EngineView
+    control: Control
+    reader: Reader
+    auth: Auth
+    clock: Clock
+    health: Callable[[], HealthWord]
+    public_url: str | None = None
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def secure(self) -> bool:
+        """People come by https: cookies must never travel otherwise."""
+        return self.public_url is not None and self.public_url.startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        return "__Host-trader" if self.secure else "trader"
+
+    @property
+    def names(self) -> frozenset[str]:
+        public = urlsplit(self.public_url).hostname if self.public_url else None
+        return frozenset({*self.hosts, *({public} if public else ())})

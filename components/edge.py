@@ -1,0 +1,222 @@
+"""The outer wall: every request and every websocket passes here before NiceGUI or the API sees it.
+
+Pure ASGI, since other middleware never sees websockets. Must never let a page or a socket through without a session.
+"""
+
+import http.cookies
+import ipaddress
+import json
+from urllib.parse import urlsplit
+
+from nicegui import Client
+from nicegui import __version__ as nicegui_version
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from components.doors import Doors, SignedIn
+
+MOST_BYTES = 1024 * 1024
+SOCKET = "/_nicegui_ws"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LIBRARIES = f"/_nicegui/{nicegui_version}/"
+PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
+OPEN = frozenset({"/health", "/login", "/favicon.ico", "/robots.txt"})
+CSP = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src {connect}; frame-ancestors 'none'; "
+    "base-uri 'none'; object-src 'none'; form-action 'self'"
+)
+
+
+class Edge:
+    """Host, Origin, session, size and headers. What it lets in finds who it is in `scope["signed_in"]`."""
+
+    def __init__(self, app: ASGIApp, doors: Doors) -> None:
+        self._app, self._doors = app, doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = _headers(scope)
+        host = headers.get("host", "")
+        send = self._dressed(scope, host, send)
+        if refusal := self._refusal(scope, headers, host):
+            await _refuse(scope, receive, send, *refusal)
+            return
+        secret = cookie_value(headers.get("cookie", ""), self._doors.cookie)
+        who = await self._doors.auth.session(secret) if secret else None
+        scope["signed_in"], scope["session_secret"] = who, secret if who else None
+        if scope["type"] == "websocket" or scope["path"].startswith(SOCKET):
+            if who is None or who.must_change:
+                await _refuse(scope, receive, send, 401, "Not signed in", "sign in at /login")
+                return
+        elif away := _sent_away(scope, who):
+            await _redirect(send, away)
+            return
+        try:
+            await self._app(scope, limited(receive, MOST_BYTES), send)
+        except TooLarge:
+            await _refuse(scope, receive, send, 413, "Too large", f"at most {MOST_BYTES} bytes are taken")
+
+    def _refusal(self, scope: Scope, headers: dict[str, str], host: str) -> tuple[int, str, str] | None:
+        """(status, title, detail) of what must not come in at all."""
+        if not answers_to(host, self._doors.names):
+            return 421, "Unknown host", "set TRADER_PUBLIC_URL to the address you use, or use the server's IP address"
+        socket = scope["type"] == "websocket" or scope["path"].startswith(SOCKET)
+        if scope["type"] == "http" and scope["path"].startswith(SOCKET):
+            return 403, "Websocket only", "there is no polling here"
+        unsafe = socket or scope["method"] not in SAFE
+        if unsafe and not _own_origin(headers, host, needs_one=socket or "cookie" in headers):
+            return 403, "Foreign origin", "this request came from another page than the trader's own"
+        if _declared_length(headers) > MOST_BYTES:
+            return 413, "Too large", f"at most {MOST_BYTES} bytes are taken"
+        return None
+
+    def _dressed(self, scope: Scope, host: str, send: Send) -> Send:
+        """Add the security headers to every answer."""
+        connect = (
+            f"'self' {'wss' if self._doors.secure else 'ws'}://{host}"
+            if answers_to(host, self._doors.names)
+            else "'self'"
+        )
+        extra = {
+            b"content-security-policy": CSP.format(connect=connect).encode("latin-1", "ignore"),
+            b"x-content-type-options": b"nosniff",
+            b"x-frame-options": b"DENY",
+            b"referrer-policy": b"same-origin",
+            b"cross-origin-opener-policy": b"same-origin",
+            b"permissions-policy": b"camera=(), microphone=(), geolocation=(), payment=()",
+        }
+        if self._doors.secure:
+            extra[b"strict-transport-security"] = b"max-age=31536000"
+        private = scope["type"] == "http" and not scope["path"].startswith(("/assets/", LIBRARIES))
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message.get("headers", ())}
+                fresh = extra | ({b"cache-control": b"no-store"} if private else {})
+                added = [pair for pair in fresh.items() if pair[0] not in present]
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            await send(message)
+
+        return dressed
+
+
+class Pages:
+    """The open pages and the session each belongs to. One whose session is over is moved to the sign-in page."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._secrets: dict[str, str] = {}
+
+    def enter(self, client: Client, secret: str) -> None:
+        self._secrets[client.id] = secret
+        client.on_delete(lambda: self._secrets.pop(client.id, None))
+
+    async def sweep(self) -> None:
+        over = [id for id, secret in list(self._secrets.items()) if await self._doors.auth.session(secret) is None]
+        ending = [client for id in over if (client := Client.instances.get(id)) is not None]
+        for client in ending:
+            if client.has_socket_connection:
+                client.run_javascript("location.replace('/login')")
+        if ending:
+            await self._doors.clock.sleep(0.3)  # the order to leave must get out before the door shuts
+        for id in over:
+            self._secrets.pop(id, None)
+            if (client := Client.instances.get(id)) is not None:
+                client.delete()
+
+
+class TooLarge(Exception):
+    """The body turned out longer than its headers said and than we take."""
+
+
+def answers_to(host: str, names: frozenset[str]) -> bool:
+    """Addresses and localhost are safe from DNS rebinding, other names only when they are known to be ours."""
+    try:
+        parsed = urlsplit(f"//{host}")
+        name, _ = parsed.hostname, parsed.port
+    except ValueError:
+        return False
+    if not name or parsed.username is not None or parsed.path or parsed.query:
+        return False
+    if name == "localhost" or name in names:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def cookie_value(header: str, name: str) -> str | None:
+    try:
+        morsel = http.cookies.SimpleCookie(header).get(name)
+    except http.cookies.CookieError:
+        return None
+    return morsel.value if morsel else None
+
+
+def limited(receive: Receive, most: int) -> Receive:
+    """Stops reading a body that turns out longer than it may be, whatever its headers said."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > most:
+                raise TooLarge
+        return message
+
+    return counted
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _own_origin(headers: dict[str, str], host: str, *, needs_one: bool) -> bool:
+    """A browser names the page that a request comes from; a program with a token has none to name."""
+    origin = headers.get("origin")
+    if origin is None:
+        return not needs_one
+    return origin.partition("://")[2] == host
+
+
+def _declared_length(headers: dict[str, str]) -> int:
+    text = headers.get("content-length", "0")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _sent_away(scope: Scope, who: SignedIn | None) -> str | None:
+    """Where a page's visitor must go first. The API answers for itself."""
+    path = scope["path"]
+    if path in OPEN or path == "/api" or path.startswith(("/api/", "/assets/")):
+        return None
+    if path.startswith(LIBRARIES) and not path.startswith(PRIVATE_LIBRARIES):
+        return None
+    if who is None:
+        return "/login"
+    if who.must_change and path not in ("/password", "/logout"):
+        return "/password"
+    return None
+
+
+async def _redirect(send: Send, where: str) -> None:
+    await send({"type": "http.response.start", "status": 303, "headers": [(b"location", where.encode())]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, title: str, detail: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()  # the connect
+        await send({"type": "websocket.close", "code": 4403 if status == 403 else 4401})
+        return
+    body = json.dumps({"title": title, "status": status, "detail": detail}).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    if status == 413:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

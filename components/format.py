@@ -1,0 +1,120 @@
+"""How figures are said: dollars, per cent, durations, times, reasons. A sign or arrow always stands beside a colour."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from app.core.money import CENT, plain
+from app.ports import Status
+
+MINUS = "−"
+
+REASONS = {
+    "manual": "paused by hand; nothing is bought, stops stay in force",
+    "daily_loss": "today's loss limit was reached",
+    "kill_switch": "the kill switch closed everything; it must be unlocked",
+    "runaway": "it traded too much or lost too often in a row; a person must look",
+    "exchange_unreachable": "the exchange cannot be reached; trying again",
+    "exchange_refuses": "the exchange refuses our orders; check key and account",
+    "unknown_order": "what became of an order is being found out",
+    "external_change": "the account was changed from outside; a person must look",
+    "clock": "this computer's clock is wrong",
+    "disk": "the disk is nearly full",
+    "database": "the database does not take what is written",
+    "stale_price": "no fresh price; waiting for one",
+    "live_check": "the go-live checklist has failing items",
+    "market_ended": "the recorded market has ended; positions are kept",
+}
+
+
+def money(value: Decimal) -> str:
+    """1234.5 → $1,234.50; −3 → −$3.00."""
+    rounded = value.quantize(CENT)
+    return f"{MINUS if rounded < 0 else ''}${abs(rounded):,.2f}"
+
+
+def signed_money(value: Decimal) -> str:
+    """With + where it is a gain."""
+    return f"{'+' if value.quantize(CENT) > 0 else ''}{money(value)}"
+
+
+def whole_money(value: Decimal) -> str:
+    """Up to the next dollar: for what can be lost at most."""
+    return f"${int(value.to_integral_value(rounding='ROUND_CEILING')):,}"
+
+
+def pct(value: Decimal, places: int = 2) -> str:
+    rounded = round(value, places)
+    return f"{MINUS if rounded < 0 else ''}{abs(rounded):.{places}f} %"
+
+
+def signed_pct(value: Decimal, places: int = 2) -> str:
+    return f"{'+' if round(value, places) > 0 else ''}{pct(value, places)}"
+
+
+def quantity(value: Decimal, symbol: str) -> str:
+    return f"{plain(value)} {symbol.partition('/')[0]}"
+
+
+def tone(value: Decimal) -> str:
+    """What a figure is coloured by; always beside `arrow`."""
+    rounded = value.quantize(CENT)
+    return "up" if rounded > 0 else "down" if rounded < 0 else "flat"
+
+
+def arrow(value: Decimal) -> str:
+    return {"up": "▲", "down": "▼", "flat": "■"}[tone(value)]
+
+
+def duration(length: timedelta) -> str:
+    """The two largest units: 2 d 3 h, 2 h 14 min, 5 min, under a minute."""
+    minutes = max(0, int(length.total_seconds() // 60))
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{minutes} min" if minutes else "under a minute"
+
+
+def moment(at: datetime, now: datetime | None = None) -> str:
+    """14:45 UTC today, else 10 Mar 14:45 UTC; with the year where it is another one or none is to compare with."""
+    at = at.astimezone(UTC)
+    if now is not None and at.date() == now.date():
+        return f"{at:%H:%M} UTC"
+    if now is not None and at.year == now.year:
+        return f"{at.day} {at:%b %H:%M} UTC"
+    return f"{at.day} {at:%b %Y %H:%M} UTC"
+
+
+def state_word(status: Status) -> str:
+    return {"TRADING": "Trading", "PAUSED": "Paused", "STOPPED": "Stopped", "RECONCILING": "Starting"}[status.state]
+
+
+def state_reason(status: Status) -> str:
+    """Why it does not trade, in words, and when it goes on."""
+    if status.state == "RECONCILING":
+        return "comparing notes with the exchange before anything is traded"
+    if status.reason is None:
+        return "votes at each closed candle, buys when the vote is high enough"
+    words = REASONS.get(status.reason, status.reason.replace("_", " "))
+    if status.resumes_at is None:
+        return words
+    now = status.market_at
+    ahead = f" (in {duration(status.resumes_at - now)})" if now is not None else ""
+    return f"{words}; goes on at {moment(status.resumes_at, now)}{ahead}"
+
+
+def badges(status: Status) -> tuple[tuple[str, str], ...]:
+    """(text, kind): how real the money is, and how real the market."""
+    mode = {"paper": "PAPER", "dry-run": "DRY-RUN", "live": "LIVE"}.get(status.mode, status.mode.upper())
+    market = status.market.partition(":")[0]
+    pretend = {"simulated": "SIMULATED MARKET", "replay": "REPLAY"}.get(market)
+    return ((mode, "live" if status.mode == "live" else "play"), *(((pretend, "market"),) if pretend else ()))
+
+
+def protection(status: Status) -> str:
+    if not status.open_positions:
+        return "Nothing at risk: no bitcoin is held."
+    share = status.protected_pct
+    most = f"if the server dies now you can lose at most {whole_money(status.max_loss_if_server_dies)}, plus gaps"
+    return f"Protected {plain(round(share, 1))} %: {most}."

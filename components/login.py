@@ -1,0 +1,171 @@
+"""Signing in and out, and changing the password: plain HTML forms, so that strangers never get a live page.
+
+Works without scripts and with password managers. Every POST's Origin was checked by the edge.
+"""
+
+from collections.abc import Awaitable, Callable
+from html import escape
+
+from nicegui import __version__ as nicegui_version
+from starlette.applications import Starlette
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from components.doors import Doors
+from components.theme import ICON, LOGIN_STYLE, SCRIPT, STYLE
+
+DAY_SECONDS = 86_400
+LIBRARIES = f"/_nicegui/{nicegui_version}/static/"
+NEEDED = (  # what the dashboard loads first: fetched while the password is being typed
+    "quasar.umd.prod.js", "vue.esm-browser.prod.js", "socket.io.min.js", "nicegui.js", "dompurify.mjs",
+    "immutable.es.js", "lang/en-US.umd.prod.js", "quasar.unimportant.prod.css", "quasar.important.prod.css",
+    "nicegui.css", "fonts.css",
+)  # fmt: skip
+WRONG = "That user name, password or code is not right."
+CODE_NEEDED = "Now the six digits from your authenticator app."
+
+
+def add_login(web: Starlette, doors: Doors, ended: Callable[[], Awaitable[None]]) -> None:
+    """`ended` is called after a session has ended, to close its pages at once."""
+    login = Login(doors, ended)
+    web.router.routes[:0] = [
+        Route("/login", login.show, methods=["GET"]),
+        Route("/login", login.enter, methods=["POST"]),
+        Route("/logout", login.leave, methods=["POST"]),
+        Route("/password", login.show_password, methods=["GET"]),
+        Route("/password", login.change_password, methods=["POST"]),
+    ]
+
+
+class Login:
+    def __init__(self, doors: Doors, ended: Callable[[], Awaitable[None]]) -> None:
+        self._doors, self._ended = doors, ended
+
+    async def show(self, request: Request) -> Response:
+        if request.scope.get("signed_in") is not None:
+            return RedirectResponse("/", 303)
+        return _page(_login_form())
+
+    async def enter(self, request: Request) -> Response:
+        form = await request.form(max_files=0, max_fields=10)
+        username, password, otp = (_text(form, name) for name in ("username", "password", "otp"))
+        answer = await self._doors.auth.sign_in(
+            username, password, otp or None, address(request), request.headers.get("user-agent", "")
+        )
+        if answer.outcome == "ok":
+            return self._signed_in(answer.secret, "/password" if answer.must_change else "/")
+        if answer.outcome == "too_many":
+            minutes = answer.retry_after_seconds // 60 + 1
+            text = f"Too many tries. Please wait {minutes} minute{'s' if minutes > 1 else ''}, then try again."
+            return _page(_login_form(username, text), 429, {"retry-after": str(answer.retry_after_seconds)})
+        if answer.outcome == "code_needed":
+            return _page(_login_form(username, CODE_NEEDED, code=True), 401)
+        return _page(_login_form(username, WRONG, code=bool(otp)), 401)
+
+    async def leave(self, request: Request) -> Response:
+        if secret := request.scope.get("session_secret"):
+            await self._doors.auth.sign_out(secret, address(request))
+            await self._ended()
+        response = RedirectResponse("/login", 303)
+        response.delete_cookie(self._doors.cookie, path="/", secure=self._doors.secure, httponly=True, samesite="lax")
+        return response
+
+    async def show_password(self, request: Request) -> Response:
+        return _page(_password_form(request.scope["signed_in"].must_change))
+
+    async def change_password(self, request: Request) -> Response:
+        who = request.scope["signed_in"]
+        form = await request.form(max_files=0, max_fields=10)
+        new = _text(form, "new")
+        if new != _text(form, "repeat"):
+            return _page(_password_form(who.must_change, "The two new passwords are not the same."), 422)
+        current = None if who.must_change else _text(form, "current")
+        why = await self._doors.auth.change_password(who.username, current, new, address(request))
+        if why is not None:
+            return _page(_password_form(who.must_change, f"{why}."), 422)
+        await self._ended()
+        response = _page(
+            _login_form(who.username, "The password is changed. Please sign in with the new one.", good=True)
+        )
+        response.delete_cookie(self._doors.cookie, path="/", secure=self._doors.secure, httponly=True, samesite="lax")
+        return response
+
+    def _signed_in(self, secret: str, where: str) -> Response:
+        response = RedirectResponse(where, 303)
+        response.set_cookie(
+            self._doors.cookie,
+            secret,
+            max_age=DAY_SECONDS,
+            path="/",
+            secure=self._doors.secure,
+            httponly=True,
+            samesite="lax",  # a push message must open the app signed in; POSTs are held by the Origin check
+        )
+        return response
+
+
+def address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _page(content: str, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
+    prefetched = "".join(f'<link rel="prefetch" href="{LIBRARIES}{name}">' for name in NEEDED)
+    return HTMLResponse(
+        f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Sign in · bitcoin-autotrader</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="{ICON}"><link rel="stylesheet" href="{LOGIN_STYLE}">
+{prefetched}<link rel="prefetch" href="{STYLE}"><link rel="prefetch" href="{SCRIPT}"></head>
+<body><main><h1><img src="{ICON}" alt="" width="36" height="36">bitcoin-autotrader</h1>
+{content}</main></body></html>""",
+        status,
+        headers,
+    )
+
+
+def _said(text: str, good: bool) -> str:
+    return f'<p class="{"good" if good else "said"}" role="alert">{escape(text)}</p>' if text else ""
+
+
+def _login_form(username: str = "", text: str = "", *, code: bool = False, good: bool = False) -> str:
+    first, then = ("", "autofocus") if username else ("autofocus", "")
+    digits = (
+        '<label>Code <small>six digits, if you use a second factor</small><input name="otp" inputmode="numeric" '
+        f'autocomplete="one-time-code" pattern="[0-9 ]*" maxlength="7" {"required" if code else ""}></label>'
+    )
+    return f"""{_said(text, good)}<form method="post" action="/login">
+<label>User name<input name="username" autocomplete="username" autocapitalize="none" spellcheck="false"
+ required maxlength="64" value="{escape(username[:64])}" {first}></label>
+<label>Password<input name="password" type="password" autocomplete="current-password" required maxlength="200" {then}></label>
+{digits}<button>Sign in</button></form>"""
+
+
+def _password_form(first: bool, text: str = "") -> str:
+    why = (
+        "<p>The first password was made by the program. Choose your own before anything else.</p>"
+        if first
+        else "<p>Changing it signs you out everywhere, programs too.</p>"
+    )
+    current = (
+        ""
+        if first
+        else (
+            '<label>Current password<input name="current" type="password" autocomplete="current-password" required></label>'
+        )
+    )
+    away = (
+        '<form method="post" action="/logout"><button class="quiet">Sign out</button></form>'
+        if first
+        else '<p class="away"><a href="/">Back to the dashboard</a></p>'
+    )
+    rules = 'type="password" autocomplete="new-password" required minlength="12" maxlength="128"'
+    return f"""<h2>Choose a password</h2>{why}{_said(text, False)}<form method="post" action="/password">{current}
+<label>New password <small>12 characters or more; four random words do well</small><input name="new" {rules}></label>
+<label>The same again<input name="repeat" {rules}></label><button>Change password</button></form>{away}"""

@@ -1,0 +1,248 @@
+"""The Positions tab: a card for each open position, and what the trader thinks while it waits."""
+
+from decimal import Decimal
+
+from nicegui import ui
+
+from app.core.model import Decision, Direction, Outcome, Position, PositionStatus, Signal, SignalStatus
+from app.core.money import ZERO, pct_of, plain
+from app.ports import EngineView, Status
+from components import format as words
+from components.controls import Controls
+from components.parts import Button, Text, box
+
+STATUS_WORDS = {
+    PositionStatus.CLOSING: "Closing …",
+    PositionStatus.QUARANTINE: "Needs a look",
+}
+
+
+class Positions:
+    """Keeps one card per position: changed in place, so that an open card stays open."""
+
+    def __init__(self, view: EngineView, controls: Controls) -> None:
+        self._view, self._controls = view, controls
+        self._cards: dict[str, Card] = {}
+        with box("positions", "section").props('aria-label="Open positions"') as self._list:
+            self._empty = box("empty")
+            with self._empty:
+                Text("No open position", "empty-title", "h2")
+                self._waits = Text(tag="p").mark("waits-for")
+        self._outlook = Outlook()
+
+    def update(self, status: Status) -> None:
+        positions = list(reversed(self._view.positions()))
+        for id in [id for id in self._cards if id not in {position.id for position in positions}]:
+            self._cards.pop(id).root.delete()
+        for position in positions:
+            card = self._cards.get(position.id)
+            if card is None:
+                with self._list:
+                    card = self._cards[position.id] = Card(position, self._view, self._controls)
+                card.root.move(self._list, 0)
+            card.update(position, status)
+        decision = self._view.latest_decision()
+        self._empty.set_visibility(not positions)
+        self._waits.say(waits_for(status, decision))
+        self._outlook.update(status, decision, list(self._view.latest_signals()))
+
+
+class Card:
+    """Closed it says how the position stands; tapped it tells everything. Close is always one tap away."""
+
+    def __init__(self, position: Position, view: EngineView, controls: Controls) -> None:
+        self._position, self._view, self._controls = position, view, controls
+        with box("card", "article").mark(f"position-{position.id}") as self.root:
+            with box("", "details"):
+                with box("card-head", "summary"):
+                    self._build_head()
+                with box("facts", "dl"):
+                    self._facts = {name: _fact(name) for name in FACTS}
+                self._build_reasons(position)
+            with box("card-foot"):
+                self._stop = Text(classes="stop")
+                self._close = Button("Close", self._ask, "close").mark("close")
+
+    def _build_head(self) -> None:
+        with box("card-what"):
+            with box("card-name"):
+                self._amount = Text(classes="amount")
+                self._badge = Text(classes="badge none")
+            self._since = Text(classes="soft")
+        with box("card-result"):
+            self._result = Text(classes="result").mark("result")
+            self._result_pct = Text(classes="result-pct")
+
+    def _build_reasons(self, position: Position) -> None:
+        with box("reasons"):
+            Text("Why it was bought", "caption", "h3")
+            Text(position.reasoning or "No reasoning was recorded.", "reasoning", "p")
+            if position.signals:
+                with box("opinions", "ul"):
+                    for signal in position.signals:
+                        _opinion(signal)
+            Text(f"Decision {position.decision_id}", "id")
+
+    def update(self, position: Position, status: Status) -> None:
+        self._position = position
+        result, tone = self._result_of(position), words.tone(self._result_of(position))
+        share = position.remaining / position.quantity if position.quantity else ZERO
+        self._amount.say(words.quantity(position.remaining, position.symbol))
+        badge = STATUS_WORDS.get(position.status, "")
+        self._badge.say(badge, "badge market" if badge else "badge none")
+        age = words.duration(status.market_at - position.opened_at) if status.market_at else "?"
+        self._since.say(f"bought at {words.money(position.entry_price)} · {age} ago")
+        self._result.say(f"{words.arrow(result)} {words.signed_money(result)}", f"result {tone}")
+        self._result_pct.say(words.signed_pct(pct_of(result, position.cost * share)), f"result-pct {tone}")
+        self._stop.say(*stop_words(position, status.price))
+        self._close.say("Closing …" if position.status is PositionStatus.CLOSING else "Close")
+        self._close.enable(position.status is not PositionStatus.CLOSING)
+        for name, text in facts(position, status, result, age).items():
+            self._facts[name].say(text)
+
+    def _result_of(self, position: Position) -> Decimal:
+        return self._view.unrealized(position)
+
+    def _ask(self) -> None:
+        price = self._view.status().price or ZERO
+        self._controls.ask_to_close(self._position, self._position.remaining * price, self._result_of(self._position))
+
+
+class Outlook:
+    """The last vote in words: why it did, or did not, act."""
+
+    def __init__(self) -> None:
+        with box("outlook", "section").props('aria-label="Last decision"') as self.root:
+            with box("outlook-head"):
+                Text("Last decision", "caption", "h2")
+                self._when = Text(classes="soft")
+            self._verdict = Text(classes="verdict", tag="p").mark("verdict")
+            self._vote = Text(classes="soft", tag="p")
+            self._opinions = box("opinions", "ul")
+        self._shown: tuple[Signal, ...] = ()
+
+    def update(self, status: Status, decision: Decision | None, signals: list[Signal]) -> None:
+        self.root.set_visibility(decision is not None or bool(signals))
+        if decision is None:
+            self._verdict.say("No vote has been held yet.")
+        else:
+            self._when.say(words.moment(decision.at, status.market_at))
+            self._verdict.say(verdict(decision))
+            self._vote.say(decision.vote.text)
+        told = decision.signals if decision is not None and decision.signals else tuple(signals)
+        if told != self._shown:
+            self._shown = told
+            self._opinions.clear()
+            with self._opinions:
+                for signal in told:
+                    _opinion(signal)
+
+
+FACTS = (
+    "Bought at",
+    "Price now",
+    "Result so far",
+    "Paid, with fees",
+    "Worth now",
+    "Open for",
+    "Stop",
+    "If the stop is hit",
+    "Trailing stop",
+)
+
+
+def facts(position: Position, status: Status, result: Decimal, age: str) -> dict[str, str]:
+    """Everything about a position, in the words of FACTS."""
+    price = status.price or ZERO
+    share = position.remaining / position.quantity if position.quantity else ZERO
+    cost = position.cost * share
+    change = signed_change(position.entry_price, price)
+    stop = position.stop_price
+    return {
+        "Bought at": words.money(position.entry_price),
+        "Price now": f"{words.money(price)} ({change})",
+        "Result so far": f"{words.signed_money(result)} ({words.signed_pct(pct_of(result, cost))})",
+        "Paid, with fees": words.money(cost),
+        "Worth now": words.money(position.remaining * price),
+        "Open for": f"{age}, since {words.moment(position.opened_at, status.market_at)}",
+        "Stop": stop_words(position, status.price)[0],
+        "If the stop is hit": (
+            f"about {words.signed_money(position.remaining * stop - cost)} in all"
+            if stop is not None
+            else "there is none yet"
+        ),
+        "Trailing stop": (
+            f"follows the highest close, {words.money(position.highest_close)}"
+            if position.trailing_active
+            else "not yet; it starts to follow once far enough in profit"
+        ),
+    }
+
+
+def signed_change(then: Decimal, now: Decimal) -> str:
+    return words.signed_pct(pct_of(now - then, then))
+
+
+def stop_words(position: Position, price: Decimal | None) -> tuple[str, str]:
+    """(text, classes): where the stop lies and whether the exchange has it."""
+    if position.stop_price is None:
+        return "⚠ no stop on the exchange yet", "stop weak"
+    name = "Trailing stop" if position.trailing_active else "Stop"
+    where = f"{name} {words.money(position.stop_price)}"
+    if price:
+        gap = pct_of(price - position.stop_price, price)
+        where += f", {words.pct(abs(gap), 1)} {'below' if gap >= 0 else 'above'} the price"
+    if not position.stop_confirmed:
+        return f"⚠ {where}; not confirmed by the exchange", "stop weak"
+    return where, "stop"
+
+
+def verdict(decision: Decision) -> str:
+    """BUY, and became an order. / HOLD, 31 of the needed score …"""
+    became = {
+        Outcome.ORDER: "an order was made",
+        Outcome.REFUSED: "not carried out",
+        Outcome.HOLD: "nothing to do",
+    }[decision.outcome]
+    reason = f": {decision.reason}" if decision.reason else ""
+    return f"{decision.action} · {became}{reason}"
+
+
+def waits_for(status: Status, decision: Decision | None) -> str:
+    """Why nothing is held, and what would change it."""
+    if status.state == "RECONCILING":
+        return "The trader is comparing notes with the exchange. It starts by itself."
+    if status.state == "STOPPED":
+        return "The trader is stopped. Nothing is bought until a person unlocks it."
+    if status.state == "PAUSED":
+        return f"The trader is paused: {words.state_reason(status)}. Nobody is asked and nothing is bought meanwhile."
+    if decision is None:
+        return "The strategies are reading their first candles. The first vote comes with the next closed candle."
+    if decision.action is Direction.BUY and decision.outcome is Outcome.REFUSED:
+        return f"The last vote was BUY, but a risk rule said no: {decision.reason}."
+    if decision.action is Direction.BUY:
+        return "The last vote was BUY; its order is on the way or has ended. The next candle brings the next vote."
+    return (
+        f"It waits for a BUY vote. The last one scored {plain(round(decision.score, 1))}, on a scale from −100 to 100."
+    )
+
+
+def _fact(name: str) -> Text:
+    Text(name, tag="dt")
+    return Text(tag="dd")
+
+
+def _opinion(signal: Signal) -> None:
+    """One strategy's opinion, or why it has none."""
+    with box("opinion", "li"):
+        with box("opinion-head"):
+            Text(signal.strategy.replace("_", " ").capitalize(), "opinion-name")
+            if signal.status is SignalStatus.OK:
+                Text(f"{signal.action} {plain(round(signal.confidence))} %", f"chip {signal.action.lower()}")
+            else:
+                Text(signal.status.replace("_", " "), "chip missing")
+        if signal.reasoning:
+            Text(signal.reasoning, "soft", "p")
+
+
+__all__ = ["Card", "Outlook", "Positions", "facts", "stop_words", "ui", "verdict", "waits_for"]

@@ -1,0 +1,106 @@
+"""The head of every tab: price with its age, equity, today, what the trader is doing, and how safe the money is."""
+
+from nicegui import ui
+
+from app.ports import Status
+from components import format as words
+from components.controls import Controls
+from components.parts import Text, box
+
+MENU = (
+    '<svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><g fill="currentColor">'
+    '<circle cx="12" cy="5" r="2"/><circle cx="12" cy="12" r="2"/><circle cx="12" cy="19" r="2"/></g></svg>'
+)
+SHIELD = (
+    '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M12 3l7 3v5c0 4.6-2.9 8.300-7 10-4.100'
+    '-1.700-7-5.400-7-10V6z" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round"/></svg>'
+)
+
+
+class QuickStats:
+    """`bar` stays on top while the page scrolls; the rest is the first card."""
+
+    def __init__(self, controls: Controls, username: str) -> None:
+        self._market_clock = False
+        with box("bar", "header"):
+            self._build_price()
+            self._badges = [Text(classes="badge"), Text(classes="badge")]
+            _menu(username)
+        with box("stats", "section").props('aria-label="Account"'):
+            with box("worth"):
+                Text("Equity", "caption")
+                self._equity = Text(classes="equity").mark("equity")
+                self._total = Text(classes="total")
+            with box("figures"):
+                self._today = _figure("Today", "today")
+                self._trades = _figure("Trades today", "trades-today")
+                self._open = _figure("Open positions", "open-positions")
+            with box("standing"):
+                with box("standing-words"):
+                    self._state = Text(classes="state").props("role=status").mark("state")
+                    self._reason = Text(classes="reason").mark("reason")
+                self._pause = controls.pause_button()
+            with box("protection") as self._shield:
+                ui.html(SHIELD, sanitize=False)
+                self._protection = Text().mark("protection")
+
+    def _build_price(self) -> None:
+        with box("quote"):
+            self._symbol = Text(classes="caption")
+            with box("quote-line"):
+                self._price = Text(classes="price").mark("price")
+                self._age = Text(classes="age").props("id=price-age")
+
+    def update(self, status: Status) -> None:
+        self._show_price(status)
+        for place, (text, kind) in zip(self._badges, [*words.badges(status), ("", "")], strict=False):
+            place.say(text, f"badge {kind}" if text else "badge none")
+        day, total = words.tone(status.day_pnl), words.tone(status.total_pnl)
+        self._equity.say(f"{words.arrow(status.total_pnl)} {words.money(status.equity)}", f"equity {total}")
+        self._total.say(
+            f"{words.signed_money(status.total_pnl)} ({words.signed_pct(status.total_pnl_pct)}) since the start",
+            "total",
+        )
+        self._today.say(
+            f"{words.signed_money(status.day_pnl)} ({words.signed_pct(status.day_pnl_pct)})", f"figure {day}"
+        )
+        self._trades.say(str(status.trades_today))
+        self._open.say(str(status.open_positions))
+        self._state.say(f"● {words.state_word(status)}", f"state {status.state.lower()}")
+        self._reason.say(words.state_reason(status))
+        self._pause.update(status)
+        self._protection.say(words.protection(status))
+        self._shield.classes(
+            **({"add": "weak"} if status.open_positions and status.protected_pct < 100 else {"remove": "weak"})
+        )
+
+    def _show_price(self, status: Status) -> None:
+        """The age is counted in the browser: it goes on growing when nothing comes any more."""
+        self._price.say(words.money(status.price) if status.price is not None else "no price yet")
+        pretend = status.market.partition(":")[0] in ("simulated", "replay")
+        now = f" · {words.moment(status.market_at)}" if pretend and status.market_at else ""
+        self._symbol.say(f"{status.symbol}{now}")
+        age = 0.0
+        if not pretend and status.price_at is not None and status.market_at is not None:
+            age = max(0.0, (status.market_at - status.price_at).total_seconds())
+        self._age.attribute("data-at", status.price_at.isoformat() if status.price_at else "")
+        if self._age.props.get("data-at") and not pretend:
+            self._age.attribute("data-age", f"{age:.0f}")
+
+
+def _figure(caption: str, mark: str) -> Text:
+    with box("cell"):
+        Text(caption, "caption")
+        return Text(classes="figure").mark(mark)
+
+
+def _menu(username: str) -> None:
+    """Native: it opens without a round trip, and Sign out is a plain form."""
+    with box("menu", "details"):
+        with box("", "summary").props('aria-label="Menu"'):
+            ui.html(MENU, sanitize=False)
+        with box("menu-items"):
+            Text(f"Signed in as {username}", "caption")
+            Text("Change password", "menu-item", "a").props("href=/password")
+            with box("", "form").props("method=post action=/logout"):
+                Text("Sign out", "menu-item", "button").props("type=submit")

@@ -1,0 +1,36 @@
+"""Values as the API writes them: decimals as plain strings, per cents as numbers, times as RFC 3339 with Z."""
+
+import dataclasses
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from app.core.money import plain
+from app.ports import Row, Status
+
+NUMBERS = frozenset({"score", "confidence", "weight", "contribution", "product"})
+
+
+def wire(value: Any, name: str = "") -> Any:
+    """JSON-able; `name` is the field's, which says whether a decimal is money or a mere number."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Decimal):
+        return float(value) if name in NUMBERS or name.endswith("_pct") else plain(value)
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, dict):
+        return {str(key): wire(item, str(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [wire(item, name) for item in value]
+    return value
+
+
+def time_text(at: datetime) -> str:
+    """2026-11-23T02:30:00.123Z"""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def status_row(status: Status) -> Row:
+    return {field.name: wire(getattr(status, field.name), field.name) for field in dataclasses.fields(status)}

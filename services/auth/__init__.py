@@ -1,0 +1,8 @@
+"""Signing in: passwords, second factor, sessions, tokens. The one place that knows argon2, pyotp and jwt."""
+
+from services.auth.auth import Auth
+from services.auth.model import Answer, LoginSession, Record, SignedIn, Store, User
+from services.auth.passwords import Passwords
+from services.auth.tokens import key_file
+
+__all__ = ["Answer", "Auth", "LoginSession", "Passwords", "Record", "SignedIn", "Store", "User", "key_file"]

@@ -1,0 +1,306 @@
+"""Who may come in. Every refusal sounds alike and takes alike long; nothing slow runs on the loop.
+
+Must never log or record a password, code, session id or token.
+"""
+
+import asyncio
+import hashlib
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from app.core.errors import ConfigError
+from app.seam import Clock, Tasks, token
+from services.auth import codes, tokens
+from services.auth.model import Answer, LoginSession, Record, SignedIn, Store, User
+from services.auth.passwords import Passwords, fault, first_password
+from services.auth.throttle import Throttle, neighbourhood
+
+SESSION = timedelta(hours=24)
+SESSIONS_EACH = 5
+QUARTER = 15 * 60.0
+SURE_SECONDS = 2.0  # how long a session found good is believed without asking the store again
+WRONG = Answer(outcome="wrong")
+
+
+class Auth:
+    """Sign-in of people and programs. `start` must have returned before anything else is asked."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        key: bytes,
+        record: Record,
+        clock: Clock,
+        tasks: Tasks,
+        passwords: Passwords | None = None,
+    ) -> None:
+        self._store, self._key, self._record = store, key, record
+        self._clock, self._tasks = clock, tasks
+        self._passwords = passwords or Passwords()
+        self._pairs = Throttle(clock, 5, QUARTER)
+        self._addresses = Throttle(clock, 20, QUARTER)
+        self._everybody = Throttle(clock, 60, 60.0)
+        self._codes = Throttle(clock, 5, QUARTER)
+        self._two_at_once = asyncio.Semaphore(2)  # each check takes 64 MiB
+        self._users = threading.Lock()  # read, change, save of a user is one step
+        self._enrolled: set[str] = set()
+        self._sure: dict[str, tuple[float, SignedIn]] = {}
+
+    # ------------------------------------------------------------ first start
+
+    async def start(self, username: str, password: str | None = None, totp_secret: str | None = None) -> str | None:
+        """Make the first user where there is none. Returns the random first password, to be shown once, if it made one.
+
+        Raises ConfigError for a password or secret that will not do.
+        """
+        return await self._tasks.in_thread(lambda: self._start(username, password, totp_secret))
+
+    def _start(self, username: str, password: str | None, totp_secret: str | None) -> str | None:
+        if self._store.has_users():
+            if user := self._store.get_user(_folded(username)):
+                self._note(user)
+            return None
+        if password is not None and (why := fault(password, username)):
+            raise ConfigError(f"TRADER_ADMIN_PASSWORD: {why}")
+        first = password or first_password()
+        user = User(
+            username=_folded(username),
+            password_hash=self._passwords.hashed(first),
+            must_change=password is None,
+            totp_secret=codes.checked_secret(totp_secret) if totp_secret else "",
+        )
+        self._store.save_user(user)
+        self._note(user)
+        self._audit(user.username, "first user made", "", "ok")
+        return first if password is None else None
+
+    # ------------------------------------------------------------ signing in
+
+    async def sign_in(self, username: str, password: str, otp: str | None, address: str, agent: str = "") -> Answer:
+        """For a browser: `secret` is what its cookie holds."""
+        user = await self._checked(username, password, otp, address, "sign in")
+        if isinstance(user, Answer):
+            return user
+        return await self._tasks.in_thread(lambda: self._new_session(user, address, agent))
+
+    async def token(self, username: str, password: str, otp: str | None, address: str) -> Answer:
+        """For a program: `secret` is a bearer token."""
+        user = await self._checked(username, password, otp, address, "token")
+        if isinstance(user, Answer):
+            return user
+        made = tokens.made(self._key, user.username, user.epoch, self._clock.now())
+        return Answer(outcome="ok", secret=made, must_change=user.must_change)
+
+    async def _checked(self, username: str, password: str, otp: str | None, address: str, action: str) -> User | Answer:
+        name, where = _folded(username), neighbourhood(address)
+        pair = f"{name}\n{where}"
+        waits = self._pairs.wait(pair), self._addresses.wait(where), self._everybody.wait("")
+        if max(waits):
+            await self._audited(name, action, address, "refused", "too many tries")
+            return Answer(outcome="too_many", retry_after_seconds=max(waits))
+        self._pairs.count(pair)
+        self._addresses.count(where)
+        self._everybody.count("")
+        async with self._two_at_once:
+            answer = await self._tasks.in_thread(lambda: self._judge(name, password, otp))
+        if isinstance(answer, User):
+            self._pairs.clear(pair)
+            self._addresses.forgive(where)
+        elif answer.outcome == "code_needed":
+            self._pairs.forgive(pair)
+            self._addresses.forgive(where)
+        good = isinstance(answer, User)
+        detail = "" if isinstance(answer, User) else answer.outcome.replace("_", " ")
+        await self._audited(name, action, address, "ok" if good else "refused", detail)
+        return answer
+
+    def _judge(self, name: str, password: str, otp: str | None) -> User | Answer:
+        """Blocking: the password first, always; then the code."""
+        user = self._store.get_user(name)
+        if not self._passwords.matches(user.password_hash if user else None, password) or user is None:
+            return WRONG
+        self._note(user)
+        if user.totp_secret and not otp:
+            return Answer(outcome="code_needed")
+        if user.totp_secret and not self.verify(name, otp or ""):
+            return WRONG
+        if self._passwords.is_dated(user.password_hash):
+            with self._users:
+                user = replace(self._store.get_user(name) or user, password_hash=self._passwords.hashed(password))
+                self._store.save_user(user)
+        return user
+
+    def _new_session(self, user: User, address: str, agent: str) -> Answer:
+        now, secret = self._clock.now(), token(32)
+        self._store.delete_expired(now)
+        for old in list(self._store.sessions_of(user.username))[: -(SESSIONS_EACH - 1)]:
+            self._store.delete_session(old.id)
+            self._sure.pop(old.id, None)
+        session = LoginSession(
+            id=_hashed(secret),
+            username=user.username,
+            epoch=user.epoch,
+            created_at=now,
+            expires_at=now + SESSION,
+            address=address,
+            agent=agent[:200],
+        )
+        self._store.create_session(session)
+        return Answer(outcome="ok", secret=secret, must_change=user.must_change)
+
+    # ------------------------------------------------------------ being signed in
+
+    async def session(self, secret: str | None) -> SignedIn | None:
+        """Who this cookie stands for, if it is still good."""
+        if not secret or len(secret) > 128:
+            return None
+        id = _hashed(secret)
+        if (known := self._sure.get(id)) and self._is_sure(known):
+            return known[1]
+        found = await self._tasks.in_thread(lambda: self._find(id))
+        self._remember(id, found)
+        return found
+
+    async def bearer(self, text: str) -> SignedIn | None:
+        """Who this token stands for, if it is still good."""
+        claims = tokens.read(self._key, text, self._clock.now())
+        if claims is None:
+            return None
+        name, epoch, expires_at = claims
+        id = f"token of {name} {epoch} {expires_at}"
+        if (known := self._sure.get(id)) and self._is_sure(known):
+            return known[1]
+        found = await self._tasks.in_thread(lambda: self._signed_in(name, epoch, expires_at))
+        self._remember(id, found)
+        return found
+
+    async def sign_out(self, secret: str, address: str = "") -> None:
+        who = await self.session(secret)
+        self._sure.pop(_hashed(secret), None)
+        await self._tasks.in_thread(lambda: self._store.delete_session(_hashed(secret)))
+        if who is not None:
+            await self._audited(who.username, "sign out", address, "ok")
+
+    def _find(self, id: str) -> SignedIn | None:
+        session = self._store.get_session(id)
+        return self._signed_in(session.username, session.epoch, session.expires_at) if session else None
+
+    def _signed_in(self, name: str, epoch: int, expires_at: datetime) -> SignedIn | None:
+        user = self._store.get_user(name)
+        if user is None or user.epoch != epoch or self._clock.now() >= expires_at:
+            return None
+        self._note(user)
+        return SignedIn(username=name, must_change=user.must_change, expires_at=expires_at)
+
+    def _is_sure(self, known: tuple[float, SignedIn]) -> bool:
+        return self._clock.monotonic() - known[0] < SURE_SECONDS and self._clock.now() < known[1].expires_at
+
+    def _remember(self, id: str, found: SignedIn | None) -> None:
+        if found is None:
+            self._sure.pop(id, None)
+            return
+        if len(self._sure) > 100:
+            self._sure.clear()
+        self._sure[id] = (self._clock.monotonic(), found)
+
+    # ------------------------------------------------------------ changes
+
+    async def change_password(self, who: str, current: str | None, new: str, address: str) -> str | None:
+        """Why not, in words, or None when done: then every session and token of this user has ended.
+
+        `current` may be None only while the random first password stands.
+        """
+        key = f"change {who}"
+        if wait := self._codes.wait(key):
+            return f"Too many wrong tries; wait {wait // 60 + 1} minutes"
+        self._codes.count(key)
+        async with self._two_at_once:
+            why = await self._tasks.in_thread(lambda: self._change(who, current, new))
+        if why is None or not why.startswith("The current"):
+            self._codes.clear(key)
+        self._sure.clear()
+        await self._audited(who, "change password", address, "refused" if why else "ok")
+        return why
+
+    def _change(self, who: str, current: str | None, new: str) -> str | None:
+        with self._users:
+            user = self._store.get_user(who)
+            if user is None:
+                return "This user is gone"
+            if current is None and not user.must_change:
+                return "The current password is needed"
+            if current is not None and not self._passwords.matches(user.password_hash, current):
+                return "The current password is not right"
+            if why := fault(new, user.username):
+                return why
+            if self._passwords.matches(user.password_hash, new):
+                return "The new password must differ from the old one"
+            self._store.save_user(
+                replace(user, password_hash=self._passwords.hashed(new), must_change=False, epoch=user.epoch + 1)
+            )
+            self._store.delete_sessions(who)
+        return None
+
+    async def end_all(self, username: str, address: str = "") -> None:
+        """Sign this user out everywhere, programs too."""
+        name = _folded(username)
+
+        def end() -> None:
+            with self._users:
+                if user := self._store.get_user(name):
+                    self._store.save_user(replace(user, epoch=user.epoch + 1))
+                    self._store.delete_sessions(name)
+
+        await self._tasks.in_thread(end)
+        self._sure.clear()
+        await self._audited(name, "sign out everywhere", address, "ok")
+
+    # ------------------------------------------------------------ second factor (app.control.SecondFactor)
+
+    def enrolled(self, username: str) -> bool:
+        """Cheap: called on the loop."""
+        return _folded(username) in self._enrolled
+
+    @property
+    def two_factor(self) -> bool:
+        """Has anybody enrolled a second factor?"""
+        return bool(self._enrolled)
+
+    def verify(self, username: str, code: str) -> bool:
+        """True once for a good code; blocking. Five wrong ones, and none is good for a quarter of an hour."""
+        name = _folded(username)
+        with self._users:
+            user = self._store.get_user(name)
+            if user is None or not user.totp_secret or self._codes.wait(name):
+                return False
+            step = codes.used_step(user.totp_secret, code, self._clock.now().timestamp(), user.totp_step)
+            if step is None:
+                self._codes.count(name)
+                return False
+            self._codes.clear(name)
+            self._store.save_user(replace(user, totp_step=step))
+        return True
+
+    # ------------------------------------------------------------ small things
+
+    def _note(self, user: User) -> None:
+        if user.totp_secret:
+            self._enrolled.add(user.username)
+        else:
+            self._enrolled.discard(user.username)
+
+    async def _audited(self, actor: str, action: str, address: str, result: str, detail: str = "") -> None:
+        await self._tasks.in_thread(lambda: self._audit(actor, action, address, result, detail))
+
+    def _audit(self, actor: str, action: str, address: str, result: str, detail: str = "") -> None:
+        self._record(actor=actor[:64], action=action, target="", detail=detail, address=address, result=result)
+
+
+def _folded(username: str) -> str:
+    return username.strip().casefold()
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
