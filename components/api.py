@@ -5,12 +5,11 @@ Must never answer anything but its documented forms: rows, lists, and problems.
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from app.core.errors import NotAuthorized, StoreError, TraderError
@@ -80,8 +79,8 @@ def add_api(web: FastAPI, doors: Doors) -> FastAPI:
         title="bitcoin-autotrader", version=doors.view.status().version, openapi_url=None, docs_url=None, redoc_url=None
     )
     add_problems(api)
-    api.add_middleware(Bodies, clock=doors.clock)
     gate = Gate(doors)
+    api.add_middleware(Bodies, doors=doors, signed_in=gate.signed_in)
     Reading(doors).add(api, gate)
     Acting(doors).add(api, gate)
     api_docs.add(api, gate.signed_in)
@@ -91,7 +90,7 @@ def add_api(web: FastAPI, doors: Doors) -> FastAPI:
 
 
 class Health:
-    """ok and degraded are 200: nobody must restart a trader because the exchange is down. Any method but GET is refused."""
+    """ok and degraded are 200: nobody must restart a trader because the exchange is down. Only GET is taken."""
 
     def __init__(self, word: Callable[[], HealthWord]) -> None:
         self._word = word
@@ -298,7 +297,7 @@ class Acting:
             raise Problem(409, str(error)) from error
         except StoreError as error:
             raise Problem(
-                503, "it could not be written down; nothing was done", headers={"retry-after": "5"}
+                503, "it could not be written down; look at the status first", headers={"retry-after": "5"}
             ) from error
         except TraderError as error:
             raise Problem(409, str(error)) from error
@@ -330,6 +329,3 @@ def _listed(rows: list[Row], total: int) -> Response:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
-
-
-__all__ = ["Decimal", "HTMLResponse", "Pulse", "add_api"]

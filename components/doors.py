@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from app.ports import Control, EngineView, Reader
-from app.seam import Clock
+from app.seam import Clock, Tasks
 
 HealthWord = Literal["ok", "starting", "degraded"]
 
@@ -59,6 +59,15 @@ class Auth(Protocol):
         """Why not, in words; None when done and every session of this user has ended."""
 
 
+class Answers(Protocol):
+    """First answers to requests with an Idempotency-Key. Synchronous; always called beside the loop."""
+
+    def recall(self, username: str, key: str, since: datetime) -> tuple[str, int, str] | None:
+        """(SHA-256 of the request, status, answer), if not older than `since`."""
+
+    def remember(self, username: str, key: str, body_sha256: str, status: int, answer: str, now: datetime) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """`public_url` is the address people type (https behind a proxy), where there is one.
@@ -70,7 +79,9 @@ class Doors:
     control: Control
     reader: Reader
     auth: Auth
+    answers: Answers
     clock: Clock
+    tasks: Tasks
     health: Callable[[], HealthWord]
     public_url: str | None = None
     hosts: tuple[str, ...] = ()

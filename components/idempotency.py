@@ -1,37 +1,28 @@
-"""Bodies and repeats of the API's POSTs: size, media type, and one effect per `Idempotency-Key`.
-
-Answers are kept for 24 hours in memory; after a restart a repeat is a new request (every order here is safe to repeat).
-"""
+"""Bodies and repeats of the API's POSTs: size, media type, and one effect per `Idempotency-Key` for 24 hours."""
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.seam import Clock
+from components.doors import Doors, SignedIn
 from components.edge import MOST_BYTES, TooLarge
 from components.problems import Problem
 
-DAY_SECONDS = 86_400.0
-MOST_KEYS = 10_000
+DAY = timedelta(hours=24)
 KEPT = frozenset({200, 202, 404, 409})  # what a repeat gets again; a refusal may be tried anew
-
-
-@dataclass(slots=True)
-class Kept:
-    body: str  # SHA-256 of the request's
-    at: float
-    messages: list[Message] = field(default_factory=list)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Bodies:
     """Reads each POST's body whole before anything looks at it."""
 
-    def __init__(self, app: ASGIApp, clock: Clock) -> None:
-        self._app, self._clock = app, clock
-        self._kept: dict[str, Kept] = {}
+    def __init__(self, app: ASGIApp, doors: Doors, signed_in: Callable[[Request], Awaitable[SignedIn]]) -> None:
+        self._app, self._doors, self._signed_in = app, doors, signed_in
+        self._under_way: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -42,51 +33,53 @@ class Bodies:
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
             _check_type(headers.get("content-type", ""), body)
             key = headers.get("idempotency-key")
-            if key is not None and (len(key) > 64 or not key or not all("!" <= each <= "~" for each in key)):
+            if key is None or scope["path"].endswith("/token"):
+                await self._app(scope, _again(body, receive), send)
+                return
+            if not 0 < len(key) <= 64 or not all("!" <= each <= "~" for each in key):
                 raise Problem(422, "Idempotency-Key: use 1 to 64 visible characters without spaces")
+            who = await self._signed_in(Request(scope))
+            await self._once(who.username, key, body, scope, receive, send)
         except Problem as problem:
             await problem.response()(scope, receive, send)
-            return
-        if key is None or scope["path"].endswith("/token"):
-            await self._app(scope, _again(body, receive), send)
-            return
-        whose = headers.get("authorization", "") + headers.get("cookie", "")
-        name = hashlib.sha256("\n".join((whose, scope["path"], key)).encode()).hexdigest()
-        await self._once(name, body, scope, receive, send)
 
-    async def _once(self, name: str, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        now, digest = self._clock.monotonic(), hashlib.sha256(body).hexdigest()
-        self._forget(now)
-        kept = self._kept.setdefault(name, Kept(digest, now))
-        if kept.body != digest:
-            problem = Problem(422, "Idempotency-Key: it was used with another body; take a new one")
-            await problem.response()(scope, receive, send)
-            return
-        async with kept.lock:  # a repeat that comes while the first is under way waits for its answer
-            if kept.messages:
-                for message in kept.messages:
-                    await send(message)
-                return
-            heard: list[Message] = []
+    async def _once(self, username: str, key: str, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        """A repeat that comes while the first is under way waits for its answer."""
+        digest = hashlib.sha256(scope["path"].encode() + b"\n" + body).hexdigest()
+        lock = self._under_way.setdefault((username, key), asyncio.Lock())
+        try:
+            async with lock:
+                now = self._doors.clock.now()
+                found = await self._doors.tasks.in_thread(lambda: self._doors.answers.recall(username, key, now - DAY))
+                if found is None:
+                    await self._first(username, key, digest, _again(body, receive), scope, send)
+                    return
+                known, status, answer = found
+                if known != digest:
+                    raise Problem(422, "Idempotency-Key: it was used for another request; take a new one")
+                kind = "application/json" if status < 400 else "application/problem+json"
+                await Response(answer, status, media_type=kind)(scope, receive, send)
+        finally:
+            if not lock.locked():
+                self._under_way.pop((username, key), None)
 
-            async def listening(message: Message) -> None:
-                heard.append(message)
-                await send(message)
+    async def _first(self, username: str, key: str, digest: str, receive: Receive, scope: Scope, send: Send) -> None:
+        status, parts = 0, list[bytes]()
 
-            try:
-                await self._app(scope, _again(body, receive), listening)
-            finally:
-                if heard and heard[0].get("status") in KEPT:
-                    kept.messages = heard
-                else:
-                    self._kept.pop(name, None)
+        async def listening(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            parts.append(message.get("body", b""))
+            if status in KEPT and message["type"] == "http.response.body" and not message.get("more_body", False):
+                # written before the last of it leaves: whoever has the answer can rely on getting it again
+                answer, now = b"".join(parts).decode(), self._doors.clock.now()
+                await self._doors.tasks.in_thread(
+                    lambda: self._doors.answers.remember(username, key, digest, status, answer, now)
+                )
+            await send(message)
 
-    def _forget(self, now: float) -> None:
-        while self._kept:
-            first = next(iter(self._kept))
-            if now - self._kept[first].at < DAY_SECONDS and len(self._kept) < MOST_KEYS:
-                return
-            del self._kept[first]
+        await self._app(scope, receive, listening)
 
 
 async def _whole(receive: Receive) -> bytes:

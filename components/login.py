@@ -86,11 +86,11 @@ class Login:
         if why is not None:
             return _page(_password_form(who.must_change, f"{why}."), 422)
         await self._ended()
-        response = _page(
-            _login_form(who.username, "The password is changed. Please sign in with the new one.", good=True)
-        )
-        response.delete_cookie(self._doors.cookie, path="/", secure=self._doors.secure, httponly=True, samesite="lax")
-        return response
+        agent = request.headers.get("user-agent", "")
+        answer = await self._doors.auth.sign_in(who.username, new, None, address(request), agent)
+        if answer.outcome == "ok":
+            return self._signed_in(answer.secret, "/")
+        return _page(_login_form(who.username, "The password is changed. Sign in with the new one.", good=True))
 
     def _signed_in(self, secret: str, where: str) -> Response:
         response = RedirectResponse(where, 303)
@@ -143,7 +143,8 @@ def _login_form(username: str = "", text: str = "", *, code: bool = False, good:
     return f"""{_said(text, good)}<form method="post" action="/login">
 <label>User name<input name="username" autocomplete="username" autocapitalize="none" spellcheck="false"
  required maxlength="64" value="{escape(username[:64])}" {first}></label>
-<label>Password<input name="password" type="password" autocomplete="current-password" required maxlength="200" {then}></label>
+<label>Password<input name="password" type="password" autocomplete="current-password" required
+ maxlength="200" {then}></label>
 {digits}<button>Sign in</button></form>"""
 
 
@@ -157,7 +158,8 @@ def _password_form(first: bool, text: str = "") -> str:
         ""
         if first
         else (
-            '<label>Current password<input name="current" type="password" autocomplete="current-password" required></label>'
+            '<label>Current password<input name="current" type="password" autocomplete="current-password" '
+            "required></label>"
         )
     )
     away = (

@@ -47,7 +47,7 @@ RUN: dict[str, Any] = {
     "show_welcome_message": False,
     "tailwind": False,
     "prod_js": True,
-    "reconnect_timeout": 3.0,  # a hung server is noticed within seconds; the page's own 120 keeps a sleeping phone's page
+    "reconnect_timeout": 3.0,  # a hung server is noticed in seconds; the page's own 120 is for sleeping phones
     "binding_refresh_interval": None,
     "fastapi_docs": False,
     "endpoint_documentation": "none",

@@ -29,7 +29,7 @@ class Text(TextElement):
 
 
 class Button(Text):
-    """A native button, thumb-sized by the stylesheet. It is off while its work runs: no double orders by double taps."""
+    """A native button, thumb-sized by the stylesheet. Off while its work runs: a double tap is one order."""
 
     def __init__(self, text: str, work: Callable[[], Awaitable[None] | None], kind: str = "") -> None:
         super().__init__(text, f"button {kind}".strip(), "button")

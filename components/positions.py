@@ -2,8 +2,6 @@
 
 from decimal import Decimal
 
-from nicegui import ui
-
 from app.core.model import Decision, Direction, Outcome, Position, PositionStatus, Signal, SignalStatus
 from app.core.money import ZERO, pct_of, plain
 from app.ports import EngineView, Status
@@ -238,11 +236,8 @@ def _opinion(signal: Signal) -> None:
         with box("opinion-head"):
             Text(signal.strategy.replace("_", " ").capitalize(), "opinion-name")
             if signal.status is SignalStatus.OK:
-                Text(f"{signal.action} {plain(round(signal.confidence))} %", f"chip {signal.action.lower()}")
+                Text(f"{signal.action} {plain(round(signal.confidence, 0))} %", f"chip {signal.action.lower()}")
             else:
                 Text(signal.status.replace("_", " "), "chip missing")
         if signal.reasoning:
             Text(signal.reasoning, "soft", "p")
-
-
-__all__ = ["Card", "Outlook", "Positions", "facts", "stop_words", "ui", "verdict", "waits_for"]

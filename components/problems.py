@@ -79,10 +79,8 @@ def _said(fault: dict[str, Any]) -> str:
         text = "unknown name; leave it out"
     elif fault["type"] == "json_invalid":
         place, text = [], "the body is not valid JSON"
-    elif text.startswith(("Input should be ", "Value error, ", "Input should ")):
-        text = (
-            text.replace("Input should be ", "must be ").replace("Value error, ", "").replace("Input should ", "must ")
-        )
+    elif text.startswith(("Value error, ", "Input should ")):
+        text = text.replace("Value error, ", "").replace("Input should ", "must ")
     return f"{'.'.join(place)}: {text}" if place else text
 
 

@@ -1,6 +1,7 @@
 """The look: one small stylesheet and one small script of our own, served once and kept by the browser for ever."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -33,7 +34,7 @@ def add_assets(web: FastAPI) -> None:
         web.router.routes.append(Route(address, _server(ASSETS / address.rsplit("/", 1)[1])))
 
 
-def _server(path: Path) -> "type[object] | object":
+def _server(path: Path) -> Callable[[Request], Awaitable[Response]]:
     content = path.read_bytes()
 
     async def serve(_: Request) -> Response:
