@@ -54,7 +54,8 @@ def market_name(settings: "Settings") -> str:
     """What the ledger is called by. `auto` is the simulated market until the exchange's feed is built in."""
     if settings.market == "binanceus":
         raise ConfigError("TRADER_MARKET: binanceus comes with live trading; use simulated or replay:FILE for now")
-    return "simulated" if settings.market == "auto" else settings.market
+    file = settings.replay_file
+    return f"replay:{file.name}" if file else "simulated"
 
 
 def require_paper(settings: "Settings") -> None:
@@ -129,6 +130,7 @@ class Trader:
         self.journal = DatabaseJournal(database, ledger.name, version())
         self.seal = KillFile(settings.data_dir)
         self.failed = ""
+        self.exit_code = 0
         self.started = False
         self.stop_serving: Callable[[], None] = lambda: None
 
@@ -186,10 +188,10 @@ class Trader:
         resume = resume_after(self.session.engine.state.now, self.paper.candle_at, self.paper.closed)
         feed = make_feed(self.settings, self.ledger, warmup_minutes(rules, faces), resume)
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
-        for candle in await self.tasks.in_thread(lambda: list(feed.past())):
+        for candle in await self.tasks.in_thread(lambda: list(feed.past(resume))):
             cycle.remember(candle)
         self.session.observe(Coordinator(self.session, cycle, self.host, self.tasks).hear)
-        self.time.advance(feed.starts_at())
+        self.time.advance(feed.starts_at(resume))
         self.tasks.start(self.session.run(), "session")
         started = Started(
             at=self.session.now(),
@@ -289,6 +291,77 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, resume: date
     )
 
 
+def serve(trader: Trader) -> None:
+    """Pages and API from the process that trades, until told to stop. Returns when everything is down."""
+    import signal
+
+    from nicegui import app as web
+    from nicegui import ui
+
+    from app.control import Controls
+    from components import page
+    from components.doors import Doors
+    from services.auth import Auth, key_file
+    from services.database import Answers, Audit, DatabaseReader, Users
+
+    settings, audit = trader.settings, Audit(trader.database)
+
+    def record(**line: str) -> None:
+        audit.record(clock.now(), **line)
+
+    auth = Auth(
+        Users(trader.database), key=key_file(settings.data_dir / "api.key"), record=record, clock=clock, tasks=trader.tasks
+    )
+    trader.two_factor = lambda: auth.two_factor
+    control = Controls(
+        trader.session, second_factor=auth, record=record, tasks=trader.tasks, new_id=lambda: token(12), live=False
+    )
+    page.build(
+        Doors(
+            view=trader.view,
+            control=control,
+            reader=DatabaseReader(trader.database, trader.ledger.name, trader.tasks),
+            auth=auth,
+            answers=Answers(trader.database),
+            clock=clock,
+            tasks=trader.tasks,
+            health=trader.health_word,
+            public_url=settings.public_url,
+        )
+    )
+
+    async def begin() -> None:
+        secrets = (settings.admin_password, settings.admin_totp_secret)
+        password, totp = (each.reveal() if each else None for each in secrets)
+        try:
+            first = await auth.start(settings.admin_username, password, totp)
+            tell_address(settings, first)
+            await trader.start()
+        except TraderError as error:
+            print(f"error: {error}", file=sys.stderr)
+            trader.failed, trader.exit_code = str(error), 2
+            web.shutdown()
+
+    async def start() -> None:
+        trader.tasks.start(begin(), "start")  # whatever goes wrong in there ends the process
+
+    web.on_startup(start)
+    web.on_shutdown(trader.stop)
+    trader.stop_serving = web.shutdown
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # the server has shut down in good order by then: exit 0
+    ui.run(host=settings.host, port=settings.port, **page.RUN, **page.proxies(settings.trusted_proxies))
+
+
+def tell_address(settings: "Settings", first_password: str | None) -> None:
+    """What a newcomer needs to know, on the terminal only: it is in no log."""
+    name = f"{settings.mode.value.upper()}, {market_name(settings)} market"
+    print(f"bitcoin-autotrader {version()} ({name}): {settings.public_url or f'http://{settings.host}:{settings.port}'}")
+    if first_password:
+        print(f"sign in as {settings.admin_username} with {first_password} (shown once; you will choose your own)")
+    sys.stdout.flush()
+
+
 # ---------------------------------------------------------------- commands
 
 
@@ -307,7 +380,7 @@ def run(arguments: argparse.Namespace) -> int:
     trader.wire()
     serve(trader)
     running.stop()
-    return 1 if trader.failed else 0
+    return trader.exit_code or (1 if trader.failed else 0)
 
 
 def data(arguments: argparse.Namespace) -> int:

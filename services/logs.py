@@ -29,7 +29,9 @@ MAX_DETAIL_DEPTH = 6
 ROWS_KEPT = 1_000
 STARS = "***"
 # These write keys, headers or whole answers at DEBUG: they stay at INFO whatever the owner asks for.
-NEVER_DEBUG = ("ccxt", "aiohttp", "httpx", "httpcore", "urllib3", "asyncio", "websockets", "sqlalchemy")
+NEVER_DEBUG = ("ccxt", "aiohttp", "httpx", "httpcore", "urllib3", "asyncio", "websockets")
+# These say at INFO what nobody needs: every statement, every job.
+QUIET = ("sqlalchemy", "alembic", "apscheduler", "uvicorn.access")
 
 _SENSITIVE = re.compile(
     r"(?i)(^|[_\-.\s])(x-mbx-apikey|signature|authorization|proxy-authorization|cookie|set-cookie|token|access_token"
@@ -227,6 +229,8 @@ def start(level: str, secrets: Iterable[str] = (), directory: Path | None = None
         root.addHandler(handler)
     for name in NEVER_DEBUG:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     logging.raiseExceptions = False  # a full disk must not print tracebacks, let alone stop the trader
     return Logs(redactor, rows, [*writers, rows])
 
