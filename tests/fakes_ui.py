@@ -1,7 +1,10 @@
-"""Fakes behind the doors of components/: a view to steer by hand, a control that records, a reader of lists, people."""
+"""A small trader for pages and the API: fakes of the engine's face, the control door, the reader and the users' store.
+
+`Desk` holds them all, says what changed, and gives the `Doors` that components are built with.
+"""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,25 +17,25 @@ from app.core.model import (
     Outcome,
     Position,
     PositionStatus,
-    Shown,
     Signal,
     SignalStatus,
     Vote,
+    VoteTerm,
 )
 from app.ports import Conflict, Row, Status, Who
 from app.seam import Clock, Tasks
+from components.doors import Doors
 from services.auth import Auth, LoginSession, Passwords, User
+from tests.builders import a_signal, d, shown
 
-NOW = datetime(2026, 11, 23, 14, 45, 12, 345678, tzinfo=UTC)
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 PASSWORD = "four random words here"
-
-
-def d(value: object) -> Decimal:
-    return Decimal(str(value))
+KEY = b"k" * 32
+QUICK = Passwords(memory_kib=8, passes=1)
 
 
 class HandClock(Clock):
-    """Time that moves by hand; sleeping moves nothing and returns at once."""
+    """Time that a test moves by hand; sleeping really yields, so that loops go on."""
 
     def __init__(self) -> None:
         self.at = NOW
@@ -44,17 +47,14 @@ class HandClock(Clock):
     def monotonic(self) -> float:
         return self.seconds
 
-    async def sleep(self, seconds: float) -> None:
-        pass
-
     def forward(self, **how_long: float) -> None:
-        span = timedelta(**how_long)
-        self.at += span
-        self.seconds += span.total_seconds()
+        step = timedelta(**how_long)
+        self.at += step
+        self.seconds += step.total_seconds()
 
 
 class MemoryUsers:
-    """services.auth.Store in dicts."""
+    """services.auth.Store in two dicts."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
@@ -76,9 +76,8 @@ class MemoryUsers:
         return self.sessions.get(id)
 
     def sessions_of(self, username: str) -> Sequence[LoginSession]:
-        return sorted(
-            (each for each in self.sessions.values() if each.username == username), key=lambda s: s.created_at
-        )
+        mine = [each for each in self.sessions.values() if each.username == username]
+        return sorted(mine, key=lambda each: each.created_at)
 
     def delete_session(self, id: str) -> None:
         self.sessions.pop(id, None)
@@ -90,41 +89,26 @@ class MemoryUsers:
         self.sessions = {id: each for id, each in self.sessions.items() if each.expires_at > now}
 
 
+@dataclass
+class AuditTrail:
+    lines: list[dict[str, str]] = field(default_factory=list)
+
+    def __call__(self, **line: str) -> None:
+        self.lines.append(line)
+
+
 class MemoryAnswers:
     """components.doors.Answers in a dict."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], tuple[str, int, str, datetime]] = {}
+        self._kept: dict[tuple[str, str], tuple[datetime, tuple[str, int, str]]] = {}
 
     def recall(self, username: str, key: str, since: datetime) -> tuple[str, int, str] | None:
-        found = self.kept.get((username, key))
-        return found[:3] if found and found[3] >= since else None
+        at, answer = self._kept.get((username, key), (None, None))
+        return answer if at is not None and at >= since else None
 
     def remember(self, username: str, key: str, body_sha256: str, status: int, answer: str, now: datetime) -> None:
-        self.kept[username, key] = (body_sha256, status, answer, now)
-
-
-class Trail(list[dict[str, str]]):
-    """An audit trail."""
-
-    def __call__(self, **line: str) -> None:
-        self.append(line)
-
-
-def quick_passwords() -> Passwords:
-    """The real thing with parameters that cost nothing."""
-    return Passwords(memory_kib=8, passes=1)
-
-
-def an_auth(clock: Clock | None = None, store: MemoryUsers | None = None, trail: Trail | None = None) -> Auth:
-    return Auth(
-        store or MemoryUsers(),
-        key=b"k" * 48,
-        record=trail if trail is not None else Trail(),
-        clock=clock or Clock(),
-        tasks=Tasks(),
-        passwords=quick_passwords(),
-    )
+        self._kept[username, key] = now, (body_sha256, status, answer)
 
 
 def a_status(**changes: Any) -> Status:
@@ -132,20 +116,20 @@ def a_status(**changes: Any) -> Status:
         mode="paper",
         market="simulated",
         symbol="BTC/USD",
-        ledger="paper-simulated",
+        ledger="paper-simulated-1",
         state="TRADING",
         reason=None,
         resumes_at=None,
-        price=d("64812.35"),
+        price=d("64250.5"),
         price_at=NOW,
         market_at=NOW,
         connected=True,
-        equity=d("10123.45"),
-        cash=d("8000"),
-        day_pnl=d("23.45"),
-        day_pnl_pct=d("0.2322"),
-        total_pnl=d("123.45"),
-        total_pnl_pct=d("1.2345"),
+        equity=d("10128.40"),
+        cash=d("8150.25"),
+        day_pnl=d("42.18"),
+        day_pnl_pct=d("0.42"),
+        total_pnl=d("128.4"),
+        total_pnl_pct=d("1.284"),
         open_positions=0,
         trades_today=3,
         protected_pct=d(100),
@@ -156,156 +140,199 @@ def a_status(**changes: Any) -> Status:
     return replace(standard, **changes)
 
 
-def an_opinion(
-    strategy: str = "technical_indicators", action: str = "BUY", confidence: object = 82, **changes: Any
-) -> Signal:
-    standard = Signal(
-        strategy=strategy,
-        action=Direction(action),
-        confidence=d(confidence),
-        reasoning="RSI 28 says oversold; MACD crossed its signal upward; price is back above its 50-candle average.",
-        asked_at=NOW,
-        given_at=NOW,
-        expires_at=NOW + timedelta(minutes=90),
-        status=SignalStatus.OK,
-    )
-    return replace(standard, **changes)
-
-
-def a_position(id: str = "p1", entry: object = 64000, quantity: object = "0.00773", **changes: Any) -> Position:
+def a_position(id: str = "p1", entry: str = "62900", quantity: str = "0.01538", **changes: Any) -> Position:
+    """Bought two hours and a bit ago, its stop confirmed 2 % below."""
+    amount, price = d(quantity), d(entry)
     standard = Position(
         id=id,
         symbol="BTC/USD",
         status=PositionStatus.OPEN,
         opened_at=NOW - timedelta(hours=2, minutes=14),
-        decision_id=f"d-{id}",
-        candle_at=NOW - timedelta(hours=3),
-        entry_quantity=d(quantity),
-        entry_notional=d(quantity) * d(entry),
-        net_quantity=d(quantity),
-        quantity=d(quantity),
-        cost=d(quantity) * d(entry) * d("1.001"),
-        stop_price=d(entry) * d("0.95"),
-        stop_order_id=f"s-{id}",
+        decision_id=f"decision-of-{id}",
+        candle_at=NOW - timedelta(hours=2, minutes=30),
+        entry_quantity=amount,
+        entry_notional=amount * price,
+        net_quantity=amount,
+        quantity=amount,
+        cost=amount * price * d("1.001"),
+        stop_price=price * d("0.98"),
+        stop_order_id=f"stop-of-{id}",
         stop_confirmed=True,
-        highest_close=d(entry),
-        signals=(an_opinion(),),
-        reasoning="technical_indicators BUY 82 × 30 → 82.0 ≥ 70, participation 100 %: buy",
+        highest_close=price * d("1.012"),
+        signals=(
+            a_signal("BUY", 78, at=NOW, reasoning="RSI 29 is oversold and the price crossed above EMA 20"),
+            a_signal("BUY", 64, strategy="news_sentiment", reads_text=True, reasoning="Inflows into funds for a week"),
+        ),
+        reasoning="technical BUY 78 × 30, news_sentiment BUY 64 × 20 → 72.4 ≥ 60, participation 83 %: buy",
     )
     return replace(standard, **changes)
 
 
-def a_decision(action: str = "HOLD", outcome: str = "hold", score: object = 31, **changes: Any) -> Decision:
-    vote = Vote(
-        action=Direction(action),
-        score=d(score),
-        participation_pct=d(100),
-        terms=(),
-        text=f"technical_indicators {action} 31 × 30 → {score}, buys from 70, sells from −70",
+def a_decision(action: str = "HOLD", score: str = "31.2", **changes: Any) -> Decision:
+    signals = (
+        a_signal("BUY", 52, reasoning="RSI 44, buys below 30; MACD is turning up"),
+        a_signal("HOLD", 0, strategy="deepseek", status=SignalStatus.NOT_CONFIGURED, reasoning="no key is set"),
+    )
+    text = "technical BUY 52 × 30, deepseek not_configured (counts as HOLD × 50) → 31.2, buys from 60, sells from −60"
+    terms = (
+        VoteTerm(strategy="technical", status=SignalStatus.OK, weight=d(30), confidence=d(52), sign=1, product=d(1560)),
     )
     standard = Decision(
         id="d1",
-        at=NOW - timedelta(minutes=12),
-        candle_at=NOW - timedelta(minutes=27),
+        at=NOW - timedelta(minutes=3),
+        candle_at=NOW - timedelta(minutes=18),
         symbol="BTC/USD",
         action=Direction(action),
         score=d(score),
-        participation_pct=d(100),
-        price=d("64700"),
-        outcome=Outcome(outcome),
-        reason="",
-        vote=vote,
-        shown=Shown(timeframe="15m", first_at=NOW, last_at=NOW, count=500, sha256="ab" * 32),
-        signals=(an_opinion(action=action, confidence=31),),
+        participation_pct=d("37.5"),
+        price=d(64000),
+        outcome=Outcome.HOLD,
+        reason="31.2, buys from 60",
+        vote=Vote(action=Direction(action), score=d(score), participation_pct=d("37.5"), terms=terms, text=text),
+        shown=shown(NOW - timedelta(minutes=18)),
+        signals=signals,
     )
     return replace(standard, **changes)
 
 
 class FakeView:
-    """app.ports.EngineView: set what it shows, then `tell`."""
+    """app.ports.EngineView whose figures a test sets; `changed()` tells the pages."""
 
-    def __init__(self, *positions: Position, **status: Any) -> None:
-        self.held = list(positions)
-        self.fields = status
+    def __init__(self) -> None:
+        self.now = a_status()
+        self.held: list[Position] = []
         self.decision: Decision | None = None
         self.callbacks: list[Callable[[], None]] = []
 
     def status(self) -> Status:
-        return a_status(**{"open_positions": len(self.held), **self.fields})
+        return replace(self.now, open_positions=len(self.held))
 
     def positions(self) -> Sequence[Position]:
-        return self.held
+        return list(self.held)
 
     def order(self, id: str) -> Order | None:
         return None
 
     def unrealized(self, position: Position) -> Decimal:
-        return position.remaining * (self.status().price or d(0)) - position.cost
+        price = self.now.price or d(0)
+        return position.remaining * price - position.cost * position.remaining / position.quantity
 
     def latest_decision(self) -> Decision | None:
         return self.decision
 
     def latest_signals(self) -> Sequence[Signal]:
-        return []
+        return self.decision.signals if self.decision else ()
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         self.callbacks.append(callback)
         return lambda: self.callbacks.remove(callback)
 
-    def tell(self, **status: Any) -> None:
-        self.fields |= status
+    def set(self, **changes: Any) -> None:
+        self.now = replace(self.now, **changes)
+        self.changed()
+
+    def changed(self) -> None:
         for callback in list(self.callbacks):
             callback()
 
 
 class FakeControl:
-    """app.ports.Control that moves a FakeView and remembers who asked for what."""
+    """app.ports.Control that changes the fake view and writes down who ordered what."""
 
-    def __init__(self, view: FakeView, code: str = "") -> None:
-        self._view, self._code = view, code
-        self.asked: list[tuple[str, Who]] = []
+    def __init__(self, view: FakeView) -> None:
+        self._view = view
+        self.orders: list[tuple[str, str, str]] = []
+        self.refusal = ""
+        self.code = ""  # the second factor's one good code, where one is enrolled
 
     async def pause(self, who: Who) -> None:
-        self.asked.append(("pause", who))
-        self._view.tell(state="PAUSED", reason="manual")
+        self.orders.append(("pause", who.username, ""))
+        self._view.set(state="PAUSED", reason="manual")
 
     async def resume(self, who: Who) -> None:
-        self.asked.append(("resume", who))
-        if self._code and who.otp != self._code:
-            raise NotAuthorized("a fresh code is needed")
-        if self._view.status().reason == "daily_loss":
-            raise Conflict("daily loss holds: it lifts at 00:00 UTC")
-        self._view.tell(state="TRADING", reason=None)
+        if self.code and who.otp != self.code:
+            raise NotAuthorized("a fresh code of your second factor is needed")
+        if self.refusal:
+            raise Conflict(self.refusal)
+        self.orders.append(("resume", who.username, ""))
+        self._view.set(state="TRADING", reason=None)
 
     async def close(self, who: Who, position_id: str) -> str:
-        self.asked.append((f"close {position_id}", who))
         for at, position in enumerate(self._view.held):
             if position.id == position_id:
-                self._view.held[at] = replace(position, status=PositionStatus.CLOSING)
-                self._view.tell()
-                return f"c-{position_id}"
+                self.orders.append(("close", who.username, position_id))
+                self._view.held[at] = replace(
+                    position,
+                    status=PositionStatus.CLOSING,
+                    close_command_id=position.close_command_id or f"c-{position_id}",
+                )
+                self._view.changed()
+                return self._view.held[at].close_command_id
         raise KeyError(position_id)
 
     async def close_all(self, who: Who) -> Sequence[str]:
-        self.asked.append(("close-all", who))
-        return [position.id for position in self._view.held]
+        ids = [position.id for position in self._view.held]
+        for id in ids:
+            await self.close(who, id)
+        return ids
 
 
-class ListReader:
-    """app.ports.Reader over lists of rows."""
+class FakeReader:
+    """app.ports.Reader over plain lists, which remembers what it was asked."""
 
-    def __init__(self, **rows: list[Row]) -> None:
-        self.rows = rows
-        self.filters: list[tuple[str, dict[str, Any]]] = []
+    def __init__(self) -> None:
+        self.rows: dict[str, list[Row]] = {}
+        self.asked: list[tuple[str, int, int, dict[str, Any]]] = []
+        self.failing: Exception | None = None
 
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[list[Row], int]:
-        self.filters.append((kind, filters))
+        if self.failing:
+            raise self.failing
+        self.asked.append((kind, limit, offset, filters))
         rows = self.rows.get(kind, [])
         return rows[offset : offset + limit], len(rows)
 
     async def one(self, kind: str, id: str) -> Row | None:
+        if self.failing:
+            raise self.failing
         return next((row for row in self.rows.get(kind, []) if row["id"] == id), None)
 
     async def trades(self) -> AsyncIterator[Row]:
-        for row in self.rows.get("trades", []):
+        for row in reversed(self.rows.get("trades", [])):
             yield row
+
+
+class Desk:
+    """Everything a page needs, all of it fake but for sign-in, which is the real one over a store in memory."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or HandClock()
+        self.tasks = Tasks()
+        self.view = FakeView()
+        self.control = FakeControl(self.view)
+        self.reader = FakeReader()
+        self.users = MemoryUsers()
+        self.audit = AuditTrail()
+        self.health = "ok"
+        self.auth = self.fresh_auth()
+
+    def fresh_auth(self) -> Auth:
+        """Sign-in as it is after a restart."""
+        return Auth(self.users, key=KEY, record=self.audit, clock=self.clock, tasks=self.tasks, passwords=QUICK)
+
+    def doors(self, **changes: Any) -> Doors:
+        standard = Doors(
+            view=self.view,
+            control=self.control,
+            reader=self.reader,
+            auth=self.auth,
+            answers=MemoryAnswers(),
+            clock=self.clock,
+            tasks=self.tasks,
+            health=lambda: self.health,  # type: ignore[arg-type,return-value]
+        )
+        return replace(standard, **changes)
+
+    def position_row(self, position: Position) -> Row:
+        """As the store's reader words it."""
+        return {"id": position.id, "symbol": position.symbol, "status": position.status.value, "quantity": "0.01538"}
