@@ -24,6 +24,7 @@ from app.seam import clock, seeded, token
 
 if TYPE_CHECKING:
     from services.database import Database
+    from services.logs import Logs
     from services.settings import LoadedRules, Settings
 
 HERE = Path(__file__).resolve().parent
@@ -120,12 +121,15 @@ def resume_after(engine_now: datetime, paper_at: datetime | None, paper_closed: 
 class Trader:
     """Everything that lives as long as the process: built, recovered and announced by `start`."""
 
-    def __init__(self, settings: "Settings", loaded: "LoadedRules", database: "Database", ledger: LedgerRow) -> None:
+    def __init__(
+        self, settings: "Settings", loaded: "LoadedRules", database: "Database", ledger: LedgerRow, logs: "Logs"
+    ) -> None:
         from app.seam import Tasks
         from services.database import DatabaseJournal
         from services.kill_seal import KillFile
 
         self.settings, self.loaded, self.database, self.ledger = settings, loaded, database, ledger
+        self.logs = logs
         self.tasks = Tasks(self._crashed)
         self.journal = DatabaseJournal(database, ledger.name, version())
         self.seal = KillFile(settings.data_dir)
@@ -216,11 +220,10 @@ class Trader:
         from app.jobs import Job, health, reconcile, tick
         from services.database.logs_store import LogStore
         from services.health import look
-        from services.logs import attach
         from services.scheduler import Scheduler
 
         logs = LogStore(self.database)
-        attach(logs.take)
+        self.logs.attach(logs.take)
         self.flush_logs = logs.flush
 
         async def write_logs() -> None:
@@ -376,7 +379,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database, ledger = open_books(settings)
     running = logs.start(settings.log_level, settings.secrets(), directory=settings.data_dir / "logs")
-    trader = Trader(settings, loaded, database, ledger)
+    trader = Trader(settings, loaded, database, ledger, running)
     trader.wire()
     serve(trader)
     running.stop()
