@@ -1,0 +1,153 @@
+"""Markets that are fed by candles: a file replayed, or the simulated market. They never drop or hurry a candle."""
+
+from bisect import bisect_right
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+
+from app.core.errors import ConfigError, DataError
+from app.core.model import Candle
+from app.seam import Clock
+from backtest.import_candles import read_file
+from backtest.market import SimulatedMarket
+from backtest.series import CandleSeries, at_ms, candles, ms_of
+
+MINUTE = timedelta(minutes=1)
+AHEAD = 0.005  # seconds: shorter waits are saved up, so that very fast replays can be reached
+BEHIND = 0.05  # seconds: whoever is later than this is not hurried to make up for it
+WINDOW_MINUTES = 1000 * 60
+PAST = timedelta(days=90)
+
+
+class Pace:
+    """Lets `speed` seconds of market time pass in a second of wall time, at most."""
+
+    def __init__(self, clock: Clock, speed: float) -> None:
+        if not speed > 0:
+            raise ConfigError(f"market speed {speed:g}: must be greater than 0, such as 1 or 60")
+        self._clock, self._speed = clock, speed
+        self._last: datetime | None = None
+        self._due = 0.0
+
+    async def until(self, candle: Candle) -> None:
+        """Returns when `candle` may be shown: once it has closed."""
+        now = self._clock.monotonic()
+        if self._last is None:
+            self._last, self._due = candle.opened_at, now
+        self._due += (candle.closed_at - self._last).total_seconds() / self._speed
+        self._last = candle.closed_at
+        if self._due - now >= AHEAD:
+            await self._clock.sleep(self._due - now)
+            return
+        if now - self._due > BEHIND:
+            self._due = now
+        await self._clock.sleep(0)  # others have their turn, however fast the market is
+
+
+class ReplayFeed:
+    """A file of 1-minute candles lived through again. Implements backtest.paper.CandleFeed.
+
+    `resume_after` is the opening time of the newest candle already lived through, after a restart.
+    """
+
+    candle_fed = True
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        symbol: str,
+        warmup_minutes: int,
+        speed: float,
+        clock: Clock,
+        resume_after: datetime | None = None,
+        window_minutes: int = WINDOW_MINUTES,
+    ) -> None:
+        self.name = f"replay of {path.name}"
+        self._pace = Pace(clock, speed)
+        self._resume_after, self._window = resume_after, window_minutes
+        self._series: CandleSeries = read_file(path, symbol=symbol).series
+        if self._series.seconds != 60:
+            raise DataError(
+                f"{path.name}: a replay needs 1-minute candles; these are {self._series.seconds // 60} minutes long"
+            )
+        self._times: list[int] = self._series.ts.tolist()
+        minutes = (self._times[-1] - self._times[0]) // 60_000 + 1
+        if minutes <= warmup_minutes:
+            raise DataError(
+                f"{path.name}: has {minutes} minutes; {warmup_minutes} are needed to warm up "
+                "and at least one to trade; use a longer file"
+            )
+        self._warm_until = self._times[0] + warmup_minutes * 60_000
+
+    def past(self, resume_after: datetime | None = None) -> list[Candle]:
+        """What strategies are shown before the first candle: oldest first, all closed."""
+        end = self._start(resume_after)
+        if end == 0:
+            return []
+        since = self._times[end - 1] - (self._window - 1) * 60_000
+        first = bisect_right(self._times, since - 1)
+        return list(candles(self._series[first:end]))
+
+    def starts_at(self, resume_after: datetime | None = None) -> datetime:
+        """Opening time of the next candle; the end of the file when there is none."""
+        row = self._start(resume_after)
+        return at_ms(self._times[row]) if row < len(self._times) else at_ms(self._times[-1]) + MINUTE
+
+    async def candles(self) -> AsyncIterator[Candle]:
+        for candle in candles(self._series[self._start() :]):
+            await self._pace.until(candle)
+            yield candle
+
+    def _start(self, resume_after: datetime | None = None) -> int:
+        """Row of the first candle to trade on."""
+        warm = bisect_right(self._times, self._warm_until - 1)
+        lived = resume_after or self._resume_after
+        return warm if lived is None else max(warm, bisect_right(self._times, ms_of(lived)))
+
+
+class SimulatedFeed:
+    """The pretend market as a feed, without end. Trading begins at `start_at`; the warm-up lies before it."""
+
+    candle_fed = True
+    name = "the simulated market"
+
+    def __init__(
+        self,
+        *,
+        symbol: str,
+        seed: int,
+        start_at: datetime,
+        warmup_minutes: int,
+        speed: float,
+        clock: Clock,
+        resume_after: datetime | None = None,
+        window_minutes: int = WINDOW_MINUTES,
+        start_price: Decimal = Decimal(60000),
+    ) -> None:
+        self._pace = Pace(clock, speed)
+        self._resume_after, self._window = resume_after, window_minutes
+        self._start_at = start_at.astimezone(UTC).replace(second=0, microsecond=0)
+        # A fixed distance: a strategy that wants a longer past must not change the market's prices.
+        first = self._start_at - max(PAST, MINUTE * warmup_minutes)
+        self._market = SimulatedMarket(seed, first, start_price, symbol=symbol)
+
+    def past(self, resume_after: datetime | None = None) -> list[Candle]:
+        """What strategies are shown before the first candle: oldest first, all closed."""
+        end = self.starts_at(resume_after)
+        since = max(self._market.start_at, end - MINUTE * self._window)
+        return list(islice(self._market.candles(since), (end - since) // MINUTE))
+
+    def starts_at(self, resume_after: datetime | None = None) -> datetime:
+        """Opening time of the next candle."""
+        lived = resume_after or self._resume_after
+        if lived is None:
+            return self._start_at
+        return max(self._start_at, lived.astimezone(UTC).replace(second=0, microsecond=0) + MINUTE)
+
+    async def candles(self) -> AsyncIterator[Candle]:
+        for candle in self._market.candles(self.starts_at()):
+            await self._pace.until(candle)
+            yield candle

@@ -1,0 +1,116 @@
+"""Candles as arrays: compact to keep and quick to count with; exact decimals are made on the way out."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import DataError
+from app.core.model import Candle
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+COLUMNS = ("open", "high", "low", "close", "volume")
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandleSeries:
+    """Sorted candles of one symbol and length. `ts` is each one's opening time in ms since 1970."""
+
+    symbol: str
+    seconds: int
+    ts: Times
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def __getitem__(self, rows: slice) -> "CandleSeries":
+        return replace(self, ts=self.ts[rows], **{name: getattr(self, name)[rows] for name in COLUMNS})
+
+    def opened_at(self, row: int) -> datetime:
+        return at_ms(int(self.ts[row]))
+
+    def between(self, since: datetime | None, until: datetime | None) -> "CandleSeries":
+        """Candles opening at `since` or later and before `until`."""
+        first = int(np.searchsorted(self.ts, ms_of(since))) if since else 0
+        end = int(np.searchsorted(self.ts, ms_of(until))) if until else len(self)
+        return self[first:end]
+
+    @property
+    def missing(self) -> int:
+        """Candles that are not there between the first and the last."""
+        if len(self) == 0:
+            return 0
+        return int((self.ts[-1] - self.ts[0]) // (self.seconds * 1000)) + 1 - len(self)
+
+
+def at_ms(ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def ms_of(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def candles(series: CandleSeries) -> Iterator[Candle]:
+    """Exact: 0.1 in the file is Decimal('0.1'), never its binary neighbour."""
+    symbol, seconds = series.symbol, series.seconds
+    columns = (getattr(series, name).tolist() for name in COLUMNS)
+    for ts, open_, high, low, close, volume in zip(series.ts.tolist(), *columns, strict=True):
+        yield Candle(
+            symbol=symbol,
+            opened_at=EPOCH + timedelta(milliseconds=ts),
+            seconds=seconds,
+            open=Decimal(repr(open_)),
+            high=Decimal(repr(high)),
+            low=Decimal(repr(low)),
+            close=Decimal(repr(close)),
+            volume=Decimal(repr(volume)),
+        )
+
+
+def resample(series: CandleSeries, seconds: int) -> CandleSeries:
+    """Longer candles, on the UTC grid. One with missing parts is made of what there is; a half last one is left out."""
+    if seconds == series.seconds or len(series) == 0:
+        return replace(series, seconds=seconds)
+    if seconds < series.seconds or seconds % series.seconds:
+        raise DataError(
+            f"{series.symbol}: candles of {series.seconds} s cannot be made into candles of {seconds} s; "
+            f"choose a multiple of {series.seconds} s"
+        )
+    step = seconds * 1000
+    grid = series.ts // step * step
+    starts = np.flatnonzero(np.concatenate(([True], grid[1:] != grid[:-1])))
+    ends = np.append(starts[1:], len(series)) - 1
+    whole = CandleSeries(
+        symbol=series.symbol,
+        seconds=seconds,
+        ts=grid[starts],
+        open=series.open[starts],
+        high=np.maximum.reduceat(series.high, starts),
+        low=np.minimum.reduceat(series.low, starts),
+        close=series.close[ends],
+        volume=np.asarray(np.round(np.add.reduceat(series.volume, starts), 8), dtype=np.float64),
+    )
+    finished = series.ts[-1] + series.seconds * 1000 >= whole.ts[-1] + step
+    return whole if finished else whole[:-1]
+
+
+def data_sha256(series: CandleSeries) -> str:
+    """The same for the same candles, whatever file they came from."""
+    digest = hashlib.sha256(f"{series.symbol} {series.seconds}".encode())
+    digest.update(series.ts.astype("<i8").tobytes())
+    for name in COLUMNS:
+        digest.update(np.ascontiguousarray(getattr(series, name), dtype="<f8").tobytes())
+    return digest.hexdigest()
