@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
 from app.core.errors import NotAuthorized, StoreError, TraderError
 from app.core.money import ZERO, pct_of
 from app.ports import Conflict, Row, Status, Who
 from components import api_docs
+from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord, SignedIn
 from components.idempotency import Bodies
 from components.problems import Problem, add_problems
@@ -61,7 +62,7 @@ class Page(Names):
 
 
 class PositionsPage(Page):
-    status: Literal["all", "OPEN", "CLOSING", "QUARANTINE", "CLOSED"] | None = None
+    status: Literal["all"] | None = None  # without it: those not closed
 
 
 class TradesPage(Page):
@@ -138,6 +139,7 @@ class Reading:
             ("/v1/positions", self.positions),
             ("/v1/positions/{id}", self.position),
             ("/v1/trades", self.trades),
+            ("/v1/trades.csv", self.trades_csv),
             ("/v1/orders", self.orders),
             ("/v1/fills", self.fills),
             ("/v1/decisions", self.decisions),
@@ -166,6 +168,13 @@ class Reading:
             filters["until"] = page.until
         return _listed(*await self._rows("trades", page, **filters))
 
+    async def trades_csv(self, _: Annotated[Names, Query()]) -> Response:
+        """All trades, oldest first, streamed."""
+        headers = {"content-disposition": 'attachment; filename="trades.csv"'}
+        return StreamingResponse(
+            csv_lines(self._doors.reader.trades()), media_type="text/csv; charset=utf-8", headers=headers
+        )
+
     async def orders(self, page: Annotated[Page, Query()]) -> Response:
         return _listed(*await self._rows("orders", page))
 
@@ -191,10 +200,7 @@ class Reading:
             raise Problem(503, "the store does not answer; try again", headers={"retry-after": "5"}) from error
 
     async def _one(self, kind: str, id: str) -> Row:
-        try:
-            row = await self._doors.reader.one(kind, id)
-        except StoreError as error:
-            raise Problem(503, "the store does not answer; try again", headers={"retry-after": "5"}) from error
+        row = await stored(self._doors, kind, id)
         if row is None:
             raise Problem(404, f"there is no {kind.removesuffix('s')} with the id {id[:80]!r}")
         return row
@@ -253,6 +259,7 @@ class Acting:
     async def resume(
         self, request: Request, _: Annotated[Names, Query()], body: Annotated[Resuming | None, Body()] = None
     ) -> Response:
+        self._refuse_while_reconciling()
         await self._do(request, self._doors.control.resume, body.otp if body else None)
         return JSONResponse(status_row(self._doors.view.status()))
 
@@ -263,7 +270,7 @@ class Acting:
         try:
             command_id = await self._do(request, lambda who: self._doors.control.close(who, id))
         except KeyError as error:
-            row = await self._doors.reader.one("positions", id)
+            row = await stored(self._doors, "positions", id)
             if row is not None and str(row.get("status")) == "CLOSED":
                 raise Problem(409, "this position is CLOSED already") from error
             raise Problem(404, f"there is no position with the id {id[:80]!r}") from error
@@ -321,6 +328,13 @@ class Pulse:
             return "starting"
         ill = {"exchange_unreachable", "exchange_refuses", "disk", "database", "clock", "stale_price"}
         return "degraded" if not status.connected or status.reason in ill else "ok"
+
+
+async def stored(doors: Doors, kind: str, id: str) -> Row | None:
+    try:
+        return await doors.reader.one(kind, id)
+    except StoreError as error:
+        raise Problem(503, "the store does not answer; try again", headers={"retry-after": "5"}) from error
 
 
 def _listed(rows: list[Row], total: int) -> Response:

@@ -37,9 +37,10 @@ td{{padding:8px 12px 8px 0;border-bottom:1px solid #8884;vertical-align:top}}
 code{{overflow-wrap:anywhere}}</style></head><body><h1>API</h1>
 <p>POST <code>/api/v1/token</code> with <code>{{"username", "password", "otp"?}}</code> gives a token
 for 24 hours; send it as <code>Authorization: Bearer …</code>.
-Lists take <code>limit</code> (1 to 1000) and <code>offset</code> and answer
-<code>{{"items": […], "total": n}}</code>, newest first. Money is a decimal string, times are UTC. Errors are
-<code>application/problem+json</code>. POSTs take an <code>Idempotency-Key</code>.</p>
+Lists take <code>limit</code> (1 to 1000) and
+<code>offset</code> and answer <code>{{"items": […], "total": n}}</code>, newest first.
+Money is a decimal string, times are UTC. 
+Errors are <code>application/problem+json</code>. POSTs take an <code>Idempotency-Key</code>.</p>
 <table>{rows}</table><p>Machine-readable: <a href="/api/openapi.json">openapi.json</a></p></body></html>"""
 
 
