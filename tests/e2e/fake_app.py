@@ -1,0 +1,103 @@
+"""The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
+
+Scenes: `positions`, `empty`, `paused`, `first` (the random first password). Driven over stdin, one command a line:
+`price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
+"""
+
+import asyncio
+import sys
+from datetime import timedelta
+from decimal import Decimal
+
+from nicegui import app as web
+from nicegui import ui
+
+from app.core.model import PositionStatus, SignalStatus
+from app.seam import Clock
+from components.page import RUN, build
+from tests.builders import a_signal, d
+from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+
+
+class RealClock(Clock):
+    """Sessions and sweeps in real time."""
+
+
+def set_scene(desk: Desk, scene: str) -> None:
+    view = desk.view
+    view.decision = a_decision()
+    if scene == "positions":
+        view.held = [
+            a_position("p1", "62900", "0.01538"),
+            a_position("p2", "65120.40", "0.00771", opened_at=NOW - timedelta(days=1, hours=3), stop_price=d("61864.38")),
+            a_position(
+                "p3",
+                "61050",
+                "0.00819",
+                stop_price=d("63012.75"),
+                trailing_active=True,
+                highest_close=d("64961.60"),
+                opened_at=NOW - timedelta(minutes=48),
+            ),
+            a_position("p4", "64400", "0.0078", status=PositionStatus.CLOSING, stop_confirmed=False),
+        ]
+        view.now = view.now.__class__(**{**_fields(view.now), "max_loss_if_server_dies": d("140.2")})
+    if scene == "paused":
+        view.now = view.now.__class__(
+            **{
+                **_fields(view.now),
+                "state": "PAUSED",
+                "reason": "daily_loss",
+                "resumes_at": (NOW + timedelta(days=1)).replace(hour=0),
+                "equity": d("8420.11"),
+                "day_pnl": d("-1500.3"),
+                "day_pnl_pct": d("-15.12"),
+                "total_pnl": d("-1579.89"),
+                "total_pnl_pct": d("-15.8"),
+                "mode": "live",
+                "market": "binanceus",
+            }
+        )
+        view.decision = a_decision(
+            signals=(a_signal("HOLD", 0, strategy="deepseek", status=SignalStatus.FAILED, reasoning="timed out after 20 s"),)
+        )
+
+
+def _fields(status: object) -> dict[str, object]:
+    return {name: getattr(status, name) for name in status.__slots__}  # type: ignore[attr-defined]
+
+
+async def listen(desk: Desk) -> None:
+    """Do what the test says, then say that it is done."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := (await reader.readline()).decode().split():
+        if line[0] == "price":
+            at = desk.view.now.market_at
+            desk.view.set(price=Decimal(line[1]), price_at=at + timedelta(microseconds=1) if at else None)
+        elif line[0] == "end-session":
+            await desk.auth.end_all("admin")
+        elif line[0] == "orders":
+            print(desk.control.orders, flush=True)
+            continue
+        print("done", flush=True)
+
+
+def main() -> None:
+    port, scene = int(sys.argv[1]), sys.argv[2]
+    desk = Desk(RealClock())
+    set_scene(desk, scene)
+
+    async def start() -> None:
+        first = await desk.auth.start("admin", None if scene == "first" else PASSWORD)
+        print(f"ready {first or ''}", flush=True)
+        desk.tasks.start(listen(desk), "listening to the test")
+
+    build(desk.doors())
+    web.on_startup(start)
+    ui.run(host="127.0.0.1", port=port, **RUN)
+
+
+if __name__ == "__main__":
+    main()
