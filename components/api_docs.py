@@ -39,7 +39,7 @@ code{{overflow-wrap:anywhere}}</style></head><body><h1>API</h1>
 for 24 hours; send it as <code>Authorization: Bearer …</code>.
 Lists take <code>limit</code> (1 to 1000) and
 <code>offset</code> and answer <code>{{"items": […], "total": n}}</code>, newest first.
-Money is a decimal string, times are UTC. 
+Money is a decimal string, times are UTC.
 Errors are <code>application/problem+json</code>. POSTs take an <code>Idempotency-Key</code>.</p>
 <table>{rows}</table><p>Machine-readable: <a href="/api/openapi.json">openapi.json</a></p></body></html>"""
 
