@@ -25,6 +25,7 @@ from backtest.import_candles import CandleFile, read_file
 from backtest.series import COLUMNS, CandleSeries, at_ms, candles, data_sha256, resample
 
 __all__ = [
+    "COLUMNS",
     "CandleFile",
     "CandleSeries",
     "CheckReport",

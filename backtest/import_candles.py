@@ -285,7 +285,7 @@ def _seconds(path: Path, ts: Times, seconds: int | None) -> int:
         return seconds or 60
     steps = np.diff(ts)
     found = int(steps.min()) // 1000
-    if seconds is not None and found % seconds:
+    if seconds is not None and found != seconds:
         raise DataError(f"{path.name}: candles are {found} s apart, not {seconds} s; name the right time frame")
     length = seconds or found
     if length < 60:
