@@ -7,6 +7,7 @@ from app.core.money import CENT, plain
 from app.ports import Status
 
 MINUS = "−"
+JOINED = "\u00a0"  # a number and its unit stay on one line
 
 REASONS = {
     "manual": "paused by hand; nothing is bought, stops stay in force",
@@ -44,7 +45,7 @@ def whole_money(value: Decimal) -> str:
 
 def pct(value: Decimal, places: int = 2) -> str:
     rounded = round(value, places)
-    return f"{MINUS if rounded < 0 else ''}{abs(rounded):.{places}f} %"
+    return f"{MINUS if rounded < 0 else ''}{abs(rounded):.{places}f}{JOINED}%"
 
 
 def signed_pct(value: Decimal, places: int = 2) -> str:
@@ -52,7 +53,7 @@ def signed_pct(value: Decimal, places: int = 2) -> str:
 
 
 def quantity(value: Decimal, symbol: str) -> str:
-    return f"{plain(value)} {symbol.partition('/')[0]}"
+    return f"{plain(value)}{JOINED}{symbol.partition('/')[0]}"
 
 
 def tone(value: Decimal) -> str:
@@ -70,20 +71,29 @@ def duration(length: timedelta) -> str:
     minutes = max(0, int(length.total_seconds() // 60))
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
+        return _joined(f"{days} d {hours} h" if hours else f"{days} d")
     if hours:
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{minutes} min" if minutes else "under a minute"
+        return _joined(f"{hours} h {rest} min" if rest else f"{hours} h")
+    return _joined(f"{minutes} min" if minutes else "under a minute")
+
+
+def _joined(text: str) -> str:
+    return text.replace(" ", JOINED)
 
 
 def moment(at: datetime, now: datetime | None = None) -> str:
     """14:45 UTC today, else 10 Mar 14:45 UTC; with the year where it is another one or none is to compare with."""
     at = at.astimezone(UTC)
     if now is not None and at.date() == now.date():
-        return f"{at:%H:%M} UTC"
+        return _joined(f"{at:%H:%M} UTC")
     if now is not None and at.year == now.year:
-        return f"{at.day} {at:%b %H:%M} UTC"
-    return f"{at.day} {at:%b %Y %H:%M} UTC"
+        return _joined(f"{at.day} {at:%b %H:%M} UTC")
+    return _joined(f"{at.day} {at:%b %Y %H:%M} UTC")
+
+
+def market_moment(at: datetime) -> str:
+    """10 Mar 2023 14:45: a pretended market's own time (UTC), short enough for a phone's first line."""
+    return f"{at.day} {at.astimezone(UTC):%b %Y %H:%M}"
 
 
 def state_word(status: Status) -> str:
@@ -117,4 +127,4 @@ def protection(status: Status) -> str:
         return "Nothing at risk: no bitcoin is held."
     share = status.protected_pct
     most = f"if the server dies now you can lose at most {whole_money(status.max_loss_if_server_dies)}, plus gaps"
-    return f"Protected {plain(round(share, 1))} %: {most}."
+    return f"Protected {plain(round(share, 1))}{JOINED}%: {most}."

@@ -29,7 +29,7 @@ class Positions:
         self._outlook = Outlook()
 
     def update(self, status: Status) -> None:
-        positions = list(reversed(self._view.positions()))
+        positions = self._view.positions()
         for id in [id for id in self._cards if id not in {position.id for position in positions}]:
             self._cards.pop(id).root.delete()
         for position in positions:
@@ -37,7 +37,7 @@ class Positions:
             if card is None:
                 with self._list:
                     card = self._cards[position.id] = Card(position, self._view, self._controls)
-                card.root.move(self._list, 0)
+                card.root.move(self._list, 0)  # oldest come first, so the newest ends on top
             card.update(position, status)
         decision = self._view.latest_decision()
         self._empty.set_visibility(not positions)
@@ -63,13 +63,11 @@ class Card:
 
     def _build_head(self) -> None:
         with box("card-what"):
-            with box("card-name"):
-                self._amount = Text(classes="amount")
-                self._badge = Text(classes="badge none")
-            self._since = Text(classes="soft")
-        with box("card-result"):
-            self._result = Text(classes="result").mark("result")
-            self._result_pct = Text(classes="result-pct")
+            self._amount = Text(classes="amount")
+            self._badge = Text(classes="badge none")
+        self._result = Text(classes="result").mark("result")
+        self._since = Text(classes="soft")
+        self._result_pct = Text(classes="result-pct")
 
     def _build_reasons(self, position: Position) -> None:
         with box("reasons"):
@@ -163,7 +161,7 @@ def facts(position: Position, status: Status, result: Decimal, age: str) -> dict
         "Paid, with fees": words.money(cost),
         "Worth now": words.money(position.remaining * price),
         "Open for": f"{age}, since {words.moment(position.opened_at, status.market_at)}",
-        "Stop": stop_words(position, status.price)[0],
+        "Stop": "none yet" if stop is None else stop_fact(position, price),
         "If the stop is hit": (
             f"about {words.signed_money(position.remaining * stop - cost)} in all"
             if stop is not None
@@ -181,29 +179,41 @@ def signed_change(then: Decimal, now: Decimal) -> str:
     return words.signed_pct(pct_of(now - then, then))
 
 
+def stop_fact(position: Position, price: Decimal) -> str:
+    stop = position.stop_price or ZERO
+    known = "on the exchange" if position.stop_confirmed else "not confirmed"
+    return f"{words.money(stop)}, {distance(stop, price)}; {known}"
+
+
+def distance(stop: Decimal, price: Decimal) -> str:
+    """3.7 % below the price."""
+    gap = pct_of(price - stop, price)
+    return f"{words.pct(abs(gap), 1)} {'below' if gap >= 0 else 'above'}"
+
+
 def stop_words(position: Position, price: Decimal | None) -> tuple[str, str]:
     """(text, classes): where the stop lies and whether the exchange has it."""
+    if position.status is PositionStatus.CLOSING:
+        return "being sold at the market price", "stop"
     if position.stop_price is None:
         return "⚠ no stop on the exchange yet", "stop weak"
     name = "Trailing stop" if position.trailing_active else "Stop"
     where = f"{name} {words.money(position.stop_price)}"
     if price:
-        gap = pct_of(price - position.stop_price, price)
-        where += f", {words.pct(abs(gap), 1)} {'below' if gap >= 0 else 'above'} the price"
+        where += f", {distance(position.stop_price, price)}"
     if not position.stop_confirmed:
         return f"⚠ {where}; not confirmed by the exchange", "stop weak"
     return where, "stop"
 
 
 def verdict(decision: Decision) -> str:
-    """BUY, and became an order. / HOLD, 31 of the needed score …"""
+    """BUY, and an order was made. / HOLD: 31.2, buys from 70."""
     became = {
-        Outcome.ORDER: "an order was made",
-        Outcome.REFUSED: "not carried out",
-        Outcome.HOLD: "nothing to do",
+        Outcome.ORDER: ", and an order was made",
+        Outcome.REFUSED: ", but not carried out",
+        Outcome.HOLD: "",
     }[decision.outcome]
-    reason = f": {decision.reason}" if decision.reason else ""
-    return f"{decision.action} · {became}{reason}"
+    return f"{decision.action}{became}{': ' if decision.reason else ''}{decision.reason}"
 
 
 def waits_for(status: Status, decision: Decision | None) -> str:

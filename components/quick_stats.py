@@ -21,10 +21,8 @@ class QuickStats:
     """`bar` stays on top while the page scrolls; the rest is the first card."""
 
     def __init__(self, controls: Controls, username: str) -> None:
-        self._market_clock = False
         with box("bar", "header"):
-            self._build_price()
-            self._badges = [Text(classes="badge"), Text(classes="badge")]
+            self._build_bar()
             _menu(username)
         with box("stats", "section").props('aria-label="Account"'):
             with box("worth"):
@@ -44,12 +42,16 @@ class QuickStats:
                 ui.html(SHIELD, sanitize=False)
                 self._protection = Text().mark("protection")
 
-    def _build_price(self) -> None:
+    def _build_bar(self) -> None:
         with box("quote"):
-            self._symbol = Text(classes="caption")
+            with box("quote-head"):
+                self._symbol = Text(classes="caption")
+                with box("badges"):
+                self._badges = [Text(classes="badge"), Text(classes="badge")]
             with box("quote-line"):
                 self._price = Text(classes="price").mark("price")
                 self._age = Text(classes="age").props("id=price-age")
+                self._market_time = Text(classes="caption market-time")
 
     def update(self, status: Status) -> None:
         self._show_price(status)
@@ -78,8 +80,8 @@ class QuickStats:
         """The age is counted in the browser: it goes on growing when nothing comes any more."""
         self._price.say(words.money(status.price) if status.price is not None else "no price yet")
         pretend = status.market.partition(":")[0] in ("simulated", "replay")
-        now = f" · {words.moment(status.market_at)}" if pretend and status.market_at else ""
-        self._symbol.say(f"{status.symbol}{now}")
+        self._symbol.say(status.symbol)
+        self._market_time.say(words.moment(status.market_at) if pretend and status.market_at else "")
         age = 0.0
         if not pretend and status.price_at is not None and status.market_at is not None:
             age = max(0.0, (status.market_at - status.price_at).total_seconds())
