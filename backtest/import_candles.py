@@ -6,7 +6,7 @@ or an exchange's public dump: 12 columns without a header.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import StringIO
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -106,22 +106,27 @@ def _table(path: Path, kind: str) -> pd.DataFrame:
 
 
 def _text(path: Path) -> pd.DataFrame:
-    """Every cell as text, so that each can be judged and named."""
-    raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    """Numbers where a whole column is made of them, else text, so that each cell can be judged and named."""
+    raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf").rstrip()
     nul = raw.find(b"\0")
     if nul >= 0:
         raise DataError(f"{path.name}: line {_line(raw, nul)} holds a NUL byte; save the file as UTF-8 text")
     try:
-        text = raw.decode("utf-8")
+        raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = _line(raw, error.start)
         raise DataError(f"{path.name}: line {line} is not UTF-8 text; save the file as UTF-8") from error
-    if not text.strip():
+    if not raw:
         raise DataError(f"{path.name}: is blank; download or export it again")
-    header = _check_lines(path, text)
+    header = _check_lines(path, raw)
     try:
         frame = pd.read_csv(
-            StringIO(text), header=0 if header else None, dtype=str, keep_default_na=False, skip_blank_lines=False
+            BytesIO(raw),
+            header=0 if header else None,
+            na_filter=False,
+            skip_blank_lines=False,
+            low_memory=False,
+            float_precision="round_trip",  # the quick way is wrong in the last digit now and then
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DataError(f"{path.name}: is not a table of equal rows; export it again as CSV") from error
@@ -140,31 +145,30 @@ def _line(raw: bytes, at: int) -> int:
     return raw.count(b"\n", 0, at) + 1
 
 
-def _check_lines(path: Path, text: str) -> bool:
+def _check_lines(path: Path, raw: bytes) -> bool:
     """Each line has the first one's columns; returns whether the first one is a header."""
-    lines = text.rstrip("\r\n").split("\n")
-    first = lines[0]
+    first = raw[: raw.find(b"\n") + 1 or len(raw)]
     if len(first) > MAX_LINE:
         raise DataError(f"{path.name}: line 1 is {len(first)} characters long; this is no candle file")
-    commas = first.count(",")
-    for sign, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+    commas = first.count(b",")
+    for sign, word in ((b";", "semicolons"), (b"\t", "tabs"), (b"|", "bars")):
         if first.count(sign) > commas:
             raise DataError(f"{path.name}: line 1 is separated by {word}; save it with commas and decimal points")
     if commas + 1 > MAX_COLUMNS:
         raise DataError(f"{path.name}: line 1 has {commas + 1} columns; at most {MAX_COLUMNS} are taken")
     if commas + 1 < 6:
         raise DataError(f"{path.name}: line 1 has {commas + 1} columns; date,open,high,low,close,volume are needed")
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(BytesIO(raw), 1):
         if len(line) > MAX_LINE:
             raise DataError(f"{path.name}: line {number} is {len(line)} characters long; this is no candle")
-        if line.count('"') % 2:
+        if line.count(b'"') % 2:
             raise DataError(f"{path.name}: line {number} opens a quote and never closes it; mend the line")
-        if line.count(",") != commas and '"' not in line:
+        if line.count(b",") != commas and b'"' not in line:
             raise DataError(
-                f"{path.name}: line {number} has {line.count(',') + 1} columns, the first has {commas + 1}; "
+                f"{path.name}: line {number} has {line.count(b',') + 1} columns, the first has {commas + 1}; "
                 "mend the line (decimals need a point)"
             )
-    return not first.split(",")[0].strip().strip('"').replace(".", "", 1).isdigit()
+    return not first.split(b",")[0].strip().strip(b'"').replace(b".", b"", 1).isdigit()
 
 
 # ---------------------------------------------------------------- the columns
@@ -191,6 +195,8 @@ def _numbers(path: Path, column: "pd.Series[str]", name: str, first_row: int, wo
         row = int(bad[0])
         cell = str(column.iloc[row])[:40]
         raise DataError(f"{path.name}: {word} {first_row + row}: {name} {cell!r} is not a number; mend or remove it")
+    if column.dtype.kind not in "iuf":
+        return np.array([float(cell) for cell in column], dtype=np.float64)
     return numbers
 
 

@@ -97,6 +97,14 @@ def test_candles_are_exact_decimals() -> None:
     assert second.opened_at == first.closed_at
 
 
+def test_every_digit_of_a_csv_survives(tmp_path: Path) -> None:
+    prices = [f"{20_000 + row * 37 % 50_000}.{row * 7919 % 10**8:08d}" for row in range(5000)]
+    lines = [f"{1704067200 + 60 * row},{p},{p},{p},{p},1" for row, p in enumerate(prices)]
+    (tmp_path / "file.csv").write_text("ts,open,high,low,close,volume\n" + "\n".join(lines))
+    read = history.candles(read_file(tmp_path / "file.csv", symbol="BTC/USD").series)
+    assert [candle.close for candle in read] == [Decimal(price) for price in prices]
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="the shared market data are not here")
 def test_three_weeks_of_real_minutes_are_read_in_no_time() -> None:
     started = time.process_time()
