@@ -91,11 +91,6 @@ def moment(at: datetime, now: datetime | None = None) -> str:
     return _joined(f"{at.day} {at:%b %Y %H:%M} UTC")
 
 
-def market_moment(at: datetime) -> str:
-    """10 Mar 2023 14:45: a pretended market's own time (UTC), short enough for a phone's first line."""
-    return f"{at.day} {at.astimezone(UTC):%b %Y %H:%M}"
-
-
 def state_word(status: Status) -> str:
     return {"TRADING": "Trading", "PAUSED": "Paused", "STOPPED": "Stopped", "RECONCILING": "Starting"}[status.state]
 

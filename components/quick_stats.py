@@ -46,7 +46,6 @@ class QuickStats:
         with box("quote"):
             with box("quote-head"):
                 self._symbol = Text(classes="caption")
-                with box("badges"):
                 self._badges = [Text(classes="badge"), Text(classes="badge")]
             with box("quote-line"):
                 self._price = Text(classes="price").mark("price")
