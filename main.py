@@ -188,6 +188,12 @@ class Trader:
         rules = configured(self.loaded.rules, self.settings.strategies_dir)
         faces = await self.host.start([rule for rule in rules.voting.strategies if rule.configured])
         rules = with_faces(rules, faces)
+        if not any(rule.votes for rule in rules.voting.strategies):
+            names = ", ".join(rule.name for rule in rules.voting.strategies) or "none"
+            raise ConfigError(
+                f"no strategy can vote: of those in strategies.yml ({names}) none is switched on "
+                f"and has its file in {self.settings.strategies_dir}"
+            )
         await self.session.recover()
         resume = resume_after(self.session.engine.state.now, self.paper.candle_at, self.paper.closed)
         feed = make_feed(self.settings, self.ledger, warmup_minutes(rules, faces), resume)

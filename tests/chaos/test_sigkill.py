@@ -1,0 +1,194 @@
+"""SIGKILL at 20 moments of a real run, 12 of them between an order's intent and its stop's confirmation.
+
+After each one the books of trader and exchange are brought together, as the next start does, and must agree exactly.
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from app import codec
+from app.core import orders
+from app.core.messages import Started
+from app.core.model import OrderReport, OrderStatus, PositionStatus, Role, Side
+from app.core.state import State, held, live_orders
+from app.seam import Tasks, clock
+from app.session import Session
+from backtest.paper import MarketTime, PaperExchange
+from backtest.simulator import Book
+from services.database import DatabaseJournal, DatabasePaperStore, open_database
+from services.kill_seal import KillFile
+from tests.trading_day import random_candles
+
+HERE = Path(__file__).parent
+AIMED = [
+    (role, status, moment, count)
+    for count in (1, 3)
+    for role, status in (("entry", "OPEN"), ("entry", "FILLED"), ("stop", "OPEN"))
+    for moment in ("before", "after")
+]
+RANDOM = [("-", "-", "random", f"{random.Random(n).uniform(0.0, 2.0):.2f}") for n in range(8)]
+
+pytestmark = pytest.mark.xdist_group("sigkill")
+
+
+@dataclass
+class Trader:
+    """Settings of one trader whose process is started again and again on the same books."""
+
+    folder: Path
+    market: Path
+
+    def start(self, *how: object) -> int:
+        """Run until it ends; the exit code (−9 when it was killed)."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("NICEGUI", "PYTEST", "COV_"))},
+            "TRADER_DATA_DIR": str(self.folder / "data"),
+            "TRADER_CONFIG_DIR": str(self.folder / "config"),
+            "TRADER_STRATEGIES_DIR": str(HERE.parents[1] / "strategies"),
+            "TRADER_MARKET": f"replay:{self.market}",
+            "TRADER_MARKET_SPEED": "100000",
+            "TRADER_PORT": str(port),
+            "TRADER_ADMIN_PASSWORD": "correct-horse-battery",
+            "NICEGUI_STORAGE_PATH": str(self.folder / "nicegui"),
+        }
+        command = [sys.executable, str(HERE / "victim.py"), *map(str, how)]
+        with (self.folder / "output.txt").open("a") as output:
+            done = subprocess.run(
+                command, env=environment, cwd=self.folder, stdout=output, stderr=output, timeout=120, check=False
+            )
+        return done.returncode
+
+
+@pytest.fixture
+def trader(tmp_path: Path) -> Iterator[Trader]:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/strategies.yml").write_text(
+        "timeframe: 5m\nstrategies:\n  custom_strategy: {enabled: true, weight: 30}\n"
+    )
+    (tmp_path / "config/risk.yml").write_text(
+        "stop_loss_pct: 1\ntrailing: {activate_pct: 0.5, distance_pct: 0.5}\n"
+        "entry: {max_entries_per_day: 60}\ntripwires: {stop_outs_in_a_row: 50, orders_per_hour: 1000}\n"
+    )
+    market = tmp_path / "market.csv"
+    lines = ["date,open,high,low,close,volume"]
+    for candle in random_candles(11, 30 * 1440, datetime(2023, 3, 1, tzinfo=UTC)):
+        values = ",".join(map(str, (candle.open, candle.high, candle.low, candle.close, candle.volume)))
+        lines.append(f"{candle.opened_at:%Y-%m-%d %H:%M:%S},{values}")
+    market.write_text("\n".join(lines) + "\n")
+    yield Trader(tmp_path, market)
+
+
+async def recovered_books(trader: Trader, copy: Path) -> tuple[State, Book, dict[str, OrderReport]]:
+    """What the next start makes of the books: recovery and the exchange's truth, on a copy, with no market running."""
+    shutil.copytree(trader.folder / "data", copy)
+    database = open_database(f"sqlite:///{copy}/trader.db")
+    with database.readers.connect() as connection:
+        (name,) = connection.exec_driver_sql("SELECT name FROM ledgers").one()
+        reports = {
+            id: codec.decode(text)
+            for id, text in connection.exec_driver_sql("SELECT client_order_id, report FROM paper_reports")
+        }
+    journal = DatabaseJournal(database, name, "1")
+    assert journal.verify() is None
+    time = MarketTime(datetime(1970, 1, 1, tzinfo=UTC))
+    tasks = Tasks()
+    started = last_started(journal)
+    paper = PaperExchange(
+        instrument=started.instrument,
+        simulation=None,  # type: ignore[arg-type]  # nothing fills while no market runs
+        cash_of_a_new_account=Book(quote_total=Decimal(0)),
+        store=DatabasePaperStore(database, name),
+        now=time,
+        candle_fed=True,
+    )
+    session = Session(
+        journal=journal,
+        exchange=paper,
+        seal=KillFile(copy),
+        tasks=tasks,
+        clock=clock,
+        market_now=time,
+        version="1",
+    )
+    await session.recover()
+    tasks.start(session.run(), "session")
+    await session.start(started)
+    await session.drained()
+    await tasks.stop()
+    assert journal.verify() is None
+    journal.close()
+    book = paper._simulator.book
+    reports |= book.reports
+    database.close()
+    return session.engine.state, book, reports
+
+
+def last_started(journal: DatabaseJournal) -> Started:
+    found, seq = None, 0
+    while page := journal.rows(seq):
+        for row in page:
+            if '"type":"Started"' in row.message:
+                found = codec.decode(row.message)
+        seq = page[-1].seq
+    assert isinstance(found, Started)
+    return found
+
+
+def check_books(state: State, book: Book, reports: dict[str, OrderReport]) -> None:
+    """Nothing lost, nothing doubled, nothing naked."""
+    assert state.account is not None
+    assert state.account.cash == book.quote_total
+    assert held(state) == book.base_total
+    for client_id in reports:
+        assert orders.is_ours(client_id)
+    fills = [fill for report in reports.values() for fill in report.fills]
+    assert max(Counter(fill.id for fill in fills).values(), default=1) == 1
+    cash = Decimal(10_000)
+    for fill in fills:
+        quote_fee = fill.fee if fill.fee_asset == "USD" else Decimal(0)
+        cash += -fill.notional if fill.side is Side.BUY else fill.notional - quote_fee
+    assert cash == book.quote_total
+    known = set(state.orders)
+    assert set(book.resting) <= known
+    for position in state.positions.values():
+        if position.status is PositionStatus.ENTERING:
+            continue
+        live = [order for order in live_orders(state) if order.position_id == position.id]
+        stops = [order for order in live if order.role is Role.STOP]
+        assert len(stops) <= 1
+        if position.status is PositionStatus.OPEN:
+            (stop,) = stops
+            assert stop.status is OrderStatus.OPEN
+            assert stop.id in book.resting
+            assert stop.quantity == position.remaining
+        else:
+            assert live, "a position that is being closed has an order on its way"
+
+
+async def test_twenty_kills_lose_and_double_nothing(trader: Trader, tmp_path: Path) -> None:
+    trades = 0
+    for number, how in enumerate([*AIMED, *RANDOM]):
+        code = trader.start(*how)
+        assert code == -signal.SIGKILL, (trader.folder / "output.txt").read_text()[-3000:]
+        state, book, reports = await recovered_books(trader, tmp_path / f"copy{number}")
+        check_books(state, book, reports)
+        assert state.reconciled
+        trades = max(trades, state.trade_number)
+        shutil.rmtree(tmp_path / f"copy{number}")
+    assert trades >= 20, "the run must have traded, or nothing was shown"
