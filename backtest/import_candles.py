@@ -126,7 +126,6 @@ def _text(path: Path) -> pd.DataFrame:
             na_filter=False,
             skip_blank_lines=False,
             low_memory=False,
-            float_precision="round_trip",  # the quick way is wrong in the last digit now and then
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DataError(f"{path.name}: is not a table of equal rows; export it again as CSV") from error
