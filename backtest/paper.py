@@ -61,6 +61,8 @@ class PaperExchange:
         self._simulator = Simulator(instrument, simulation, state.book)
         self._post: Callable[[Event], None] = lambda event: None
         self._quote: Quote | None = None
+        if not stored:
+            self._commit([])  # the account is opened once, whatever the settings say later
 
     # ------------------------------------------------------------ the port
 
