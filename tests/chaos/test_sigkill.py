@@ -23,7 +23,7 @@ from app import codec
 from app.core import orders
 from app.core.messages import Started
 from app.core.model import OrderReport, OrderStatus, PositionStatus, Role, Side
-from app.core.state import State, held, live_orders
+from app.core.state import State, held, live_orders, standing
 from app.seam import Tasks, clock
 from app.session import Session
 from backtest.paper import MarketTime, PaperExchange
@@ -174,21 +174,25 @@ def check_books(state: State, book: Book, reports: dict[str, OrderReport]) -> No
         assert len(stops) <= 1
         if position.status is PositionStatus.OPEN:
             (stop,) = stops
-            assert stop.status is OrderStatus.OPEN
-            assert stop.id in book.resting
             assert stop.quantity == position.remaining
+            if stop.status is OrderStatus.UNKNOWN:  # it never arrived: being proved, entries are shut meanwhile
+                assert stop.id not in reports
+                assert standing(state, state.now)[1] == "unknown_order"
+            else:
+                assert stop.status is OrderStatus.OPEN
+                assert stop.id in book.resting
         else:
             assert live, "a position that is being closed has an order on its way"
 
 
 async def test_twenty_kills_lose_and_double_nothing(trader: Trader, tmp_path: Path) -> None:
-    trades = 0
     for number, how in enumerate([*AIMED, *RANDOM]):
         code = trader.start(*how)
         assert code == -signal.SIGKILL, (trader.folder / "output.txt").read_text()[-3000:]
         state, book, reports = await recovered_books(trader, tmp_path / f"copy{number}")
         check_books(state, book, reports)
         assert state.reconciled
-        trades = max(trades, state.trade_number)
         shutil.rmtree(tmp_path / f"copy{number}")
+    trades, opened = state.trade_number, len(state.positions)
     assert trades >= 20, "the run must have traded, or nothing was shown"
+    assert opened <= 4
