@@ -75,7 +75,7 @@ class Question:
             self._error = Text(classes="ask-error", tag="p").props("role=alert")
             with box("ask-buttons"):
                 self._no = Button("Keep as it is", self._dialog.close, "quiet")
-                self._yes = Button("Yes", self._agreed)
+                self._yes = Button("Yes", self._agreed).mark("agree")
         self._work: Callable[[str | None], Awaitable[str | None]] | None = None
         self._wants_code = False
 

@@ -1,0 +1,223 @@
+"""The dashboard as a person uses it, without a browser: what is seen, pressed and asked, and who may."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from nicegui import Client, ui
+from nicegui.testing import User
+from nicegui.testing.user_simulation import user_simulation
+
+from app.core.model import Outcome
+from components import page
+from tests.builders import d
+from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+
+pytestmark = [
+    pytest.mark.xdist_group("nicegui"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:nicegui.*"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@asynccontextmanager
+async def signed_in(desk: Desk, **doors: Any) -> AsyncIterator[User]:
+    """A person at `/`, signed in for real."""
+    await desk.auth.start("admin", PASSWORD)
+    async with user_simulation() as user:
+        given = desk.doors(hosts=("test",), **doors)
+        live = page.build(given)
+        answer = await desk.auth.sign_in("admin", PASSWORD, None, "127.0.0.1")
+        user.http_client.cookies.set(given.cookie, answer.secret)
+        await user.open("/")
+        try:
+            yield user
+        finally:
+            live.end()
+
+
+def text_of(user: User, mark: str) -> str:
+    (element,) = user.find(marker=mark).elements
+    return plain(str(element.text))  # type: ignore[attr-defined]
+
+
+def plain(text: str) -> str:
+    """With ordinary spaces: figures keep to their units by narrow and unbreakable ones."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+async def show(desk: Desk, **changes: Any) -> None:
+    """The engine changes; the pages hear of it in the loop's next turn."""
+    desk.view.set(**changes)
+    await asyncio.sleep(0)
+
+
+async def test_figures_change_when_the_engine_says_so() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_see("$64,250.50")
+        await user.should_see("+$42.18")
+        assert "$10,128.40" in text_of(user, "equity")
+        await show(
+            desk, price=d("65000"), equity=d("9800"), total_pnl=d(-200), day_pnl=d("-3.5"), day_pnl_pct=d("-0.04")
+        )
+        await user.should_see("$65,000.00")
+        assert text_of(user, "equity") == "▼ $9,800.00"
+        assert "−$3.50" in text_of(user, "today")
+
+
+async def test_it_says_how_real_the_money_and_the_market_are() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_see("PAPER")
+        await user.should_see("SIMULATED MARKET")
+        await show(desk, mode="live", market="binanceus")
+        await user.should_see("LIVE")
+        await user.should_not_see("SIMULATED MARKET")
+
+
+async def test_with_nothing_held_it_says_what_it_waits_for() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_see("No open position")
+        await user.should_see("first")
+        desk.view.decision = a_decision("HOLD", "31.2")
+        await show(desk)
+        await user.should_see("31.2")
+        refused = a_decision("BUY", "72", outcome=Outcome.REFUSED, reason="exposure would be 62 %, at most 50 %")
+        desk.view.decision = refused
+        await show(desk)
+        await user.should_see("exposure would be")
+
+
+async def test_a_position_appears_changes_and_goes() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        desk.view.held = [a_position("p1", entry="62900", quantity="0.01538")]
+        await show(desk)
+        await user.should_see("0.01538")
+        await user.should_not_see("No open position")
+        assert "+$19.80" in text_of(user, "result")
+        await user.should_see("RSI 29 is oversold")
+        await user.should_see("$61,642.00")
+        await show(desk, price=d(62000))
+        assert "▼" in text_of(user, "result")
+        desk.view.held = []
+        await show(desk)
+        await user.should_see("No open position")
+        await user.should_not_see("0.01538")
+
+
+async def test_a_stop_that_the_exchange_has_not_confirmed_is_said_loudly() -> None:
+    desk = Desk()
+    desk.view.held = [a_position(stop_confirmed=False)]
+    async with signed_in(desk) as user:
+        await user.should_see("not confirmed")
+
+
+async def test_closing_is_asked_once_and_done_once() -> None:
+    desk = Desk()
+    desk.view.held = [a_position()]
+    async with signed_in(desk) as user:
+        user.find(marker="close").click()
+        await user.should_see("Close this position?")
+        assert desk.control.orders == []
+        user.find("Keep it").click()
+        assert desk.control.orders == []
+        user.find(marker="close").click()
+        user.find("Close position").click()
+        await user.should_see("Closing")
+        assert desk.control.orders == [("close", "admin", "p1")]
+
+
+async def test_pause_and_resume() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        user.find("Pause").click()
+        await user.should_see("paused by hand")
+        assert text_of(user, "state") == "● Paused"
+        user.find("Resume").click()
+        await user.should_see("● Trading")
+        assert [order[0] for order in desk.control.orders] == ["pause", "resume"]
+
+
+async def test_resuming_asks_for_the_code_where_a_second_factor_is_enrolled() -> None:
+    desk = Desk()
+    desk.control.code = "123456"
+    async with signed_in(desk) as user:
+        await show(desk, two_factor=True, state="PAUSED", reason="manual")
+        user.find("Resume").click()
+        await user.should_see("Resume trading?")
+        user.find(kind=ui.input).type("000000")
+        user.find(marker="agree").click()
+        await user.should_see("code is not right")
+        user.find(kind=ui.input).type("123456")
+        user.find(marker="agree").click()
+        await user.should_see("● Trading")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": "PAUSED", "reason": "daily_loss", "resumes_at": NOW + timedelta(hours=12)}, "in 12"),
+        ({"state": "STOPPED", "reason": "kill_switch"}, "unlock"),
+        ({"state": "RECONCILING"}, "exchange"),
+        ({"state": "PAUSED", "reason": "exchange_unreachable", "connected": False}, "reached"),
+        ({"state": "PAUSED", "reason": "something_new"}, "something new"),
+    ],
+)
+async def test_when_it_does_not_trade_it_says_why_and_until_when(changes: dict[str, Any], words: str) -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await show(desk, **changes)
+        assert words in text_of(user, "reason")
+        await user.should_see(text_of(user, "state"))
+
+
+async def test_the_protection_line_says_what_can_be_lost() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        assert "no bitcoin" in text_of(user, "protection")
+        desk.view.held = [a_position()]
+        await show(desk, max_loss_if_server_dies=d("40.2"), protected_pct=d(100))
+        said = text_of(user, "protection")
+        assert said == "Protected 100 %: if the server dies now you can lose at most $41, plus gaps."
+
+
+async def test_after_signing_out_elsewhere_no_button_works_any_more() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await desk.auth.end_all("admin")
+        user.find("Pause").click()
+        await user.should_see("signed out")
+        assert desk.control.orders == []
+
+
+async def test_a_page_whose_session_is_over_is_ended() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        assert user.client is not None
+        pages = page.Pages(desk.doors())
+        pages.enter(user.client, "a session that is over")
+        await pages.sweep()
+        assert user.client.id not in Client.instances
+
+
+async def test_a_page_that_is_gone_is_not_told_any_more() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        assert user.client is not None
+        user.client.delete()
+        await show(desk, price=d(1))  # would raise on a deleted page
+    assert desk.view.callbacks == []
+
+
+async def test_hostile_text_is_shown_as_text() -> None:
+    desk = Desk()
+    desk.view.held = [a_position(reasoning="<img src=x onerror=alert(1)>")]
+    async with signed_in(desk) as user:
+        await user.should_see("<img src=x onerror=alert(1)>")
+        assert not [each for each in user.find(kind=ui.html).elements if "onerror" in each.content]
