@@ -79,7 +79,11 @@ def stop_lost(turn: Turn, position: Position, why: str, *, again: bool) -> None:
     stop again: two stops could sell twice.
     """
     if others := [order for order in _live(turn, position) if order.role is Role.STOP]:
-        turn.put(replace(position, stop_order_id=others[-1].id, stop_price=others[-1].stop_price, stop_confirmed=False))
+        old = others[-1]
+        position = replace(position, stop_order_id=old.id, stop_price=old.stop_price, stop_confirmed=False)
+        turn.put(position)
+        if old.status is OrderStatus.OPEN:
+            stop_confirmed(turn, position)
         return
     position = replace(
         position,

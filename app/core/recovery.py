@@ -26,6 +26,8 @@ def started(turn: Turn, message: Started) -> None:
             turn.move(order, OrderStatus.NOT_SENT, "the program stopped before it left")
         elif order.status is OrderStatus.SENDING:
             turn.doubt(order, OrderStatus.UNKNOWN, "the program stopped while it was being sent")
+        elif order.status is OrderStatus.CANCELLING:
+            turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, "the program stopped while it was being cancelled")
     _close_bare_entries(turn)
     ask_for_truth(turn, "start")
 
