@@ -109,6 +109,7 @@ class Question:
             return
         wrong = await self._work(str(self._code.value).strip() if self._wants_code else None)
         if wrong is None:
+            self._work = None  # a second tap on its way asks for nothing more
             self._dialog.close()
         else:
             self._error.say(wrong)
