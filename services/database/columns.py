@@ -1,10 +1,10 @@
-"""Column types that behave the same on both databases: exact money, aware UTC times."""
+"""Column types that behave the same on both databases: exact money, aware UTC times, text that can be stored."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import DateTime, Numeric, String
+from sqlalchemy import DateTime, Numeric, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -52,3 +52,33 @@ class Utc(TypeDecorator[datetime]):
         if value is None:
             return None
         return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
+
+
+def storable(text: str) -> str:
+    """PostgreSQL takes no NUL and neither database half a surrogate pair; strategies and strangers may send both."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+class _Stored(TypeDecorator[str]):
+    """Text from outside."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)
+
+
+class Words(_Stored):
+    """Text from outside, of any length."""
+
+    cache_ok = True
+
+
+class Name(_Stored):
+    """A short text from outside, such as a key."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(String())

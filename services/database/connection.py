@@ -1,36 +1,35 @@
-"""Opening a database: connection settings that keep what was committed, and migrations before first use."""
+"""Opening a database: connection settings that keep what was committed, and migrations before first use.
 
-import logging
+Everything that goes wrong later leaves here as StoreError; nothing is ever half migrated.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from sqlmodel import Session
 
-from app.core.errors import ConfigError
+from app.core.errors import ConfigError, StoreError
+from services.database.migrating import migrate
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-POSTGRES_ARGUMENTS: dict[str, Any] = {
-    "connect_timeout": 3,
-    "keepalives_idle": 10,
-    "tcp_user_timeout": 5000,
-    "options": "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
-}
-
-logging.getLogger("alembic").setLevel(logging.WARNING)
+STORE_ERRORS = (SQLAlchemyError, OSError)
+POSTGRES_ARGUMENTS: dict[str, Any] = {"connect_timeout": 3, "keepalives_idle": 10, "tcp_user_timeout": 5000}
+POSTGRES_OPTIONS = (
+    "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=30s -c timezone=UTC"
+)
+POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 5, "pool_timeout": 5}
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """`writer` for the one writer, `readers` for everybody else. `path` where it is a file."""
+    """`writer` for those who write, `readers` (which cannot) for everybody else. `path` where it is a file."""
 
     url: URL
     writer: Engine
@@ -45,6 +44,44 @@ class Database:
     def is_sqlite(self) -> bool:
         return self.path is not None
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view of the data."""
+        with store_errors("the database cannot be read"), self.readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, committed at the end."""
+        with store_errors("the database cannot be written"), self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading_rows(self) -> Iterator[Session]:
+        with store_errors("the database cannot be read"), Session(self.readers) as session:
+            yield session
+
+    @contextmanager
+    def writing_rows(self) -> Iterator[Session]:
+        """One transaction, committed at the end."""
+        with store_errors("the database cannot be written"), Session(self.writer) as session, session.begin():
+            yield session
+
+
+@contextmanager
+def store_errors(what: str) -> Iterator[None]:
+    """The driver's errors as StoreError."""
+    try:
+        yield
+    except STORE_ERRORS as error:
+        raise StoreError(f"{what}: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """What the driver says, in one line and without the statement and its values."""
+    text = str(getattr(error, "orig", None) or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
 
 def open_database(url_text: str) -> Database:
     """Connect, migrate to the newest schema, and return the database. ConfigError names what is wrong and the cure."""
@@ -52,80 +89,76 @@ def open_database(url_text: str) -> Database:
     path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
     if path is not None:
         _prepare_file(path)
-    writer = _engine(url, pool_size=2)
-    readers = _engine(url, pool_size=5)
+        writer, readers = _sqlite(url, reading=False), _sqlite(url, reading=True)
+    else:
+        writer, readers = _postgres(url, reading=False), _postgres(url, reading=True)
     try:
-        _migrate(writer)
+        migrate(writer)
     except ConfigError:
         writer.dispose()
         raise
-    except OperationalError as error:
+    except SQLAlchemyError as error:
         writer.dispose()
-        reason = str(error.orig).strip().splitlines()[0]
-        raise ConfigError(f"DATABASE_URL: cannot use {url.render_as_string()}: {reason}") from error
-    if path is not None:
-        path.chmod(0o600)
+        shown = url.set(query={}).render_as_string()
+        raise ConfigError(f"DATABASE_URL: cannot use {shown}: {reason(error)}") from error
     return Database(url=url, writer=writer, readers=readers, path=path)
 
 
 def _url(text: str) -> URL:
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ConfigError(
             "DATABASE_URL: is no database address; use postgresql+psycopg://… or sqlite:///FILE"
         ) from error
     if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:":
+        if not url.database or url.database == ":memory:" or not url.database.isprintable():
             raise ConfigError("DATABASE_URL: SQLite needs a file; use sqlite:///FILE")
-        return url
+        return url.set(drivername="sqlite")
     if url.get_backend_name() != "postgresql":
         raise ConfigError(f"DATABASE_URL: {url.get_backend_name()} is not supported; use postgresql+psycopg or sqlite")
     return url.set(drivername="postgresql+psycopg")
 
 
 def _prepare_file(path: Path) -> None:
+    """The file is its owner's alone; SQLite gives the files beside it the same mode."""
+    if path.is_dir():
+        raise ConfigError(f"DATABASE_URL: {path} is a directory; name a file in it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
+        path.chmod(0o600)
     except OSError as error:
         raise ConfigError(f"DATABASE_URL: cannot write {path}: {error.strerror}; choose a directory you own") from error
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"DATABASE_URL: cannot write in {path.parent}; choose a directory you own")
 
 
-def _engine(url: URL, pool_size: int) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(
-            url, connect_args=POSTGRES_ARGUMENTS, pool_size=pool_size, max_overflow=2, pool_pre_ping=True
-        )
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 5}, poolclass=NullPool)
-    event.listen(engine, "connect", _durable)
+def _postgres(url: URL, *, reading: bool) -> Engine:
+    options = POSTGRES_OPTIONS + (" -c default_transaction_read_only=on" if reading else "")
+    level = "REPEATABLE READ" if reading else "READ COMMITTED"
+    arguments = {**POSTGRES_ARGUMENTS, "options": options}
+    return create_engine(url, connect_args=arguments, isolation_level=level, pool_pre_ping=True, **POOL)
+
+
+def _sqlite(url: URL, *, reading: bool) -> Engine:
+    """Transactions begin where we say, not where the driver guesses: a page and its total belong together, a
+    migration is all or nothing, and a writer waits for its turn at the start instead of failing in the middle."""
+    pooled = POOL if reading else {"poolclass": NullPool}
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 5}, **pooled)
+    pragmas = ["busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+    if reading:
+        pragmas.append("query_only=ON")
+    begin = "BEGIN" if reading else "BEGIN IMMEDIATE"
+
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
     return engine
-
-
-def _durable(connection: Any, _record: Any) -> None:
-    """What was committed survives a power cut; several readers beside one writer."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _migrate(engine: Engine) -> None:
-    """To the newest schema; a schema that is newer than this program is refused."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    script = ScriptDirectory.from_config(config)
-    with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-        if found == script.get_current_head():
-            return
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-            connection.commit()
-        except CommandError as error:
-            raise ConfigError(
-                f"DATABASE_URL: the database has schema {found}, which this program does not know; "
-                "install the newer version, or restore the backup made before the upgrade"
-            ) from error
-
-
-STORE_ERRORS = (SQLAlchemyError, OSError)

@@ -10,20 +10,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.core.errors import ConfigError, StoreError
+from app.core.model import Trade
 from app.ports import Entry, EquityPoint, JournalRow
-from services.database import rows, tables
-from services.database.connection import STORE_ERRORS, Database
+from services.database import rows, tables, wording
+from services.database.connection import STORE_ERRORS, Database, reason
 from services.database.lock import LedgerLock
 
 GENESIS = "0" * 64
 CHECKPOINTS_KEPT = 3
 JOURNAL: Table = tables.JournalTable.__table__  # type: ignore[attr-defined]
 CHECKPOINTS: Table = tables.CheckpointTable.__table__  # type: ignore[attr-defined]
+DECISIONS: Table = tables.DecisionTable.__table__  # type: ignore[attr-defined]
+TRADES: Table = tables.TradeTable.__table__  # type: ignore[attr-defined]
 OUTBOX: Table = tables.OutboxTable.__table__  # type: ignore[attr-defined]
 
 
@@ -38,11 +41,17 @@ class DatabaseJournal:
 
     def __init__(self, database: Database, ledger: str, version: str, *, reading_only: bool = False) -> None:
         self._database, self._ledger, self._version = database, ledger, version
-        self._lock = LedgerLock(database, ledger)
-        if not reading_only and not self._lock.take():
+        self._lock, self._writing = LedgerLock(database, ledger), not reading_only
+        if self._writing and not self._take():
             raise ConfigError(f"another trader is running on ledger {ledger}; stop it first")
         self._connection: Connection | None = None
         self._last: Link | None = None
+
+    def _take(self) -> bool:
+        try:
+            return self._lock.take()
+        except STORE_ERRORS as error:
+            raise ConfigError(f"DATABASE_URL: cannot lock ledger {self._ledger}: {reason(error)}") from error
 
     def close(self) -> None:
         self._drop()
@@ -58,7 +67,7 @@ class DatabaseJournal:
                 link = self._write(connection, entries, equity)
         except STORE_ERRORS as error:
             self._drop()
-            raise StoreError(f"the journal could not be written: {error}") from error
+            raise StoreError(f"the journal could not be written: {reason(error)}") from error
         self._last = link
         return link.seq
 
@@ -104,6 +113,19 @@ class DatabaseJournal:
                     by_table[table][key] = row
         for table, changed_rows in by_table.items():
             self._upsert(connection, table, list(changed_rows.values()))
+        trades = [change for entry in entries for change in entry.changes if isinstance(change, Trade)]
+        if trades:
+            self._weigh(connection, trades)
+
+    def _weigh(self, connection: Connection, trades: Iterable[Trade]) -> None:
+        """A trade's signals with the weight that they had in the decision to enter, so that a list need not ask."""
+        for trade in trades:
+            query = select(DECISIONS.c.record).where(DECISIONS.c.id == trade.decision_id)
+            record = connection.execute(query.where(DECISIONS.c.ledger == self._ledger)).scalar()
+            if record is not None:
+                signals = json.dumps(wording.signals_of(record))
+                weighed = update(TRADES).where(TRADES.c.id == trade.id, TRADES.c.ledger == self._ledger)
+                connection.execute(weighed.values(strategy_signals=signals))
 
     def _alerts(self, connection: Connection, entries: Iterable[Entry]) -> None:
         """The first outbox row of an alert is written with the event that causes it."""
@@ -143,14 +165,14 @@ class DatabaseJournal:
             .order_by(JOURNAL.c.seq)
             .limit(limit)
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [
                 JournalRow(**{name: value for name, value in row.items() if name != "ledger"})
                 for row in connection.execute(query).mappings()
             ]
 
     def verify(self) -> str | None:
-        """Recompute every hash, page by page."""
+        """Recompute every hash, page by page. A checkpoint tells of rows that are gone from the end."""
         last = Link(0, GENESIS)
         while page := self.rows(last.seq):
             for row in page:
@@ -159,6 +181,11 @@ class DatabaseJournal:
                 if row.hash != chain(last.hash, row.seq, row.message, row.actions):
                     return f"row {row.seq} of ledger {self._ledger} ({row.at:%Y-%m-%d %H:%M:%S} UTC) was changed"
                 last = Link(row.seq, row.hash)
+        newest = select(func.max(CHECKPOINTS.c.seq)).where(CHECKPOINTS.c.ledger == self._ledger)
+        with self._database.reading() as connection:
+            known = connection.execute(newest).scalar() or 0
+        if known > last.seq:
+            return f"rows {last.seq + 1} to {known} of ledger {self._ledger} are missing"
         return None
 
     def save_checkpoint(self, seq: int, schema: int, state: str) -> None:
@@ -174,25 +201,21 @@ class DatabaseJournal:
                 connection.execute(delete(table).where(mine, table.c.seq.not_in(keep.scalar_subquery())))
         except STORE_ERRORS as error:
             self._drop()
-            raise StoreError(f"the checkpoint could not be written: {error}") from error
+            raise StoreError(f"the checkpoint could not be written: {reason(error)}") from error
 
     def load_checkpoint(self) -> tuple[int, int, str] | None:
         table = CHECKPOINTS
         query = select(table).where(table.c.ledger == self._ledger).order_by(table.c.seq.desc()).limit(1)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
         return (row["seq"], row["schema_number"], row["state"]) if row else None
 
     # ------------------------------------------------------------ connections
 
-    def _reading(self) -> Connection:
-        try:
-            return self._database.readers.connect()
-        except STORE_ERRORS as error:
-            raise StoreError(f"the database cannot be read: {error}") from error
-
     def _open(self) -> Connection:
         if self._connection is None:
+            if not self._writing or not self._lock.still_held():
+                raise StoreError(f"another trader has taken over ledger {self._ledger}")
             self._connection = self._database.writer.connect()
         return self._connection
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from app.ports import LedgerRow
@@ -20,7 +21,9 @@ class Ledgers:
 
     def open(self, mode: str, market: str, symbol: str, now: datetime) -> LedgerRow:
         """The current ledger of this kind; a new one where there is none."""
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
+            if not self._database.is_sqlite:  # two programs that start at once open one ledger, not two
+                session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtext('ledgers'))"))
             query = select(LedgerTable).where(
                 LedgerTable.mode == mode,
                 LedgerTable.market == market,
@@ -33,8 +36,6 @@ class Ledgers:
                 name = f"{mode} {market} {symbol} {tag}"
                 found = LedgerTable(name=name, tag=tag, mode=mode, market=market, symbol=symbol, opened_at=now)
                 session.add(found)
-                session.commit()
-                session.refresh(found)
             return _row(found)
 
     def _tag(self, session: Session) -> str:
@@ -45,30 +46,28 @@ class Ledgers:
 
     def list(self) -> Sequence[LedgerRow]:
         """Current ones, oldest first."""
-        with Session(self._database.readers) as session:
+        with self._database.reading_rows() as session:
             query = select(LedgerTable).where(col(LedgerTable.current).is_(True)).order_by(col(LedgerTable.opened_at))
             return [_row(row) for row in session.exec(query).all()]
 
     def retire(self, name: str) -> bool:
         """Start over: the ledger stays in the books but the next start opens a fresh one. False: no such ledger."""
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
             found = session.get(LedgerTable, name)
             if found is None or not found.current:
                 return False
             found.current = False
             session.add(found)
-            session.commit()
             return True
 
     def kept(self, name: str) -> str | None:
-        with Session(self._database.readers) as session:
+        with self._database.reading_rows() as session:
             found = session.get(SettingTable, name)
             return found.value if found else None
 
     def keep(self, name: str, value: str) -> None:
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
             session.merge(SettingTable(name=name, value=value))
-            session.commit()
 
 
 def _row(row: LedgerTable) -> LedgerRow:

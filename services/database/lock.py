@@ -2,10 +2,12 @@
 
 import fcntl
 import hashlib
+import os
 from pathlib import Path
 from typing import IO
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.database.connection import Database
 
@@ -23,8 +25,22 @@ class LedgerLock:
         """False where another process (or another journal of this one) holds it."""
         return self._take_file(self._database.path) if self._database.path else self._take_advisory()
 
+    def still_held(self) -> bool:
+        """A lock on a PostgreSQL session ends with its connection: look, and take it again where it was lost."""
+        if self._connection is None:
+            return self._file is not None or self.take()
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+            return self.take()
+        return True
+
     def _take_file(self, database: Path) -> bool:
-        file = database.with_name(f"{database.name}.{self._name}.lock").open("w", encoding="utf-8")
+        path = database.with_name(f"{database.name}.{self._name}.lock")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,7 +51,6 @@ class LedgerLock:
 
     def _take_advisory(self) -> bool:
         connection = self._database.writer.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text("SET idle_session_timeout = 0"))
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}).scalar():
             connection.close()
             return False
@@ -47,6 +62,9 @@ class LedgerLock:
             self._file.close()
             self._file = None
         if self._connection is not None:
-            self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
+            try:
+                self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
+            except SQLAlchemyError:  # the connection is gone, and the lock with it
+                self._connection.invalidate()
             self._connection.close()
             self._connection = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table, delete, insert
 
+from app.core.errors import StoreError
 from services.database import tables
 from services.database.connection import Database
 from services.database.reader import LEVELS
@@ -23,29 +24,51 @@ class LogStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: deque[Mapping[str, Any]] = deque(maxlen=WAITING)
+        self._lost = 0
 
     def take(self, row: Mapping[str, Any]) -> None:
+        """The oldest makes room where too many wait; the next rows written say how many are missing."""
+        if len(self._waiting) == WAITING:
+            self._lost += 1
         self._waiting.append(row)
 
     def flush(self) -> None:
+        """StoreError where the database does not take them: they wait for the next time."""
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not taken:
             return
-        values = [
-            {
-                "timestamp": datetime.fromisoformat(row["at"]),
-                "level": row["level"],
-                "level_number": LEVELS.get(row["level"], 20),
-                "component": row["component"],
-                "message": row["message"],
-                "details": json.dumps(row.get("details") or {}),
-            }
-            for row in taken
-        ]
-        with self._database.writer.begin() as connection:
-            connection.execute(insert(LOGS), values)
+        lost, self._lost = self._lost, 0
+        values = [_columns(row) for row in taken]
+        if lost:
+            values.insert(0, {**values[0], **_told(lost)})
+        try:
+            with self._database.writing() as connection:
+                connection.execute(insert(LOGS), values)
+        except StoreError:
+            room = WAITING - len(self._waiting)
+            kept = taken[max(0, len(taken) - room) :]
+            self._waiting.extendleft(reversed(kept))
+            self._lost += lost + len(taken) - len(kept)
+            raise
 
     def prune(self, now: datetime) -> None:
         """Thirty days are kept."""
-        with self._database.writer.begin() as connection:
+        with self._database.writing() as connection:
             connection.execute(delete(LOGS).where(LOGS.c.timestamp < now - KEPT))
+
+
+def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "timestamp": row["at"],
+        "level": row["level"],
+        "level_number": LEVELS.get(row["level"], LEVELS["INFO"]),
+        "component": row["component"],
+        "message": row["message"],
+        "details": json.dumps(row.get("details") or {}, default=str),
+    }
+
+
+def _told(lost: int) -> dict[str, Any]:
+    message = f"{lost} rows were lost: the database did not take them in time"
+    told = {"level": "WARNING", "level_number": LEVELS["WARNING"], "component": "logs"}
+    return {**told, "message": message, "details": "{}"}

@@ -1,14 +1,15 @@
 """The paper exchange's own books: two tables that only it writes, with commits of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from app.core.errors import ExchangeUnreachable
+from app.core.errors import ExchangeUnreachable, StoreError
 from services.database import tables
-from services.database.connection import STORE_ERRORS, Database
+from services.database.connection import STORE_ERRORS, Database, reason
 
 STATE: Table = tables.PaperStateTable.__table__  # type: ignore[attr-defined]
 REPORTS: Table = tables.PaperReportTable.__table__  # type: ignore[attr-defined]
@@ -23,14 +24,14 @@ class DatabasePaperStore:
 
     def load(self) -> str | None:
         query = select(STATE.c.state).where(STATE.c.ledger == self._ledger)
-        with self._database.readers.connect() as connection:
+        with _answering(), self._database.reading() as connection:
             return connection.execute(query).scalar()
 
     def report(self, client_order_id: str) -> str | None:
         query = select(REPORTS.c.report).where(
             REPORTS.c.ledger == self._ledger, REPORTS.c.client_order_id == client_order_id
         )
-        with self._database.readers.connect() as connection:
+        with _answering(), self._database.reading() as connection:
             return connection.execute(query).scalar()
 
     def save(self, state: str, reports: Sequence[tuple[str, str]]) -> None:
@@ -42,8 +43,8 @@ class DatabasePaperStore:
                 changed = [{"ledger": self._ledger, "client_order_id": id, "report": text} for id, text in reports]
                 self._upsert(self._connection, REPORTS, changed, "report")
         except STORE_ERRORS as error:
-            self._connection = None
-            raise ExchangeUnreachable(f"the paper exchange could not write its books: {error}") from error
+            self.close()
+            raise ExchangeUnreachable(f"the paper exchange could not write its books: {reason(error)}") from error
 
     def _upsert(self, connection: Connection, table: Table, rows: list[dict[str, str]], column: str) -> None:
         if not rows:
@@ -55,6 +56,17 @@ class DatabasePaperStore:
         )
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except STORE_ERRORS:  # it is gone already
+                connection.invalidate()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise ExchangeUnreachable(f"the paper exchange cannot read its books: {error}") from error

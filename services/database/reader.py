@@ -1,16 +1,16 @@
 """The reading side: pages of rows in the API's words, newest first, over connections of its own."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Table, func, select, tuple_
 
-from app.core.errors import StoreError
+from app.core.errors import DataError
 from app.seam import Tasks
-from services.database import rows, tables
-from services.database.connection import STORE_ERRORS, Database
+from services.database import tables, wording
+from services.database.connection import Database
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 PAGE = 500
@@ -20,51 +20,62 @@ Where = list[ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
+    """`newest` orders the rows; `alone` are columns too large for a list, read for one row only."""
+
     table: Any
-    newest: str  # column that orders the rows
+    newest: str
     row: Callable[[Mapping[str, Any]], dict[str, Any]]
     of_ledger: bool = True
+    id: str = "id"
+    alone: frozenset[str] = field(default=frozenset())
 
     @property
     def columns(self) -> Table:
         return self.table.__table__  # type: ignore[no-any-return]
 
+    @property
+    def shown(self) -> list[ColumnElement[Any]]:
+        return [column for column in self.columns.c if column.name not in self.alone]
+
 
 KINDS = {
-    "orders": Kind(tables.OrderTable, "created_at", rows.order_row),
-    "fills": Kind(tables.FillTable, "at", rows.fill_row),
-    "positions": Kind(tables.PositionTable, "entry_time", rows.position_row),
-    "trades": Kind(tables.TradeTable, "timestamp", rows.trade_row),
-    "decisions": Kind(tables.DecisionTable, "at", rows.decision_row),
-    "equity": Kind(tables.EquityTable, "at", rows.equity_row),
-    "logs": Kind(tables.SystemLogTable, "id", rows.log_row, of_ledger=False),
-    "audit": Kind(tables.AuditTable, "id", rows.audit_row, of_ledger=False),
+    "orders": Kind(tables.OrderTable, "created_at", wording.order_row),
+    "fills": Kind(tables.FillTable, "at", wording.fill_row),
+    "positions": Kind(tables.PositionTable, "entry_time", wording.position_row),
+    "trades": Kind(tables.TradeTable, "timestamp", wording.trade_row),
+    "decisions": Kind(tables.DecisionTable, "at", wording.decision_row, alone=frozenset({"record"})),
+    "equity": Kind(tables.EquityTable, "at", wording.equity_row, id="at"),
+    "stats/daily": Kind(tables.DailyStatsTable, "date", wording.day_row, id="date"),
+    "news": Kind(tables.NewsEventTable, "published_at", wording.news_row, of_ledger=False),
+    "logs": Kind(tables.SystemLogTable, "id", wording.log_row, of_ledger=False),
+    "audit": Kind(tables.AuditTable, "id", wording.audit_row, of_ledger=False),
 }
+DECISIONS = KINDS["decisions"].columns
 
 
 class DatabaseReader:
-    """Implements app.ports.Reader for the current ledger."""
+    """Implements app.ports.Reader for the current ledger. StoreError where the database does not answer."""
 
     def __init__(self, database: Database, ledger: str, tasks: Tasks) -> None:
         self._database, self._ledger, self._tasks = database, ledger, tasks
 
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[Rows, int]:
         if kind == "signals":
-            return await self._signals(limit, offset)
+            return await self._tasks.in_thread(lambda: self._signals(limit, offset))
         return await self._tasks.in_thread(lambda: self._page(KINDS[kind], limit, offset, filters))
 
     async def one(self, kind: str, id: str) -> dict[str, Any] | None:
         found = await self._tasks.in_thread(lambda: self._one(KINDS[kind], id))
         if found is None:
             return None
-        return rows.whole_decision(found) if kind == "decisions" else KINDS[kind].row(found)
+        return wording.whole_decision(found) if kind == "decisions" else KINDS[kind].row(found)
 
     async def trades(self) -> AsyncIterator[dict[str, Any]]:
-        offset = 0
-        while page := await self._tasks.in_thread(lambda at=offset: self._oldest(at)):  # type: ignore[misc]
+        last: tuple[datetime, str] | None = None
+        while page := await self._tasks.in_thread(lambda after=last: self._oldest(after)):  # type: ignore[misc]
             for row in page:
-                yield row
-            offset += len(page)
+                yield KINDS["trades"].row(row)
+            last = (page[-1]["timestamp"], page[-1]["id"])
 
     # ------------------------------------------------------------ queries
 
@@ -72,13 +83,12 @@ class DatabaseReader:
         table = kind.columns
         where = self._where(kind, filters)
         ties = [column.desc() for column in table.primary_key]
-        query = select(table).where(*where).order_by(table.c[kind.newest].desc(), *ties).limit(limit).offset(offset)
-        try:
-            with self._database.readers.connect() as connection:
-                total = connection.execute(select(func.count()).select_from(table).where(*where)).scalar_one()
-                return [kind.row(dict(row)) for row in connection.execute(query).mappings()], total
-        except STORE_ERRORS as error:
-            raise StoreError(f"the database cannot be read: {error}") from error
+        query = select(*kind.shown).where(*where).order_by(table.c[kind.newest].desc(), *ties)
+        count = select(func.count()).select_from(table).where(*where)
+        with self._database.reading() as connection:
+            total = connection.execute(count).scalar_one()
+            found = connection.execute(query.limit(limit).offset(offset)).mappings().all()
+        return [kind.row(dict(row)) for row in found], total
 
     def _where(self, kind: Kind, filters: Mapping[str, Any]) -> Where:
         table = kind.columns
@@ -89,46 +99,66 @@ class DatabaseReader:
             where.append(table.c[kind.newest] >= since)
         if until is not None:
             where.append(table.c[kind.newest] < until)
-        if kind.table is tables.PositionTable and filters.get("status") != "all":
-            where.append(table.c.status != "CLOSED")
+        if kind.table is tables.PositionTable:
+            status = filters.get("status")
+            where += [] if status == "all" else [table.c.status == status if status else table.c.status != "CLOSED"]
         if kind.table is tables.SystemLogTable and filters.get("level"):
             where.append(table.c.level_number >= LEVELS[filters["level"]])
         return where
 
     def _one(self, kind: Kind, id: str) -> dict[str, Any] | None:
         table = kind.columns
-        query = select(table).where(table.c.id == id, table.c.ledger == self._ledger)
-        try:
-            with self._database.readers.connect() as connection:
-                found = connection.execute(query).mappings().first()
-                return dict(found) if found else None
-        except STORE_ERRORS as error:
-            raise StoreError(f"the database cannot be read: {error}") from error
+        wanted = _key(table.c[kind.id], id)
+        if wanted is None:
+            return None
+        query = select(table).where(*self._where(kind, {"status": "all"}), table.c[kind.id] == wanted)
+        with self._database.reading() as connection:
+            found = connection.execute(query).mappings().first()
+        return dict(found) if found else None
 
-    def _oldest(self, offset: int) -> Rows:
-        kind = KINDS["trades"]
-        table = kind.columns
+    def _oldest(self, after: tuple[datetime, str] | None) -> Rows:
+        table = KINDS["trades"].columns
+        query = select(table).where(table.c.ledger == self._ledger).order_by(table.c.timestamp, table.c.id)
+        if after is not None:
+            query = query.where(tuple_(table.c.timestamp, table.c.id) > after)
+        with self._database.reading() as connection:
+            return [dict(row) for row in connection.execute(query.limit(PAGE)).mappings()]
+
+    def _signals(self, limit: int, offset: int) -> tuple[Rows, int]:
+        """Signals stand inside their decisions: newest decisions first; only those on the page are opened."""
+        table = DECISIONS
+        mine = table.c.ledger == self._ledger
+        newest = (table.c.at.desc(), table.c.id.desc())
+        upto = func.sum(table.c.signal_count).over(order_by=newest)
+        counted = select(table.c.id, (upto - table.c.signal_count).label("before"), upto.label("upto"))
+        runs = counted.where(mine).subquery()
         query = (
-            select(table)
-            .where(table.c.ledger == self._ledger)
-            .order_by(table.c.timestamp, table.c.id)
-            .limit(PAGE)
-            .offset(offset)
+            select(table.c.record, runs.c.before)
+            .join(runs, runs.c.id == table.c.id)
+            .where(runs.c.before < offset + limit, runs.c.upto > offset)
+            .order_by(*newest)
         )
-        with self._database.readers.connect() as connection:
-            return [kind.row(dict(row)) for row in connection.execute(query).mappings()]
+        with self._database.reading() as connection:
+            count = select(func.coalesce(func.sum(table.c.signal_count), 0)).where(mine)
+            total = int(connection.execute(count).scalar_one())
+            found = connection.execute(query).all()
+        if not found:
+            return [], total
+        signals = [signal for record, _ in found for signal in wording.signals_of(record)]
+        first = offset - int(found[0].before)
+        return signals[first : first + limit], total
 
-    async def _signals(self, limit: int, offset: int) -> tuple[Rows, int]:
-        """Signals stand inside their decisions: newest decisions first, each with its signals."""
 
-        def read() -> tuple[Rows, int]:
-            table = KINDS["decisions"].columns
-            query = select(table.c.record).where(table.c.ledger == self._ledger)
-            query = query.order_by(table.c.at.desc(), table.c.id.desc())
-            found: Rows = []
-            with self._database.readers.connect() as connection:
-                for (record,) in connection.execute(query):
-                    found += rows.signals_of(record)
-            return found[offset : offset + limit], len(found)
+def _key(column: ColumnElement[Any], id: str) -> object | None:
+    """The id as the column holds it; None where no row can have it."""
+    kind = column.type.python_type
+    try:
+        return datetime.fromisoformat(id) if kind is datetime else int(id) if kind is int else _text(id)
+    except (ValueError, DataError):
+        return None
 
-        return await self._tasks.in_thread(read)
+
+def _text(id: str) -> str:
+    if not id.isprintable():
+        raise DataError(f"{id!r} is no id")
+    return id

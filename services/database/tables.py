@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
-from services.database.columns import Money, Utc
+from services.database.columns import Money, Name, Utc, Words
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
 
@@ -24,8 +24,12 @@ def utc(*, nullable: bool = False, index: bool = False) -> Any:
     return Field(default=None, sa_column=Column(Utc, nullable=nullable, index=index))
 
 
+def name(*, primary_key: bool = False, index: bool = False) -> Any:
+    return Field(default="", sa_column=Column(Name, primary_key=primary_key, nullable=False, index=index))
+
+
 def text(*, nullable: bool = False) -> Any:
-    return Field(default="", sa_column=Column(Text, nullable=nullable))
+    return Field(default="", sa_column=Column(Words, nullable=nullable))
 
 
 class LedgerTable(SQLModel, table=True):
@@ -46,8 +50,8 @@ class JournalTable(SQLModel, table=True):
     at: datetime = utc(index=True)
     recorded_at: datetime = utc()
     version: str
-    message: str = text()
-    actions: str = text()
+    message: str = Field(sa_type=Text)  # the bytes that were hashed, never mended
+    actions: str = Field(sa_type=Text)
     hash: str
 
 
@@ -156,6 +160,9 @@ class DecisionTable(SQLModel, table=True):
     outcome: str
     reason: str = text()
     order_ids: str = text()
+    program_version: str = ""
+    config_sha256: str = ""
+    signal_count: int = 0
     record: str = text()  # the whole decision: vote, signals, risk checks, candles shown
 
 
@@ -205,7 +212,7 @@ class SystemLogTable(SQLModel, table=True):
     timestamp: datetime = utc(index=True)
     level: str
     level_number: int
-    component: str
+    component: str = name()
     message: str = text()
     details: str = text()
 
@@ -218,6 +225,10 @@ class DailyStatsTable(SQLModel, table=True):
     winning_trades: int
     losing_trades: int
     total_pnl: Decimal = money()
+    pnl_pct: float | None = None
+    fees: Decimal = money()
+    equity_start: Decimal | None = money(nullable=True)
+    equity_end: Decimal | None = money(nullable=True)
     max_drawdown: float
     sharpe_ratio: float | None = None
 
@@ -238,7 +249,7 @@ class NewsEventTable(SQLModel, table=True):
     id: str = Field(primary_key=True)
     published_at: datetime = utc(index=True)
     seen_at: datetime = utc()
-    source: str
+    source: str = name()
     title: str = text()
     url: str = text()
     severity: str
@@ -249,7 +260,7 @@ class NewsEventTable(SQLModel, table=True):
 
 class UserTable(SQLModel, table=True):
     __tablename__ = "users"
-    username: str = Field(primary_key=True)
+    username: str = name(primary_key=True)
     password_hash: str
     must_change: bool = False
     epoch: int = 0
@@ -260,12 +271,12 @@ class UserTable(SQLModel, table=True):
 class LoginSessionTable(SQLModel, table=True):
     __tablename__ = "login_sessions"
     id: str = Field(primary_key=True)  # SHA-256 of what the browser holds
-    username: str = Field(index=True)
+    username: str = name(index=True)
     epoch: int
     created_at: datetime = utc()
     expires_at: datetime = utc()
-    address: str
-    agent: str
+    address: str = name()
+    agent: str = name()
 
 
 class PushSubscriptionTable(SQLModel, table=True):
@@ -292,18 +303,18 @@ class AuditTable(SQLModel, table=True):
     __tablename__ = "audit"
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = utc(index=True)
-    actor: str
+    actor: str = name()
     action: str
-    target: str
+    target: str = name()
     detail: str = text()
-    address: str
+    address: str = name()
     result: str
 
 
 class AnswerTable(SQLModel, table=True):
     __tablename__ = "idempotency_keys"
-    username: str = Field(primary_key=True)
-    key: str = Field(primary_key=True)
+    username: str = name(primary_key=True)
+    key: str = name(primary_key=True)
     body_sha256: str
     status: int
     answer: str = text()
@@ -332,3 +343,5 @@ class PaperReportTable(SQLModel, table=True):
 
 
 Index("ix_positions_ledger_status", PositionTable.ledger, PositionTable.status)
+Index("ix_decisions_ledger_at", col(DecisionTable.ledger), col(DecisionTable.at))
+Index("ix_trades_ledger_timestamp", col(TradeTable.ledger), col(TradeTable.timestamp))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import col, delete, select
 
 from services.auth.model import LoginSession, User
 from services.database.connection import Database
@@ -17,12 +17,12 @@ class Users:
         self._database = database
 
     def get_user(self, username: str) -> User | None:
-        with Session(self._database.readers) as session:
+        with self._database.reading_rows() as session:
             found = session.get(UserTable, username)
             return _user(found) if found else None
 
     def has_users(self) -> bool:
-        with Session(self._database.readers) as session:
+        with self._database.reading_rows() as session:
             return session.exec(select(UserTable).limit(1)).first() is not None
 
     def save_user(self, user: User) -> None:
@@ -34,12 +34,11 @@ class Users:
             totp_secret=user.totp_secret,
             totp_step=user.totp_step,
         )
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
             session.merge(row)
-            session.commit()
 
     def create_session(self, session: LoginSession) -> None:
-        with Session(self._database.writer) as writing:
+        with self._database.writing_rows() as writing:
             writing.add(
                 LoginSessionTable(
                     id=session.id,
@@ -51,32 +50,28 @@ class Users:
                     agent=session.agent,
                 )
             )
-            writing.commit()
 
     def get_session(self, id: str) -> LoginSession | None:
-        with Session(self._database.readers) as session:
+        with self._database.reading_rows() as session:
             found = session.get(LoginSessionTable, id)
             return _session(found) if found else None
 
     def sessions_of(self, username: str) -> Sequence[LoginSession]:
         query = select(LoginSessionTable).where(LoginSessionTable.username == username)
-        with Session(self._database.readers) as session:
+        with self._database.reading_rows() as session:
             return [_session(row) for row in session.exec(query.order_by(col(LoginSessionTable.created_at))).all()]
 
     def delete_session(self, id: str) -> None:
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
             session.exec(delete(LoginSessionTable).where(col(LoginSessionTable.id) == id))
-            session.commit()
 
     def delete_sessions(self, username: str) -> None:
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
             session.exec(delete(LoginSessionTable).where(col(LoginSessionTable.username) == username))
-            session.commit()
 
     def delete_expired(self, now: datetime) -> None:
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
             session.exec(delete(LoginSessionTable).where(col(LoginSessionTable.expires_at) <= now))
-            session.commit()
 
 
 def _user(row: UserTable) -> User:
@@ -114,9 +109,8 @@ class Audit:
         row = AuditTable(
             at=at, actor=actor, action=action, target=target, detail=detail, address=address, result=result
         )
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
             session.add(row)
-            session.commit()
 
 
 class Answers:
@@ -127,17 +121,16 @@ class Answers:
 
     def recall(self, username: str, key: str, since: datetime) -> tuple[str, int, str] | None:
         """(SHA-256 of the body, status, answer) of the first request, if it is not older than `since`."""
-        with Session(self._database.readers) as session:
+        with self._database.reading_rows() as session:
             found = session.get(AnswerTable, (username, key))
             if found is None or found.created_at < since:
                 return None
             return found.body_sha256, found.status, found.answer
 
     def remember(self, username: str, key: str, body_sha256: str, status: int, answer: str, now: datetime) -> None:
-        with Session(self._database.writer) as session:
+        with self._database.writing_rows() as session:
             session.exec(delete(AnswerTable).where(col(AnswerTable.created_at) < now - timedelta(days=1)))
             row = AnswerTable(
                 username=username, key=key, body_sha256=body_sha256, status=status, answer=answer, created_at=now
             )
             session.merge(row)
-            session.commit()

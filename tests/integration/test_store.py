@@ -27,6 +27,7 @@ from services.database import (
     Users,
     open_database,
     rows,
+    wording,
 )
 from services.database.logs_store import LogStore
 from tests.builders import NOON, Desk, a_signal, d
@@ -142,7 +143,7 @@ def test_a_commit_that_fails_in_the_middle_leaves_nothing(
 
 
 async def test_a_trade_can_be_read_in_the_words_of_the_api(journal: DatabaseJournal, reader: DatabaseReader) -> None:
-    desk, entries = a_whole_trade()
+    _, entries = a_whole_trade()
     journal.commit(entries, [])
     journal.commit(
         [], [EquityPoint(at=NOON, equity=d("10001.5"), cash=d(10000), quantity=d("0.00003"), price=d(50000))]
@@ -303,7 +304,7 @@ async def test_logs_are_written_in_batches_and_filtered_by_level(database: Datab
     logs = LogStore(database)
     logs.flush()
     for level in ("INFO", "WARNING", "ERROR"):
-        logs.take({"at": NOON.isoformat(), "level": level, "component": "t", "message": level, "details": {"n": 1}})
+        logs.take({"at": NOON, "level": level, "component": "t", "message": level, "details": {"n": 1}})
     logs.flush()
     rows_, total = await reader.list("logs", 10, 0, level="WARNING")
     assert total == 2
@@ -320,10 +321,10 @@ def test_an_entry_still_on_its_way_has_no_position_row() -> None:
 
 
 def test_numbers_and_signals_are_worded() -> None:
-    assert rows.number(d("70.50")) == 70.5
-    assert rows.number(d("70")) == 70
-    assert rows.number(None) is None
-    assert rows.signal_row(a_signal(), "d1")["weight"] is None
+    assert wording.number(d("70.50")) == 70.5
+    assert wording.number(d("70")) == 70
+    assert wording.number(None) is None
+    assert wording.signal_row(a_signal(), "d1")["weight"] is None
 
 
 @pytest.mark.parametrize(
