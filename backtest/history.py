@@ -3,6 +3,7 @@
 An import is seen whole or not at all. What was imported before is never changed silently.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -56,8 +57,8 @@ def load(
     symbol: str = "BTC/USD",
 ) -> CandleSeries:
     """Candles by the name of what was imported (`BTC/USD`, `BTC/USD:1h`) or from a file (of `symbol`)."""
-    path = Path(name)
-    series = read_file(path, symbol=symbol).series if path.is_file() else _imported(name, data_dir)
+    path = file_named(name)
+    series = read_file(path, symbol=symbol).series if path else _imported(name, data_dir)
     chosen = series.between(since, until)
     if len(chosen) == 0:
         raise DataError(
@@ -66,19 +67,55 @@ def load(
     return chosen
 
 
+def file_named(name: str) -> Path | None:
+    """The file of that name, if there is one; whatever was typed is no error yet."""
+    try:
+        return Path(name) if Path(name).is_file() else None
+    except OSError:  # longer than a name can be
+        return None
+
+
 def stored(data_dir: Path) -> list[tuple[str, dict[str, Any]]]:
     """Names and manifests of everything that was imported."""
+    with _alone(data_dir):
+        return _stored(data_dir)
+
+
+def _stored(data_dir: Path) -> list[tuple[str, dict[str, Any]]]:
     manifests = sorted((data_dir / "candles").glob("*/*/manifest.json"))
     named = [(path.parent, _manifest(path.parent)) for path in manifests if not path.parent.name.startswith(".")]
     return [(f"{manifest['symbol']}:{folder.name}", manifest) for folder, manifest in named]
 
 
 def _imported(name: str, data_dir: Path) -> CandleSeries:
-    folder = _folder_named(name, data_dir)
-    if not (folder / "manifest.json").is_file():
-        known = ", ".join(each for each, _ in stored(data_dir)) or "nothing has been imported yet"
-        raise DataError(f"{name}: is no file and no imported candles; there are: {known}")
-    return _read_folder(folder)
+    with _alone(data_dir):
+        folder = _folder_named(name, data_dir)
+        if not (folder / "manifest.json").is_file():
+            known = ", ".join(each for each, _ in _stored(data_dir)) or "nothing has been imported yet"
+            raise DataError(f"{name}: is no file and no imported candles; there are: {known}")
+        return _read_folder(folder)
+
+
+@contextmanager
+def _alone(data_dir: Path, *, create: bool = False) -> Iterator[None]:
+    """One at a time over the whole store: an import takes its old folder away for a moment.
+
+    The lock dies with its process. Where nothing was ever imported there is nothing to guard.
+    """
+    path = data_dir / "candles" / ".lock"
+    try:
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        file = path.open("rb") if path.exists() else None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be opened ({error.strerror}); mend the rights of the folder") from error
+    if file is None:
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _folder_named(name: str, data_dir: Path) -> Path:
@@ -131,24 +168,30 @@ def _read_folder(folder: Path) -> CandleSeries:
 
 def save(series: CandleSeries, timeframe: str, data_dir: Path, imported_at: datetime, source: str) -> CandleSeries:
     """Add to what was imported before; returns all of it."""
-    folder = _folder(series.symbol, timeframe, data_dir)
-    if folder.exists():
-        series = merge(_read_folder(folder), series)
-    with _replacing(folder) as fresh:
-        months = _write_months(series, fresh)
-        manifest = {
-            "symbol": series.symbol,
-            "seconds": series.seconds,
-            "rows": len(series),
-            "first": series.opened_at(0).isoformat(),
-            "last": series.opened_at(-1).isoformat(),
-            "sha256": data_sha256(series),
-            "imported_at": imported_at.isoformat(),
-            "source": source,
-            "months": months,
-        }
-        (fresh / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    _folder(series.symbol, timeframe, data_dir)  # a wrong name is refused before anything is made
+    with _alone(data_dir, create=True):
+        folder = _folder(series.symbol, timeframe, data_dir)
+        if folder.exists():
+            series = merge(_read_folder(folder), series)
+        with _replacing(folder) as fresh:
+            _write(series, fresh, imported_at, source)
     return series
+
+
+def _write(series: CandleSeries, fresh: Path, imported_at: datetime, source: str) -> None:
+    months = _write_months(series, fresh)
+    manifest = {
+        "symbol": series.symbol,
+        "seconds": series.seconds,
+        "rows": len(series),
+        "first": series.opened_at(0).isoformat(),
+        "last": series.opened_at(-1).isoformat(),
+        "sha256": data_sha256(series),
+        "imported_at": imported_at.isoformat(),
+        "source": source,
+        "months": months,
+    }
+    (fresh / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def merge(old: CandleSeries, new: CandleSeries) -> CandleSeries:
@@ -187,6 +230,8 @@ def _write_months(series: CandleSeries, folder: Path) -> dict[str, dict[str, Any
 def _replacing(folder: Path) -> Iterator[Path]:
     """A new folder to write to, which then takes the place of the old one; on any failure nothing has changed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for dead in folder.parent.glob(".import-*"):  # nobody else is writing: these were killed
+        shutil.rmtree(dead, ignore_errors=True)
     fresh = Path(tempfile.mkdtemp(prefix=".import-", dir=folder.parent))
     old = _old(folder)
     try:
