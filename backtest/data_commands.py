@@ -1,7 +1,9 @@
 """What `main.py data import|list|check` does; returns lines to print and never prints itself."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from app.core.errors import DataError
 from app.core.model import timeframe_seconds
@@ -33,16 +35,41 @@ def list_data(data_dir: Path) -> list[str]:
 def check_data(name: str, data_dir: Path) -> tuple[list[str], bool]:
     """What is to know of an imported series or a file, and whether it is fit for use."""
     try:
-        path = Path(name)
-        if path.is_file():
-            read = history.read_file(path, symbol="BTC/USD")
-            series, notes, duplicates = read.series, read.notes, read.duplicates
-        else:
-            series, notes, duplicates = history.load(name, data_dir), [], 0
+        series, notes, duplicates = _series_named(name, data_dir)
     except DataError as error:
         return [str(error)], False
     report = history.check(series, duplicates)
     return [*report_lines(name, report), *notes, *gap_lines(series)], report.good
+
+
+def list_rows(data_dir: Path) -> list[dict[str, Any]]:
+    """`list_data` for programs: name, time frame, range, count and checksum of each series."""
+    return [{"name": name, **manifest} for name, manifest in history.stored(data_dir)]
+
+
+def check_row(name: str, data_dir: Path) -> dict[str, Any]:
+    """`check_data` for programs. DataError where there is nothing that could be judged."""
+    series, notes, duplicates = _series_named(name, data_dir)
+    report = history.check(series, duplicates)
+    row = {**asdict(report), "first": report.first.isoformat(), "last": report.last.isoformat()}
+    holes = [{"first": at.isoformat(), "missing": count} for at, count in history.gaps(series)]
+    return {
+        "name": name,
+        "good": report.good,
+        **row,
+        "largest_jump_at": report.largest_jump_at.isoformat(),
+        "notes": notes,
+        "gap_list": holes,
+    }
+
+
+def _series_named(name: str, data_dir: Path) -> tuple[CandleSeries, list[str], int]:
+    """Of a file or of what was imported: the candles, what was mended, how many stood twice."""
+    path = history.file_named(name)
+    if path is None:
+        return history.load(name, data_dir), [], 0
+    read = history.read_file(path, symbol="BTC/USD")
+    return read.series, read.notes, read.duplicates
 
 
 def report_lines(name: str, report: CheckReport) -> list[str]:

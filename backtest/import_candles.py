@@ -181,6 +181,10 @@ def _named(path: Path, frame: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
     time = next((found[name] for name in TIME_NAMES if name in found), None)
     if time is None:
         raise DataError(f"{path.name}: no column of times; name one of them date, ts, timestamp, time or open_time")
+    for name in COLUMNS:
+        alike = [str(each) for each in frame.columns if str(each).strip().lower() in (name, f"{name}.1")]
+        if len(alike) > 1:
+            raise DataError(f"{path.name}: column {name} stands {len(alike)} times; keep the right one")
     missing = [name for name in COLUMNS if name not in found]
     if missing:
         raise DataError(f"{path.name}: column {', '.join(missing)} is missing; add it or export the file again")
@@ -188,8 +192,10 @@ def _named(path: Path, frame: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
 
 
 def _numbers(path: Path, column: "pd.Series[str]", name: str, first_row: int, word: str) -> Floats:
+    if column.dtype == np.float32:
+        column = column.astype(str)  # 22343.21 as it was meant, not its nearest neighbour written out
     numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(numbers))
+    bad = np.flatnonzero(~np.isfinite(numbers) | (column.dtype.kind == "b"))  # True is no price
     if len(bad):
         row = int(bad[0])
         cell = str(column.iloc[row])[:40]
