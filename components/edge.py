@@ -53,10 +53,13 @@ class Edge:
         elif away := _sent_away(scope, who):
             await _redirect(send, away)
             return
+        answer = Answering(send)
         try:
-            await self._app(scope, limited(receive, MOST_BYTES), send)
+            await self._app(scope, limited(receive, MOST_BYTES), answer)
         except TooLarge:
             await _refuse(scope, receive, send, 413, "Too large", f"at most {MOST_BYTES} bytes are taken")
+        else:
+            await answer.end()
 
     def _refusal(self, scope: Scope, headers: dict[str, str], host: str) -> tuple[int, str, str] | None:
         """(status, title, detail) of what must not come in at all."""
@@ -125,6 +128,24 @@ class Pages:
             self._secrets.pop(id, None)
             if (client := Client.instances.get(id)) is not None:
                 client.delete()
+
+
+class Answering:
+    """Ends an answer that its maker gave up because the visitor has left: else the layers outside call it a crash."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self._begun, self._ended = send, False, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._begun = True
+        elif message["type"] == "http.response.body":
+            self._ended = not message.get("more_body", False)
+        await self._send(message)
+
+    async def end(self) -> None:
+        if self._begun and not self._ended:
+            await self._send({"type": "http.response.body", "body": b""})
 
 
 class TooLarge(Exception):

@@ -230,9 +230,10 @@ def waits_for(status: Status, decision: Decision | None) -> str:
         return f"The last vote was BUY, but a risk rule said no: {decision.reason}."
     if decision.action is Direction.BUY:
         return "The last vote was BUY; its order is on the way or has ended. The next candle brings the next vote."
-    return (
-        f"It waits for a BUY vote. The last one scored {plain(round(decision.score, 1))}, on a scale from −100 to 100."
-    )
+    score = plain(round(decision.score, 1)).replace("-", words.MINUS)
+    if decision.buy_threshold is not None and decision.score < decision.buy_threshold:
+        return f"It waits for a BUY vote. The last one scored {score}; it buys from {plain(decision.buy_threshold)}."
+    return f"It waits for a BUY vote. The last one: {decision.reason or f'a score of {score}'}."
 
 
 def _fact(name: str) -> Text:

@@ -191,6 +191,7 @@ def a_decision(action: str = "HOLD", score: str = "31.2", **changes: Any) -> Dec
         vote=Vote(action=Direction(action), score=d(score), participation_pct=d("37.5"), terms=terms, text=text),
         shown=shown(NOW - timedelta(minutes=18)),
         signals=signals,
+        buy_threshold=d(60),
     )
     return replace(standard, **changes)
 

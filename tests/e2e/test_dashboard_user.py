@@ -86,7 +86,7 @@ async def test_with_nothing_held_it_says_what_it_waits_for() -> None:
         await user.should_see("first")
         desk.view.decision = a_decision("HOLD", "31.2")
         await show(desk)
-        await user.should_see("31.2")
+        await user.should_see("scored 31.2; it buys from 60")
         refused = a_decision("BUY", "72", outcome=Outcome.REFUSED, reason="exposure would be 62 %, at most 50 %")
         desk.view.decision = refused
         await show(desk)

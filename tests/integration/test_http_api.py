@@ -427,3 +427,18 @@ async def test_text_that_comes_back_in_the_form_is_no_markup(stranger: Program) 
     form = {"username": '"><script>alert(1)</script>', "password": "guess"}
     answer = await stranger.client.post("/login", data=form, headers={"origin": HOST})
     assert "<script>" not in answer.text
+
+
+async def test_an_answer_given_up_because_the_visitor_left_is_ended_in_good_order() -> None:
+    """Else the layers outside report a crash each time somebody closes a page while it loads."""
+    said: list[dict[str, Any]] = []
+
+    async def gives_up(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def listen(message: Any) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/health", "headers": [(b"host", b"localhost")]}
+    await Edge(gives_up, Desk().doors())(scope, nothing, listen)  # type: ignore[arg-type]
+    assert [message["type"] for message in said] == ["http.response.start", "http.response.body"]
