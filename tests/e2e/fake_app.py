@@ -29,7 +29,13 @@ def set_scene(desk: Desk, scene: str) -> None:
     if scene == "positions":
         view.held = [
             a_position("p1", "62900", "0.01538"),
-            a_position("p2", "65120.40", "0.00771", opened_at=NOW - timedelta(days=1, hours=3), stop_price=d("61864.38")),
+            a_position(
+                "p2",
+                "65120.40",
+                "0.00771",
+                opened_at=NOW - timedelta(days=1, hours=3),
+                stop_price=d("61864.38"),
+            ),
             a_position(
                 "p3",
                 "61050",
@@ -59,7 +65,9 @@ def set_scene(desk: Desk, scene: str) -> None:
             }
         )
         view.decision = a_decision(
-            signals=(a_signal("HOLD", 0, strategy="deepseek", status=SignalStatus.FAILED, reasoning="timed out after 20 s"),)
+            signals=(
+                a_signal("HOLD", 0, strategy="deepseek", status=SignalStatus.FAILED, reasoning="timed out after 20 s"),
+            )
         )
 
 
