@@ -11,11 +11,9 @@ from typing import Any, Protocol
 
 from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder
 from app.core.model import (
-    Candle,
     Decision,
     Fill,
     Flow,
-    Instrument,
     Latch,
     MarketData,
     NewsEvent,
@@ -41,24 +39,6 @@ class Inbox(Protocol):
 
     async def drained(self) -> None:
         """Until the inbox is empty, every action performed and every asked strategy answered."""
-
-
-class MarketFeed(Protocol):
-    """Prices and candles. `candle_fed`: the market is a series of candles and waits for the trader."""
-
-    candle_fed: bool
-    name: str  # "binanceus", "simulated", "replay:FILE"
-
-    async def instrument(self) -> Instrument: ...
-
-    async def past(self, after: datetime | None, count: int) -> Sequence[Candle]:
-        """1-minute candles before the feed's present, oldest first: those opened after `after`, else `count`."""
-
-    async def run(self, inbox: Inbox) -> None:
-        """Deliver until cancelled or until the market ends (then post GateClosed MARKET_ENDED and return)."""
-
-    def now(self) -> datetime:
-        """Market time: the exchange's when live, the feed's when simulated or replayed."""
 
 
 class Exchange(Protocol):

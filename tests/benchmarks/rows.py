@@ -1,0 +1,27 @@
+"""One measured figure, its unit, its target and how it was measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    what: str
+    value: float
+    unit: str
+    target: float | None = None
+    how: str = ""
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Nearest rank."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(len(ranked) * share))]
+
+
+def table(rows: Sequence[Row]) -> str:
+    lines = [f"{'what':<58} {'measured':>12}  {'target':>12}  how"]
+    for row in rows:
+        target = "" if row.target is None else f"≤ {row.target:g} {row.unit}"
+        lines.append(f"{row.what:<58} {row.value:>9.2f} {row.unit:<3} {target:>12}  {row.how}")
+    return "\n".join(lines)
