@@ -63,7 +63,7 @@ def tone(value: Decimal) -> str:
 
 
 def arrow(value: Decimal) -> str:
-    return {"up": "▲", "down": "▼", "flat": "■"}[tone(value)]
+    return {"up": "▲", "down": "▼", "flat": ""}[tone(value)]
 
 
 def duration(length: timedelta) -> str:

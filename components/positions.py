@@ -88,7 +88,7 @@ class Card:
         self._badge.say(badge, "badge market" if badge else "badge none")
         age = words.duration(status.market_at - position.opened_at) if status.market_at else "?"
         self._since.say(f"bought at {words.money(position.entry_price)} · {age} ago")
-        self._result.say(f"{words.arrow(result)} {words.signed_money(result)}", f"result {tone}")
+        self._result.say(f"{words.arrow(result)} {words.signed_money(result)}".strip(), f"result {tone}")
         self._result_pct.say(words.signed_pct(pct_of(result, position.cost * share)), f"result-pct {tone}")
         self._stop.say(*stop_words(position, status.price))
         self._close.say("Closing …" if position.status is PositionStatus.CLOSING else "Close")
@@ -213,7 +213,9 @@ def verdict(decision: Decision) -> str:
         Outcome.REFUSED: ", but not carried out",
         Outcome.HOLD: "",
     }[decision.outcome]
-    return f"{decision.action}{became}{': ' if decision.reason else ''}{decision.reason}"
+    # the vote's arithmetic has a line of its own: only what came of it stands up here
+    reason = decision.reason.rpartition("→ ")[2] if decision.reason == decision.vote.text else decision.reason
+    return f"{decision.action}{became}{': ' if reason else ''}{reason}"
 
 
 def waits_for(status: Status, decision: Decision | None) -> str:

@@ -26,7 +26,9 @@ class QuickStats:
             _menu(username)
         with box("stats", "section").props('aria-label="Account"'):
             with box("worth"):
-                Text("Equity", "caption")
+                with box("worth-head"):
+                    Text("Equity", "caption")
+                    self._market_time = Text(classes="caption")
                 self._equity = Text(classes="equity").mark("equity")
                 self._total = Text(classes="total")
             with box("figures"):
@@ -50,14 +52,13 @@ class QuickStats:
             with box("quote-line"):
                 self._price = Text(classes="price").mark("price")
                 self._age = Text(classes="age").props("id=price-age")
-                self._market_time = Text(classes="caption market-time")
 
     def update(self, status: Status) -> None:
         self._show_price(status)
         for place, (text, kind) in zip(self._badges, [*words.badges(status), ("", "")], strict=False):
             place.say(text, f"badge {kind}" if text else "badge none")
         day, total = words.tone(status.day_pnl), words.tone(status.total_pnl)
-        self._equity.say(f"{words.arrow(status.total_pnl)} {words.money(status.equity)}", f"equity {total}")
+        self._equity.say(f"{words.arrow(status.total_pnl)} {words.money(status.equity)}".strip(), f"equity {total}")
         self._total.say(
             f"{words.signed_money(status.total_pnl)} ({words.signed_pct(status.total_pnl_pct)}) since the start",
             "total",
@@ -80,7 +81,9 @@ class QuickStats:
         self._price.say(words.money(status.price) if status.price is not None else "no price yet")
         pretend = status.market.partition(":")[0] in ("simulated", "replay")
         self._symbol.say(status.symbol)
-        self._market_time.say(words.moment(status.market_at) if pretend and status.market_at else "")
+        self._market_time.say(
+            f"in the market: {words.moment(status.market_at)}" if pretend and status.market_at else ""
+        )
         age = 0.0
         if not pretend and status.price_at is not None and status.market_at is not None:
             age = max(0.0, (status.market_at - status.price_at).total_seconds())

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -221,3 +222,13 @@ async def test_hostile_text_is_shown_as_text() -> None:
     async with signed_in(desk) as user:
         await user.should_see("<img src=x onerror=alert(1)>")
         assert not [each for each in user.find(kind=ui.html).elements if "onerror" in each.content]
+
+
+async def test_the_last_decision_says_its_arithmetic_once() -> None:
+    desk = Desk()
+    text = "technical BUY 52 × 30 → 31.2, buys from 60"
+    vote = replace(a_decision().vote, text=text)
+    desk.view.decision = a_decision(reason=text, vote=vote)
+    async with signed_in(desk) as user:
+        assert text_of(user, "verdict") == "HOLD: 31.2, buys from 60"
+        await user.should_see(text)
