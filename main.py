@@ -196,10 +196,11 @@ class Trader:
             )
         await self.session.recover()
         resume = resume_after(self.session.engine.state.now, self.paper.candle_at, self.paper.closed)
-        feed = make_feed(self.settings, self.ledger, warmup_minutes(rules, faces), resume)
+        warmup = warmup_minutes(rules, faces)
+        window = warmup + 2 * rules.voting.timeframe_seconds // 60  # so that the oldest candle shown is whole
+        feed = make_feed(self.settings, self.ledger, warmup, window, resume)
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
-        for candle in await self.tasks.in_thread(lambda: list(feed.past(resume))):
-            cycle.remember(candle)
+        await self.tasks.in_thread(lambda: cycle.remember_all(feed.past(resume)))
         self.session.observe(Coordinator(self.session, cycle, self.host, self.tasks).hear)
         self.time.advance(feed.starts_at(resume))
         self.tasks.start(self.session.run(), "session")
@@ -275,7 +276,7 @@ class Trader:
         self.database.close()
 
 
-def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, resume: datetime | None) -> Any:
+def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
     """The market's candles: from a file, or invented from the seed and the day its ledger was opened."""
     from backtest.feeds import ReplayFeed, SimulatedFeed
 
@@ -285,6 +286,7 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, resume: date
             file,
             symbol=settings.symbol,
             warmup_minutes=warmup,
+            window_minutes=window,
             speed=settings.market_speed,
             clock=clock,
             resume_after=resume,
@@ -294,6 +296,7 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, resume: date
         seed=settings.market_seed,
         start_at=ledger.opened_at.replace(second=0, microsecond=0),
         warmup_minutes=warmup,
+        window_minutes=window,
         speed=settings.market_speed,
         clock=clock,
         resume_after=resume,
@@ -319,7 +322,11 @@ def serve(trader: Trader) -> None:
         audit.record(clock.now(), **line)
 
     auth = Auth(
-        Users(trader.database), key=key_file(settings.data_dir / "api.key"), record=record, clock=clock, tasks=trader.tasks
+        Users(trader.database),
+        key=key_file(settings.data_dir / "api.key"),
+        record=record,
+        clock=clock,
+        tasks=trader.tasks,
     )
     trader.two_factor = lambda: auth.two_factor
     control = Controls(
@@ -365,7 +372,9 @@ def serve(trader: Trader) -> None:
 def tell_address(settings: "Settings", first_password: str | None) -> None:
     """What a newcomer needs to know, on the terminal only: it is in no log."""
     name = f"{settings.mode.value.upper()}, {market_name(settings)} market"
-    print(f"bitcoin-autotrader {version()} ({name}): {settings.public_url or f'http://{settings.host}:{settings.port}'}")
+    print(
+        f"bitcoin-autotrader {version()} ({name}): {settings.public_url or f'http://{settings.host}:{settings.port}'}"
+    )
     if first_password:
         print(f"sign in as {settings.admin_username} with {first_password} (shown once; you will choose your own)")
     sys.stdout.flush()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from app.core.errors import StrategyError
 from app.core.messages import AnyCommand, CandleClosed, ChangeVoting, Event, SignalGiven, VoteCalled
-from app.core.model import NewsEvent
+from app.core.model import NewsEvent, Signal
 from app.core.rules import StrategyRule
 from app.cycle import Cycle, Due
 from app.ports import Strategies
@@ -54,20 +54,21 @@ class Coordinator:
         self._tasks.start(self._ask_all(due, message.at), "asking strategies")
 
     async def _ask_all(self, due: Due, at: datetime) -> None:
-        """Everybody due is asked at once; the vote is called when all have answered or run out of time."""
+        """Everybody due is asked at once; their signals and the vote are posted together when all have answered."""
         try:
-            await asyncio.gather(*(self._ask(rule, at, ()) for rule in due.ask))
+            signals = await asyncio.gather(*(self._ask(rule, at, ()) for rule in due.ask))
+            for signal in signals:
+                self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
             self._floor.post(VoteCalled(at=self._floor.now(), shown=due.shown))
         finally:
             self._asking = False
             self._floor.busy(-1)
 
-    async def _ask(self, rule: StrategyRule, at: datetime, news: Sequence[NewsEvent]) -> None:
+    async def _ask(self, rule: StrategyRule, at: datetime, news: Sequence[NewsEvent]) -> Signal:
         data = self._cycle.market_data(rule, at)
         try:
             answer, error = await self._strategies.ask(rule, data, news), ""
         except StrategyError as failure:
             log.warning("strategy %s: %s", rule.name, failure)
             answer, error = None, str(failure)
-        signal = self._cycle.signal(rule, at, self._floor.now(), answer, error)
-        self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
+        return self._cycle.signal(rule, at, self._floor.now(), answer, error)

@@ -4,6 +4,7 @@ It keeps the window of closed candles and says, for each 1-minute candle, whethe
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -39,6 +40,11 @@ class Cycle:
     def change(self, rules: VotingRules) -> None:
         """New weights or enablement while running; the time frame needs a restart."""
         self.rules = rules
+
+    def remember_all(self, past: Iterable[Candle]) -> None:
+        """The past, oldest first."""
+        for candle in past:
+            self.remember(candle)
 
     def remember(self, candle: Candle) -> bool:
         """Take in one closed 1-minute candle; True when it closed one of the strategies' time frame."""

@@ -1,7 +1,7 @@
 """Markets that are fed by candles: a file replayed, or the simulated market. They never drop or hurry a candle."""
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -82,14 +82,14 @@ class ReplayFeed:
             )
         self._warm_until = self._times[0] + warmup_minutes * 60_000
 
-    def past(self, resume_after: datetime | None = None) -> list[Candle]:
+    def past(self, resume_after: datetime | None = None) -> Iterator[Candle]:
         """What strategies are shown before the first candle: oldest first, all closed."""
         end = self._start(resume_after)
         if end == 0:
-            return []
+            return iter(())
         since = self._times[end - 1] - (self._window - 1) * 60_000
         first = bisect_right(self._times, since - 1)
-        return list(candles(self._series[first:end]))
+        return candles(self._series[first:end])
 
     def starts_at(self, resume_after: datetime | None = None) -> datetime:
         """Opening time of the next candle; the end of the file when there is none."""
@@ -134,11 +134,11 @@ class SimulatedFeed:
         first = self._start_at - max(PAST, MINUTE * warmup_minutes)
         self._market = SimulatedMarket(seed, first, start_price, symbol=symbol)
 
-    def past(self, resume_after: datetime | None = None) -> list[Candle]:
+    def past(self, resume_after: datetime | None = None) -> Iterator[Candle]:
         """What strategies are shown before the first candle: oldest first, all closed."""
         end = self.starts_at(resume_after)
         since = max(self._market.start_at, end - MINUTE * self._window)
-        return list(islice(self._market.candles(since), (end - since) // MINUTE))
+        return islice(self._market.candles(since), (end - since) // MINUTE)
 
     def starts_at(self, resume_after: datetime | None = None) -> datetime:
         """Opening time of the next candle."""

@@ -64,7 +64,7 @@ async def test_a_file_is_shown_then_traded_on(tmp_path: Path) -> None:
     feed = replay(a_file(tmp_path / "march.csv"))
     assert feed.name == "replay of march.csv"
     assert feed.candle_fed
-    past, traded = feed.past(), await some(feed.candles())
+    past, traded = list(feed.past()), await some(feed.candles())
     assert [candle.opened_at for candle in past] == [START + MINUTE * row for row in range(20)]
     assert [candle.opened_at for candle in traded] == [START + MINUTE * row for row in range(20, 60)]
     assert feed.starts_at() == traded[0].opened_at
@@ -74,14 +74,14 @@ async def test_a_file_is_shown_then_traded_on(tmp_path: Path) -> None:
 async def test_after_a_restart_the_file_goes_on_where_it_was(lived: int, tmp_path: Path) -> None:
     path = a_file(tmp_path / "march.csv")
     whole = replay(path)
-    everything = whole.past() + await some(whole.candles())
+    everything = list(whole.past()) + await some(whole.candles())
     after = START + MINUTE * lived
     feed = replay(path, resume_after=after)
-    assert feed.past() == everything[: lived + 1]
-    assert feed.past()[-1].opened_at == after
+    assert list(feed.past()) == everything[: lived + 1]
+    assert list(feed.past())[-1].opened_at == after
     assert await some(feed.candles()) == everything[lived + 1 :]
     assert feed.starts_at() == after + MINUTE
-    assert whole.past(after) == feed.past()
+    assert list(whole.past(after)) == list(feed.past())
 
 
 async def test_a_restart_within_the_warm_up_changes_nothing(tmp_path: Path) -> None:
@@ -91,15 +91,15 @@ async def test_a_restart_within_the_warm_up_changes_nothing(tmp_path: Path) -> N
 
 async def test_only_the_newest_part_of_the_past_is_shown(tmp_path: Path) -> None:
     feed = replay(a_file(tmp_path / "march.csv"), window_minutes=5)
-    assert [candle.opened_at.minute for candle in feed.past()] == [15, 16, 17, 18, 19]
-    assert [candle.opened_at for candle in simulated(window_minutes=5).past()] == [
+    assert [candle.opened_at.minute for candle in list(feed.past())] == [15, 16, 17, 18, 19]
+    assert [candle.opened_at for candle in list(simulated(window_minutes=5).past())] == [
         START - MINUTE * back for back in (5, 4, 3, 2, 1)
     ]
 
 
 async def test_gaps_stay_gaps(tmp_path: Path) -> None:
     feed = replay(a_file(tmp_path / "march.csv", without=(19, 20, 21, 30)))
-    assert [candle.opened_at.minute for candle in feed.past()][-1] == 18
+    assert [candle.opened_at.minute for candle in list(feed.past())][-1] == 18
     assert feed.starts_at().minute == 22
     assert 30 not in [candle.opened_at.minute for candle in await some(feed.candles())]
 
@@ -115,12 +115,12 @@ def test_a_file_too_short_or_of_long_candles_is_refused(tmp_path: Path) -> None:
 
 async def test_the_simulated_market_goes_on_where_it_was() -> None:
     whole = simulated(window_minutes=20)
-    everything = whole.past() + await some(whole.candles(), 50)
+    everything = list(whole.past()) + await some(whole.candles(), 50)
     assert everything[0].opened_at == START - MINUTE * 20
     assert everything[20].opened_at == whole.starts_at() == START
     after = everything[40].opened_at
     feed = simulated(resume_after=after, window_minutes=41)
-    assert feed.past() == everything[:41]
+    assert list(feed.past()) == everything[:41]
     assert feed.starts_at() == everything[41].opened_at
     assert await some(feed.candles(), 29) == everything[41:]
 
