@@ -77,7 +77,8 @@ class PauseButton:
 
     def update(self, status: Status) -> None:
         by_hand = status.reason == "manual"
-        self._button.say("Resume" if by_hand else "Pause", f"button {'resume' if by_hand else 'pause'}")
+        pause = "Stay paused" if status.state == "PAUSED" else "Pause"  # else it would go on by itself
+        self._button.say("Resume" if by_hand else pause, f"button {'resume' if by_hand else 'pause'}")
         self._button.set_visibility(status.state != "STOPPED")
         self._button.attribute("title", "Let it buy again" if by_hand else "Stop buying; stops and closes go on")
 
