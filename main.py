@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from app.core.errors import ConfigError, DataError, TraderError
 from app.core.money import positive
@@ -251,7 +251,7 @@ class Trader:
             ]
         )
 
-    def health_word(self) -> str:
+    def health_word(self) -> Literal["ok", "starting", "degraded"]:
         if not self.started or not self.session.engine.state.reconciled:
             return "starting"
         return "degraded" if self.failed or self.session.engine.state.gates else "ok"
