@@ -1,0 +1,171 @@
+"""The documents name everything people can use, links lead somewhere, and no file tells where it was written."""
+
+import argparse
+import re
+import subprocess
+import tomllib
+import types
+import typing
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import main
+from app.core import messages
+from services.settings.environment import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("**/*.md")))
+LATER = {"docs/images/positions-phone.png"}  # made by the browser tests
+
+# Written in pieces, so that this file passes its own test.
+MACHINE_PATHS = re.compile(
+    r"(?<![\w.\-$}])/(?:" + "|".join(("wor" + "k", "roo" + "t", "hom" + "e", "User" + "s")) + r")/"
+)
+INDEX_HOSTS = re.compile(
+    "|".join(("py" + r"pi\.", "python" + "hosted", "jfr" + "og", "artifact" + "ory", "dev" + "pi")), re.IGNORECASE
+)
+ASIDES = re.compile(
+    r"\b(?:"
+    + "|".join(("cla" + "ude", "anth" + "ropic", "co" + "pilot", "chat" + "gpt", "A" + "I agent", "sub" + "agent"))
+    + r")\b",
+    re.IGNORECASE,
+)
+
+
+def text_of(*names: str) -> str:
+    return "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+
+
+@cache
+def tracked() -> tuple[tuple[str, str], ...]:
+    """Every text file that git keeps, with its text."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    found = []
+    for name in listed.stdout.decode().split("\0"):
+        path = ROOT / name
+        if name and path.is_file() and b"\0" not in (data := path.read_bytes()):
+            found.append((name, data.decode("utf-8")))
+    return tuple(found)
+
+
+def commands(parser: argparse.ArgumentParser, so_far: str = "main.py") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command a person can type, with its own parser."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        yield so_far, parser
+    for group in groups:
+        for name, inner in group.choices.items():
+            yield from commands(inner, f"{so_far} {name}")
+
+
+# ---------------------------------------------------------------- what people can use is named
+
+
+@pytest.mark.parametrize(("command", "parser"), list(commands(main.parser())), ids=lambda value: str(value)[:40])
+def test_every_command_and_option_is_described(command: str, parser: argparse.ArgumentParser) -> None:
+    text = text_of("docs/running.md")
+    assert f"`{command}" in text
+    row = next(line for line in text.splitlines() if f"`{command}" in line)
+    options = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
+    assert [name for name in options if name != "--help" and name not in row] == []
+
+
+def test_every_setting_is_described() -> None:
+    text = text_of("docs/settings.md")
+    assert [row.name for row in SETTINGS if f"`{row.name}`" not in text] == []
+
+
+def test_every_message_of_the_core_is_described() -> None:
+    text = text_of("docs/architecture.md", "docs/glossary.md")
+    members = [
+        member for union in (messages.Event, messages.AnyCommand, messages.Action) for member in typing.get_args(union)
+    ]
+    assert all(isinstance(union, types.UnionType) for union in (messages.Event, messages.AnyCommand, messages.Action))
+    assert len(members) > 30
+    assert [member.__name__ for member in members if f"`{member.__name__}`" not in text] == []
+    classes = [name for name, value in vars(messages).items() if getattr(value, "__module__", "") == messages.__name__]
+    assert [name for name in classes if f"`{name}`" not in text] == []
+
+
+def test_every_library_has_a_reason() -> None:
+    text = text_of("docs/architecture.md")
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = [re.match(r"[A-Za-z0-9_.-]+", line).group() for line in wanted]  # type: ignore[union-attr]
+    assert [name for name in names if f"| `{name}` |" not in text] == []
+
+
+def test_the_readme_begins_with_what_a_newcomer_needs() -> None:
+    first_screen = "\n".join(text_of("README.md").splitlines()[:25])
+    assert "git clone <this repository> bitcoin-autotrader && cd bitcoin-autotrader\nmake run" in first_screen
+    assert "docs/images/positions-phone.png" in first_screen
+    assert "password" in first_screen
+
+
+def test_every_make_target_named_in_the_readme_exists() -> None:
+    named = set(re.findall(r"^make (\w+)", text_of("README.md"), re.MULTILINE))
+    phony = re.search(r"^\.PHONY: (.*)$", text_of("Makefile"), re.MULTILINE)
+    assert phony is not None
+    assert named <= set(phony.group(1).split())
+
+
+def test_the_changelog_knows_this_version() -> None:
+    assert f"## [{main.version()}]" in text_of("CHANGELOG.md")
+    assert "## [Unreleased]" in text_of("CHANGELOG.md")
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    targets = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'src="([^"]+)"', text)]
+    for target in targets:
+        if "://" in target:
+            continue
+        name, _, heading = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists() or there.relative_to(ROOT).as_posix() in LATER, f"{path.name} links to {target}"
+        if heading:
+            assert heading in headings(there), f"{path.name} links to {target}"
+
+
+def headings(path: Path) -> set[str]:
+    """Anchors as GitHub makes them."""
+    lines = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+# ---------------------------------------------------------------- the project speaks only of itself
+
+
+@pytest.mark.parametrize(
+    ("pattern", "what"),
+    [(MACHINE_PATHS, "a path of one machine"), (INDEX_HOSTS, "a package index"), (ASIDES, "who wrote it")],
+    ids=["machine paths", "index hosts", "asides"],
+)
+def test_no_file_says_where_it_was_written(pattern: re.Pattern[str], what: str) -> None:
+    found = [
+        f"{name}:{number}: {line.strip()[:100]}"
+        for name, text in tracked()
+        if pattern.search(text)
+        for number, line in enumerate(text.splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert not found, "\n".join([what, *found])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (MACHINE_PATHS, "see /" + "home/me/notes"),
+        (MACHINE_PATHS, "cd /" + "work/x"),
+        (INDEX_HOSTS, "https://py" + "pi.org/simple"),
+        (ASIDES, "made by Cla" + "ude"),
+    ],
+)
+def test_a_planted_slip_is_found(pattern: re.Pattern[str], text: str) -> None:
+    assert pattern.search(text)
