@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Table, func, select, tuple_
 
-from app.core.errors import DataError
 from app.seam import Tasks
 from services.database import tables, wording
 from services.database.connection import Database
@@ -26,7 +25,7 @@ class Kind:
     newest: str
     row: Callable[[Mapping[str, Any]], dict[str, Any]]
     of_ledger: bool = True
-    id: str = "id"
+    id: str | None = "id"  # None: no row is asked for alone
     alone: frozenset[str] = field(default=frozenset())
 
     @property
@@ -44,7 +43,7 @@ KINDS = {
     "positions": Kind(tables.PositionTable, "entry_time", wording.position_row),
     "trades": Kind(tables.TradeTable, "timestamp", wording.trade_row),
     "decisions": Kind(tables.DecisionTable, "at", wording.decision_row, alone=frozenset({"record"})),
-    "equity": Kind(tables.EquityTable, "at", wording.equity_row, id="at"),
+    "equity": Kind(tables.EquityTable, "at", wording.equity_row, id=None),
     "stats/daily": Kind(tables.DailyStatsTable, "date", wording.day_row, id="date"),
     "news": Kind(tables.NewsEventTable, "published_at", wording.news_row, of_ledger=False),
     "logs": Kind(tables.SystemLogTable, "id", wording.log_row, of_ledger=False),
@@ -108,8 +107,8 @@ class DatabaseReader:
 
     def _one(self, kind: Kind, id: str) -> dict[str, Any] | None:
         table = kind.columns
-        wanted = _key(table.c[kind.id], id)
-        if wanted is None:
+        wanted = _key(table.c[kind.id], id) if kind.id else None
+        if kind.id is None or wanted is None:
             return None
         query = select(table).where(*self._where(kind, {"status": "all"}), table.c[kind.id] == wanted)
         with self._database.reading() as connection:
@@ -149,16 +148,8 @@ class DatabaseReader:
         return signals[first : first + limit], total
 
 
-def _key(column: ColumnElement[Any], id: str) -> object | None:
+def _key(column: ColumnElement[Any], id: str) -> str | int | None:
     """The id as the column holds it; None where no row can have it."""
-    kind = column.type.python_type
-    try:
-        return datetime.fromisoformat(id) if kind is datetime else int(id) if kind is int else _text(id)
-    except (ValueError, DataError):
-        return None
-
-
-def _text(id: str) -> str:
-    if not id.isprintable():
-        raise DataError(f"{id!r} is no id")
-    return id
+    if not isinstance(column.type, Integer):
+        return id if id.isprintable() else None
+    return int(id) if id.isascii() and id.isdecimal() and int(id) < 2**31 else None

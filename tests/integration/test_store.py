@@ -1,7 +1,6 @@
 """The store keeps its promises on SQLite and on a real PostgreSQL alike."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,12 +8,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from app import codec
 from app.core.errors import ConfigError, StoreError
-from app.core.messages import ClosePosition, TimePassed
 from app.core.model import Flow
-from app.ports import Entry, EquityPoint, LedgerRow
-from app.seam import Tasks
+from app.ports import EquityPoint, LedgerRow
 from services.auth.model import LoginSession, User
 from services.database import (
     Answers,
@@ -31,75 +27,7 @@ from services.database import (
 )
 from services.database.logs_store import LogStore
 from tests.builders import NOON, Desk, a_signal, d
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = open_database(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def ledger(database: Database) -> LedgerRow:
-    return Ledgers(database, random.Random(1).choice).open("paper", "simulated", "BTC/USD", NOON)
-
-
-@pytest.fixture
-def journal(database: Database, ledger: LedgerRow) -> Iterator[DatabaseJournal]:
-    opened = DatabaseJournal(database, ledger.name, "1.0")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(database: Database, ledger: LedgerRow) -> DatabaseReader:
-    return DatabaseReader(database, ledger.name, Tasks())
-
-
-def entry(number: int = 1, changes: tuple = (), actions: str = "[]") -> Entry:
-    message = codec.encode(TimePassed(at=NOON + timedelta(seconds=number)))
-    return Entry(at=NOON, recorded_at=NOON, message=message, actions=actions, changes=changes)
-
-
-def a_whole_trade() -> tuple[Desk, list[Entry]]:
-    """Bought, protected, closed by hand: every change on the way."""
-    desk, entries = Desk().start(), []
-    handle = desk.engine.handle
-
-    def keep(message):  # type: ignore[no-untyped-def]
-        actions = handle(message)
-        entries.append(
-            Entry(
-                at=message.at,
-                recorded_at=NOON,
-                message=codec.encode(message),
-                actions=codec.encode(actions),
-                changes=desk.engine.changes,
-            )
-        )
-        return actions
-
-    desk.engine.handle = keep  # type: ignore[method-assign]
-    position = desk.bought("50000")
-    desk.wait(minutes=5)
-    desk.tell(ClosePosition(at=desk.now, id="c1", actor="me", position_id=position.id))
-    stop = desk.engine.state.orders[position.stop_order_id]
-    desk.reports(replace_place(stop), "CANCELED")
-    exit_order = desk.place()
-    desk.sends(exit_order)
-    desk.reports(exit_order, "FILLED", price="51000")
-    return desk, entries
-
-
-def replace_place(order):  # type: ignore[no-untyped-def]
-    """The stored order is what the exchange reports on."""
-
-    class Placed:
-        client_order_id = order.id
-        side, quantity = order.side, order.quantity
-
-    return Placed()
+from tests.integration.store_cases import a_whole_trade, entry
 
 
 def test_rows_come_back_byte_for_byte_and_the_chain_verifies(journal: DatabaseJournal) -> None:
