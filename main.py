@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from app.core.errors import ConfigError, DataError, TraderError
 from app.core.money import positive
@@ -251,11 +251,6 @@ class Trader:
             ]
         )
 
-    def health_word(self) -> Literal["ok", "starting", "degraded"]:
-        if not self.started or not self.session.engine.state.reconciled:
-            return "starting"
-        return "degraded" if self.failed or self.session.engine.state.gates else "ok"
-
     def _crashed(self, name: str, error: BaseException) -> None:
         """Crash-only: a part that died takes the process with it, and the next start recovers."""
         import logging
@@ -312,6 +307,7 @@ def serve(trader: Trader) -> None:
 
     from app.control import Controls
     from components import page
+    from components.api import Pulse
     from components.doors import Doors
     from services.auth import Auth, key_file
     from services.database import Answers, Audit, DatabaseReader, Users
@@ -341,7 +337,7 @@ def serve(trader: Trader) -> None:
             answers=Answers(trader.database),
             clock=clock,
             tasks=trader.tasks,
-            health=trader.health_word,
+            health=Pulse(trader.view.status),
             public_url=settings.public_url,
         )
     )

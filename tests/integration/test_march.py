@@ -21,7 +21,7 @@ from backtest import history
 from backtest.replay import Replay
 from backtest.simulator import instrument_for
 from services.database import DatabaseJournal, DatabasePaperStore, DatabaseReader, Ledgers, open_database
-from services.database.rows import time_text
+from services.database.wording import time_text
 from services.strategy_host import StrategyHost
 from strategies.runtime import LocalStrategies
 from tests.builders import NOON
