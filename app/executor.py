@@ -48,6 +48,9 @@ class Desk(Protocol):
     def may_enter(self) -> bool:
         """Cleared at once by a pause, a latch or a lost connection."""
 
+    def may_send(self, client_order_id: str) -> bool:
+        """Whether the order is on its way: it may have been taken back since it was asked for."""
+
     def busy(self, count: int) -> None:
         """Work under way, up or down by `count`."""
 
@@ -113,9 +116,11 @@ class Executor:
                 await self._read_account(action)
 
     async def _place(self, order: PlaceOrder) -> None:
-        """Intent is durable already; SENDING becomes so here, then the order leaves, unless entries were shut."""
+        """Intent is durable already; SENDING becomes so here, then the order leaves, unless it was taken back."""
         id = order.client_order_id
         await self._desk.committed(OrderSending(at=self._desk.now(), client_order_id=id))
+        if not self._desk.may_send(id):
+            return
         if order.role is Role.ENTRY and not self._desk.may_enter():
             self._desk.post(OrderNotSent(at=self._desk.now(), client_order_id=id, reason="entries were shut meanwhile"))
             return
@@ -137,6 +142,11 @@ class Executor:
     async def _replace(self, action: ReplaceStop) -> None:
         id, now = action.order.client_order_id, self._desk.now
         await self._desk.committed(OrderSending(at=now(), client_order_id=id))
+        if not self._desk.may_send(id):
+            self._desk.post(
+                CancelUncertain(at=now(), client_order_id=action.old_id, reason="the new stop was taken back")
+            )
+            return
         try:
             old, new = await self._exchange.replace(action.old_id, action.order)
         except ExchangeError as error:

@@ -15,6 +15,7 @@ from app import codec
 from app.core.engine import Engine
 from app.core.errors import DataError, InvariantError, StoreError
 from app.core.messages import Action, AnyCommand, CandleClosed, Event, PriceSeen, ReadAccount, Started, TimePassed
+from app.core.model import OrderStatus
 from app.core.state import SCHEMA, State, equity, held, live_orders, price_of, standing
 from app.executor import Executor
 from app.ports import Entry, EquityPoint, Exchange, Journal, KillSeal
@@ -118,6 +119,11 @@ class Session:
         """Read synchronously by the executor at the last moment before an entry leaves."""
         return standing(self.engine.state, self.now())[0] == "TRADING"
 
+    def may_send(self, client_order_id: str) -> bool:
+        """Whether the books still say that this order leaves now."""
+        order = self.engine.state.orders.get(client_order_id)
+        return order is not None and order.status is OrderStatus.SENDING
+
     def observe(self, observer: Observer) -> None:
         """`observer` hears every handled message after it is durable; its errors are kept from the loop."""
         self._observers.append(observer)
@@ -185,15 +191,16 @@ class Session:
         handled = Handled()
         while self._inbox and len(handled.messages) < BATCH:
             waiting = self._inbox.popleft()
+            quote = self.engine.state.quote
             actions = self.engine.handle(waiting.message)
-            self._record(handled, waiting.message, actions)
+            self._record(handled, waiting.message, actions, quoted=self.engine.state.quote is not quote)
             handled.actions += actions
             handled.messages.append(waiting.message)
             if waiting.done:
                 handled.waiting.append(waiting.done)
         return handled
 
-    def _record(self, handled: Handled, message: Heard, actions: Sequence[Action]) -> None:
+    def _record(self, handled: Handled, message: Heard, actions: Sequence[Action], *, quoted: bool) -> None:
         """A tick that changed only the quote waits; it is written before the next message that counts."""
         entry = Entry(
             at=self.engine.state.now,
@@ -207,7 +214,7 @@ class Session:
                 handled.entries.append(_written(self._tick[0], self._tick[1], ()))
                 self._tick = None
             handled.entries.append(_written(entry, message, actions))
-        elif isinstance(message, PriceSeen | CandleClosed):
+        elif quoted:
             self._tick = (entry, message)
         if isinstance(message, PriceSeen | CandleClosed | TimePassed):
             self._sample(self.engine.state)
