@@ -216,7 +216,7 @@ class Signal:
     sha256: str = ""
 
     def __post_init__(self) -> None:
-        if not ZERO <= self.confidence <= 100:  # NaN fails this comparison too
+        if not self.confidence.is_finite() or not ZERO <= self.confidence <= 100:
             raise DataError(f"signal of {self.strategy}: confidence {self.confidence} is not within 0 and 100")
 
 

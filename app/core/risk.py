@@ -59,7 +59,7 @@ def review(facts: EntryFacts, limits: RiskLimits, instrument: Instrument) -> App
     """Judge an entry: all checks are made and kept, the first that fails gives the reason."""
     checks = [*_state_checks(facts, limits), *_market_checks(facts, limits, instrument)]
     equity, quote = facts.equity, facts.quote
-    if equity is None or not equity > ZERO or quote is None or not quote.ask > ZERO:
+    if equity is None or not _positive(equity) or quote is None or not _positive(quote.ask):
         checks.append(_check("equity", False, "unknown", "known", "equity or price is not known"))
         return _refused(checks)
     cap = instrument.price_up(quote.ask + part(quote.ask, limits.entry.max_slippage_pct))
@@ -71,6 +71,11 @@ def review(facts: EntryFacts, limits: RiskLimits, instrument: Instrument) -> App
         order_type = OrderType.LIMIT if limits.entry.order is EntryOrder.LIMIT_IOC else OrderType.MARKET
         return Approved(type=order_type, quantity=quantity, price=cap, checks=tuple(checks))
     return _refused(checks)
+
+
+def _positive(number: Decimal) -> bool:
+    """Above zero; what is no finite number is not (comparing it would raise)."""
+    return number.is_finite() and number > ZERO
 
 
 def _refused(checks: Sequence[RiskCheck]) -> Refused:
@@ -207,7 +212,7 @@ def reached(loss_pct: Decimal, limit_pct: Decimal | None) -> bool:
     """Whether a loss has reached its limit (inclusive). A loss that is no number has."""
     if limit_pct is None:
         return False
-    return not loss_pct < limit_pct
+    return not loss_pct.is_finite() or loss_pct >= limit_pct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +240,7 @@ def tripped(activity: Activity, wires: Tripwires, now: datetime) -> str | None:
     if wires.stop_outs_in_a_row is not None and activity.stop_outs >= wires.stop_outs_in_a_row:
         return f"{activity.stop_outs} positions stopped out in a row"
     share = pct_of(activity.day_notional, activity.equity)
-    if wires.notional_per_day_pct is not None and not share <= wires.notional_per_day_pct:
+    if wires.notional_per_day_pct is not None and share > wires.notional_per_day_pct:
         return f"bought {share:.0f} % of equity today, at most {wires.notional_per_day_pct} %"
     return None
 
