@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from app.core.errors import ExchangeBusy, ExchangeRefused, ExchangeUnreachable
+from app.core.errors import ExchangeBusy, ExchangeRefused
 from app.core.messages import CancelUncertain, Event, OrderRefused, OrderUncertain, Refusal
 
-# Binance's own codes; everything that is not listed here as a definite refusal of a rule counts as one of access.
+# Binance's own codes and words; a refusal that is not listed here counts as one of a rule.
 AUTH_CODES = frozenset({"-2014", "-2015", "-1002", "-1022", "401"})
 TEXTS = {
     "insufficient balance": Refusal.FUNDS,
@@ -36,6 +36,3 @@ def placing_failed(client_order_id: str, error: Exception, at: datetime) -> Even
 def cancelling_failed(client_order_id: str, error: Exception, at: datetime) -> Event:
     """Whatever went wrong with a cancel, the cure is to ask what became of the order."""
     return CancelUncertain(at=at, client_order_id=client_order_id, reason=str(error))
-
-
-DOUBTS = (ExchangeUnreachable, ExchangeBusy, ExchangeRefused)

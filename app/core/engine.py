@@ -8,7 +8,7 @@ belongs into the journal.
 from dataclasses import replace
 from datetime import datetime
 
-from app.core import entries, guards, life, orders, portfolio, recovery, reports
+from app.core import entries, guards, life, orders, portfolio, recovery, reports, watching
 from app.core.errors import InvariantError
 from app.core.latches import lift
 from app.core.messages import (
@@ -23,6 +23,7 @@ from app.core.messages import (
     ClosePosition,
     Event,
     FlowSeen,
+    Gate,
     GateClosed,
     GateOpened,
     InstrumentChanged,
@@ -45,7 +46,6 @@ from app.core.messages import (
 )
 from app.core.model import ExitReason, Flow, LatchKind, OrderStatus, PositionStatus, Quote
 from app.core.money import ONE, ZERO
-from app.core.rules import Rules
 from app.core.state import PendingChange, State, at_of, liquidated, open_positions, standing
 from app.core.turn import Changed, Turn
 
@@ -147,7 +147,7 @@ def _time(turn: Turn) -> None:
         return
     reports.chase_doubts(turn)
     for position in open_positions(turn.state):
-        life.watch(turn, position)
+        watching.watch(turn, position)
 
 
 # ---------------------------------------------------------------- the exchange
@@ -212,8 +212,7 @@ def _command(turn: Turn, command: Pause | Resume | ClosePosition | CloseAll | Un
             state.paused = True
         case Resume():
             state.paused = False
-            for gate in ("external_change",):
-                state.gates.pop(gate, None)
+            state.gates.pop(Gate.EXTERNAL_CHANGE, None)
         case ClosePosition(position_id=id):
             position = turn.position(id)
             if position is not None:
@@ -224,12 +223,19 @@ def _command(turn: Turn, command: Pause | Resume | ClosePosition | CloseAll | Un
                 _release(turn, position.id)
             guards.close_all(turn, ExitReason.MANUAL, command_id=command.id)
         case Unlock(kind=kind):
-            lift(turn, kind)
-            state.stop_outs = 0
-            state.order_times, state.reject_times = [], []
-            if kind is LatchKind.KILL_SWITCH:
-                turn.do(UnsealKillSwitch())
-                _new_baseline(turn)
+            _unlock(turn, kind)
+
+
+def _unlock(turn: Turn, kind: LatchKind) -> None:
+    state = turn.state
+    if kind not in state.latches:
+        return
+    lift(turn, kind)
+    state.stop_outs = 0
+    state.order_times, state.reject_times = [], []
+    if kind is LatchKind.KILL_SWITCH:
+        turn.do(UnsealKillSwitch())
+        _new_baseline(turn)
 
 
 def _release(turn: Turn, position_id: str) -> None:
@@ -237,6 +243,7 @@ def _release(turn: Turn, position_id: str) -> None:
     position = turn.state.positions[position_id]
     if position.status is PositionStatus.QUARANTINE:
         turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))
+        turn.state.exits.pop(position_id, None)
 
 
 def _new_baseline(turn: Turn) -> None:
@@ -264,4 +271,4 @@ def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:
         case TakeBack(change_id=id):
             state.pending = [change for change in state.pending if change.id != id]
         case ChangeVoting(rules=rules):
-            state.rules = Rules(risk=state.rules.risk, voting=rules.voting)
+            state.rules = replace(state.rules, voting=rules.voting)

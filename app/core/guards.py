@@ -1,5 +1,6 @@
 """What every price and every message is checked against: a new day, loss limits, kill switch, tripwires, warnings."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from app.core import life, portfolio, risk
@@ -23,7 +24,7 @@ def new_day(turn: Turn) -> None:
     lift(turn, LatchKind.DAILY_LOSS)
     due = [change for change in state.pending if change.effective_at <= turn.now]
     for change in due:
-        state.rules = type(state.rules)(risk=change.limits, voting=state.rules.voting)
+        state.rules = replace(state.rules, risk=change.limits)
         state.pending.remove(change)
 
 
@@ -93,7 +94,6 @@ def check_tripwires(turn: Turn) -> None:
     state = turn.state
     if state.account is None or LatchKind.RUNAWAY in state.latches:
         return
-    state.reject_times = [at for at in state.reject_times if turn.now - at < timedelta(minutes=10)]
     activity = risk.Activity(
         order_times=state.order_times,
         reject_times=state.reject_times,

@@ -28,9 +28,13 @@ from app.core.turn import Turn
 
 MAX_EXITS = 5  # market sells tried for one position before a person must look
 MAX_STOP_FAILURES = 3
+STEADY_AFTER = timedelta(seconds=60)  # a stop that stood for this long makes earlier failures forgotten
 TRAIL_PAUSE = timedelta(seconds=60)
-UNPROTECTED_LIMIT = timedelta(seconds=30)
-RESCUE_AFTER = timedelta(seconds=5)
+RETRY_AFTER = timedelta(seconds=10)
+RETRY_SELDOM = timedelta(minutes=10)
+OFTEN_UNTIL = 60  # orders made for one position before it is tried seldom …
+MAX_ORDERS = 1000  # … and before a person must look
+RESTING = (OrderStatus.OPEN, OrderStatus.PARTIAL)
 
 # ---------------------------------------------------------------- protection
 
@@ -40,6 +44,7 @@ def protect(turn: Turn, position: Position) -> None:
 
     What the exchange would not take as a stop (too small) is sold; what it would not take at all becomes dust.
     """
+    turn.state.retry_at.pop(position.id, None)
     level = position.stop_price or stops.protective_price(position.entry_price, turn.limits, turn.instrument)
     quantity = turn.instrument.quantity_down(position.remaining)
     limit = stops.limit_price(level, turn.limits, turn.instrument)
@@ -50,7 +55,6 @@ def protect(turn: Turn, position: Position) -> None:
     turn.put(
         replace(
             position,
-            status=PositionStatus.OPEN,
             stop_price=level,
             stop_order_id=place.client_order_id,
             stop_confirmed=False,
@@ -69,27 +73,51 @@ def _stop_order(turn: Turn, position: Position, level: Decimal, quantity: Decima
 def stop_confirmed(turn: Turn, position: Position) -> None:
     """The exchange holds the stop."""
     if not position.stop_confirmed or position.unprotected_since:
-        turn.put(replace(position, stop_confirmed=True, unprotected_since=None, stop_failures=0))
+        turn.put(replace(position, stop_confirmed=True, unprotected_since=None))
+
+
+def fit_stop(turn: Turn, position: Position) -> None:
+    """Where a late fill changed what is held, the stop of another size is taken back; the right one follows."""
+    stop = turn.state.orders.get(position.stop_order_id)
+    if stop is None or stop.status is not OrderStatus.OPEN or position.exit_reason is not None:
+        return
+    if stop.quantity != turn.instrument.quantity_down(position.remaining):
+        cancel(turn, stop)
+
+
+def adopt_stop(turn: Turn, position: Position) -> bool:
+    """Where another stop of this position may still be live (the old half of a replacement), it is the stop again.
+
+    Placing a third one beside it could sell twice.
+    """
+    others = [order for order in live(turn, position) if order.role is Role.STOP]
+    if not others:
+        return False
+    stop = others[-1]
+    sure = stop.status in RESTING
+    turn.put(
+        replace(
+            position,
+            stop_order_id=stop.id,
+            stop_price=stop.stop_price,
+            stop_confirmed=sure,
+            unprotected_since=None if sure else position.unprotected_since or turn.now,
+        )
+    )
+    return True
 
 
 def stop_lost(turn: Turn, position: Position, why: str, *, again: bool) -> None:
-    """The stop is gone and nobody here asked for it: put it back, or get out when it cannot be put back.
-
-    While another stop of this position may still be live (the old half of a failed replacement), that one is its
-    stop again: two stops could sell twice.
-    """
-    if others := [order for order in _live(turn, position) if order.role is Role.STOP]:
-        old = others[-1]
-        position = replace(position, stop_order_id=old.id, stop_price=old.stop_price, stop_confirmed=False)
-        turn.put(position)
-        if old.status is OrderStatus.OPEN:
-            stop_confirmed(turn, position)
+    """The stop is gone and nobody here asked for it: put it back, or get out when it cannot be put back."""
+    if adopt_stop(turn, position):
         return
+    lost = turn.state.orders.get(position.stop_order_id)
+    steady = lost is not None and turn.now - lost.created_at >= STEADY_AFTER
     position = replace(
         position,
         stop_confirmed=False,
         stop_order_id="",
-        stop_failures=position.stop_failures + 1,
+        stop_failures=1 if steady else position.stop_failures + 1,
         unprotected_since=position.unprotected_since or turn.now,
     )
     turn.put(position)
@@ -160,17 +188,20 @@ def begin_close(
 
 def clear_the_way(turn: Turn, position: Position) -> None:
     """Cancel what holds the balance, or sell when nothing does."""
-    blocking = [order for order in _live(turn, position) if order.role is Role.STOP]
-    exits = [order for order in _live(turn, position) if order.role is Role.EXIT]
-    if exits:
+    if any(order.role is Role.EXIT for order in live(turn, position)):
         return
-    for order in blocking:
-        if order.status is OrderStatus.INTENT:
-            turn.move(order, OrderStatus.NOT_SENT, "the position is being closed")
-        elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
-            cancel(turn, order)
-    if not [order for order in _live(turn, position) if order.role is Role.STOP]:
+    take_back_stops(turn, position, "the position is being closed")
+    if not live(turn, position):
         sell_rest(turn, position)
+
+
+def take_back_stops(turn: Turn, position: Position, why: str) -> None:
+    """Those that have not left never will; resting ones are cancelled; doubtful ones are being asked for."""
+    for order in live(turn, position):
+        if order.role is Role.STOP and order.status is OrderStatus.INTENT:
+            turn.move(order, OrderStatus.NOT_SENT, why)
+        elif order.role is Role.STOP and order.status in RESTING:
+            cancel(turn, order)
 
 
 def cancel(turn: Turn, order: Order) -> None:
@@ -185,12 +216,12 @@ def sell_rest(turn: Turn, position: Position) -> None:
     if quantity <= ZERO or (bid > ZERO and quantity * bid < turn.instrument.min_notional):
         finish(turn, position)
         return
-    tried = sum(
-        1 for order in turn.state.orders.values() if order.position_id == position.id and order.role is Role.EXIT
-    )
+    tried = turn.state.exits.get(position.id, 0)
     if tried >= MAX_EXITS:
         _give_up(turn, position)
         return
+    turn.state.exits[position.id] = tried + 1
+    turn.state.retry_at.pop(position.id, None)
     position, place = turn.order(
         position,
         Role.EXIT,
@@ -201,21 +232,36 @@ def sell_rest(turn: Turn, position: Position) -> None:
     turn.do(place)
 
 
+def try_later(turn: Turn, position: Position, order: Order, *, counts: bool) -> None:
+    """The exchange takes no such order now: `watching` tries again. `counts` says that it was the order's fault."""
+    if order.role is Role.STOP and adopt_stop(turn, position):
+        return
+    if order.role is Role.EXIT and not counts:
+        turn.state.exits[position.id] = max(turn.state.exits.get(position.id, 0) - 1, 0)
+    if position.attempts >= MAX_ORDERS:
+        _call_for_a_person(turn, position)
+        return
+    pause = RETRY_AFTER if position.attempts < OFTEN_UNTIL else RETRY_SELDOM
+    turn.state.retry_at[position.id] = turn.now + pause
+    turn.put(replace(position, stop_confirmed=False, unprotected_since=position.unprotected_since or turn.now))
+
+
 def _give_up(turn: Turn, position: Position) -> None:
     """Keep what is left under a stop and call for a person."""
+    protect(turn, _call_for_a_person(turn, position))
+
+
+def _call_for_a_person(turn: Turn, position: Position) -> Position:
     turn.alert("position_stuck", AlertLevel.CRITICAL, f"position {position.id} could not be sold; look at the exchange")
     position = replace(position, status=PositionStatus.QUARANTINE)
     turn.put(position)
-    if not position.stop_order_id or position.stop_order_id not in {order.id for order in _live(turn, position)}:
-        level = position.stop_price or stops.protective_price(position.entry_price, turn.limits, turn.instrument)
-        position, place = _stop_order(turn, position, level, turn.instrument.quantity_down(position.remaining))
-        turn.put(replace(position, stop_order_id=place.client_order_id, stop_price=level, stop_confirmed=False))
-        turn.do(place)
+    return position
 
 
 def finish(turn: Turn, position: Position) -> None:
     """Nothing more to sell: book the trade, keep the rest as dust, watch the tripwires."""
     left = position.remaining
+    take_back_stops(turn, position, "the position is closed")
     turn.set_account(dust=turn.account.dust + left)
     position = replace(
         position, quantity=position.sold_quantity, closed_at=turn.now, stop_confirmed=False, unprotected_since=None
@@ -257,52 +303,7 @@ def _book_trade(turn: Turn, position: Position, reason: ExitReason) -> None:
         latch(turn, LatchKind.RUNAWAY, wire)
 
 
-# ---------------------------------------------------------------- watching
-
-
-def watch(turn: Turn, position: Position) -> None:
-    """What time alone must notice: a position without a stop for too long, a stop that should have fired."""
-    if position.status is not PositionStatus.OPEN or position.exit_reason is not None:
-        return
-    stop = turn.state.orders.get(position.stop_order_id)
-    bare_for = turn.now - position.unprotected_since if position.unprotected_since else timedelta(0)
-    if stop is None or stop.status in orders.TERMINAL:
-        if position.remaining > ZERO:
-            stop_lost(turn, position, "no live stop order", again=True)
-    elif bare_for >= UNPROTECTED_LIMIT and stop.status in (OrderStatus.UNKNOWN, OrderStatus.SENDING):
-        turn.alert("stop_missing", AlertLevel.CRITICAL, f"position {position.id} has had no certain stop for 30 s")
-        begin_close(turn, position, ExitReason.EMERGENCY)
-        _probe(turn, stop)
-    elif _jumped(turn, position, stop):
-        turn.alert("stop_rescued", AlertLevel.CRITICAL, f"price jumped the stop of position {position.id}; selling")
-        begin_close(turn, position, ExitReason.EMERGENCY)
-
-
-def _probe(turn: Turn, stop: Order) -> None:
-    """A cancel is answered by the matching engine itself: it proves whether a doubtful stop exists."""
-    if stop.status is OrderStatus.UNKNOWN:
-        turn.move(stop, OrderStatus.CANCELLING, "is it there?")
-        turn.do(CancelOrder(client_order_id=stop.id, position_id=stop.position_id, symbol=stop.symbol))
-
-
-def _jumped(turn: Turn, position: Position, stop: Order) -> bool:
-    """Whether the price has been so far below the stop for so long that it cannot be working."""
-    quote, started = turn.state.quote, turn.state.started
-    if quote is None or started is None or started.candle_fed or stop.stop_price is None:
-        return False
-    line = stop.price if stop.price is not None else stops.below(stop.stop_price, Decimal("0.5"))
-    if quote.price > line or stop.status not in (OrderStatus.OPEN, OrderStatus.PARTIAL):
-        if stop.id in turn.state.jumped:
-            del turn.state.jumped[stop.id]
-            turn.touch()
-        return False
-    if stop.id not in turn.state.jumped:
-        turn.state.jumped[stop.id] = turn.now
-        turn.touch()
-    return turn.now - turn.state.jumped[stop.id] >= RESCUE_AFTER
-
-
-def _live(turn: Turn, position: Position) -> list[Order]:
+def live(turn: Turn, position: Position) -> list[Order]:
     return [
         order
         for order in turn.state.orders.values()

@@ -37,7 +37,6 @@ NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
 
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 ROLE_LETTERS = {Role.ENTRY: "E", Role.STOP: "S", Role.EXIT: "C"}
-MAX_ATTEMPTS = 36**2 - 1
 
 
 def moved(order: Order, status: OrderStatus, at: datetime, reason: str = "") -> Order:

@@ -1,11 +1,9 @@
 """Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
 
-from dataclasses import replace
-
 from app.core import life, orders, portfolio, reports
 from app.core.latches import latch
-from app.core.messages import AccountSeen, AlertLevel, Gate, ReadAccount, Started
-from app.core.model import LatchKind, OrderStatus, Quote, Role
+from app.core.messages import AccountSeen, AlertLevel, Gate, ReadAccount, SealKillSwitch, Started
+from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
 from app.core.money import ONE, ZERO, part
 from app.core.state import held, liquidated, live_orders, open_positions
 from app.core.turn import Turn
@@ -17,10 +15,13 @@ def started(turn: Turn, message: Started) -> None:
     turn.touch()
     state.started, state.rules, state.instrument = message, message.rules, message.instrument
     state.reconciled = False
-    state.gates = {}
+    state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
     state.signals = {}
+    state.kill_samples = []
     if message.kill_sealed:
         latch(turn, LatchKind.KILL_SWITCH, message.kill_sealed)
+    elif closed := state.latches.get(LatchKind.KILL_SWITCH):
+        turn.do(SealKillSwitch(reason=closed.reason))
     for order in live_orders(state):
         if order.status is OrderStatus.INTENT:
             turn.move(order, OrderStatus.NOT_SENT, "the program stopped before it left")
@@ -72,7 +73,7 @@ def _doubt_the_missing(turn: Turn, message: AccountSeen) -> None:
     mentioned = {report.client_order_id for report in message.reports} | set(message.open_ids)
     for order in live_orders(turn.state):
         resting = order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL, OrderStatus.CANCELLING)
-        if resting and order.id not in mentioned and order.updated_at < turn.now:
+        if resting and order.id not in mentioned and order.updated_at < message.at:
             turn.doubt(order, OrderStatus.UNKNOWN, "the exchange did not mention it")
 
 
@@ -102,11 +103,12 @@ def _close_gate(turn: Turn, text: str) -> None:
 
 def _resume_positions(turn: Turn) -> None:
     """Go on where the last process stopped: protect what is bare, close what was being closed."""
+    killed = LatchKind.KILL_SWITCH in turn.state.latches
     for position in open_positions(turn.state):
-        if not position.quantity:
-            continue  # its entry has no final answer yet
-        live = {order.id for order in live_orders(turn.state) if order.position_id == position.id}
-        if position.exit_reason is not None:
+        stopped = position.stop_order_id in {order.id for order in life.live(turn, position)}
+        if killed and position.exit_reason is None:
+            life.begin_close(turn, position, ExitReason.KILL_SWITCH)
+        elif position.status is PositionStatus.CLOSING:
             life.clear_the_way(turn, position)
-        elif position.stop_order_id not in live:
-            life.protect(turn, replace(position, unprotected_since=position.unprotected_since or turn.now))
+        elif position.status is not PositionStatus.ENTERING and not stopped and not life.adopt_stop(turn, position):
+            life.protect(turn, position)

@@ -15,15 +15,20 @@ from app.core.model import (
     OrderReport,
     OrderStatus,
     Position,
+    PositionStatus,
     Role,
     Side,
 )
 from app.core.money import ZERO
 from app.core.turn import FENCE, Turn
 
+# Nothing is wrong with the order: the exchange takes none of ours for now.
+NOT_NOW = frozenset({Refusal.BUSY, Refusal.MARKET_CLOSED, Refusal.ACCESS, Refusal.AUTH})
+AT_ONCE = frozenset({Refusal.CLOCK, Refusal.FUNDS})  # a stop refused for these may be taken the next moment
 NOT_FOUND_NEEDED = 3
 NOT_FOUND_APART = timedelta(seconds=2)
 GIVE_UP_AFTER = timedelta(minutes=10)
+REJECTS_KEPT = timedelta(minutes=10)
 
 
 def apply_report(turn: Turn, report: OrderReport) -> None:
@@ -33,13 +38,11 @@ def apply_report(turn: Turn, report: OrderReport) -> None:
         _orphan(turn, report)
         return
     was_terminal = order.status in orders.TERMINAL
-    for fill in report.fills:
-        if fill.id not in turn.state.booked:
-            order = book(turn, order, fill)
-            if was_terminal:
-                turn.alert("late_fill", AlertLevel.WARNING, f"order {order.id} was filled after it had ended")
+    fresh = [fill for fill in report.fills if fill.id not in turn.state.booked]
+    for fill in fresh:
+        order = book(turn, order, fill)
     if was_terminal:
-        _late(turn, order, report)
+        _late(turn, order, report, filled=bool(fresh))
         return
     before = order.status
     after = orders.reported(order, report)
@@ -48,7 +51,7 @@ def apply_report(turn: Turn, report: OrderReport) -> None:
     if after.status not in orders.IN_DOUBT:
         turn.state.doubts.pop(after.id, None)
     if after.status is not before:
-        follow_up(turn, after)
+        follow_up(turn, after, again=after.status is not OrderStatus.REJECTED)
 
 
 def _orphan(turn: Turn, report: OrderReport) -> None:
@@ -66,9 +69,13 @@ def _orphan(turn: Turn, report: OrderReport) -> None:
         )
 
 
-def _late(turn: Turn, order: Order, report: OrderReport) -> None:
+def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool) -> None:
     """A report on an order that had ended: one that is open after all must not stay so."""
-    if report.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+    if filled:
+        turn.alert("late_fill", AlertLevel.CRITICAL, f"order {order.id} was filled after it had ended")
+        if position := turn.position(order.position_id):
+            life.fit_stop(turn, position)
+    if report.status in life.RESTING:
         turn.do(CancelOrder(client_order_id=order.id, position_id=order.position_id, symbol=order.symbol))
         turn.alert("late_order", AlertLevel.CRITICAL, f"order {order.id} had ended here but is open; cancelling")
 
@@ -93,21 +100,25 @@ def book(turn: Turn, order: Order, fill: Fill) -> Order:
     position = turn.position(order.position_id)
     if position is not None:
         turn.put(_position_with(position, fill, worth, fee_cash, fee_base))
+    else:  # its position is closed: what came late is ours all the same, or was
+        moved = fill.quantity - fee_base if fill.side is Side.BUY else -fill.quantity
+        turn.set_account(dust=turn.account.dust + moved)
     return order
 
 
 def _position_with(position: Position, fill: Fill, worth: Decimal, fee_cash: Decimal, fee_base: Decimal) -> Position:
-    """`cost` and `proceeds` are what cash really moved, plus fees that were paid in a third asset."""
-    third = worth if not fee_cash and not fee_base else ZERO
+    """`cost` and `proceeds` are what cash really moved, plus fees that were not taken off what was bought or got."""
+    third = worth - fee_cash
     if fill.side is Side.BUY:
-        net = position.net_quantity + fill.quantity - fee_base
+        third = ZERO if fee_base else third
+        got = fill.quantity - fee_base
         return replace(
             position,
             entry_quantity=position.entry_quantity + fill.quantity,
             entry_notional=position.entry_notional + fill.notional,
             entry_fees=position.entry_fees + worth,
-            net_quantity=net,
-            quantity=net,
+            net_quantity=position.net_quantity + got,
+            quantity=position.quantity + got,
             cost=position.cost + fill.notional + fee_cash + third,
         )
     return replace(
@@ -130,36 +141,37 @@ def _fee_in_quote(turn: Turn, fill: Fill) -> Decimal:
 # ---------------------------------------------------------------- what follows
 
 
-def follow_up(turn: Turn, order: Order) -> None:
-    """The order is in a new status: what does its position need now?"""
+def follow_up(turn: Turn, order: Order, *, again: bool = True) -> None:
+    """The order is in a new status: what does its position need now? `again` says that a lost stop may be put back."""
     position = turn.position(order.position_id)
     if position is None:
-        if order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+        if order.status in life.RESTING:
             life.cancel(turn, order)  # its position is closed: it must not sell anything else
         return
     if order.role is Role.ENTRY:
         if order.status in orders.TERMINAL:
             life.entry_ended(turn, position)
     elif order.role is Role.STOP:
-        _stop_moved(turn, position, order)
+        _stop_moved(turn, position, order, again=again)
     elif order.status in orders.TERMINAL:
         _exit_ended(turn, position)
 
 
-def _stop_moved(turn: Turn, position: Position, order: Order) -> None:
+def _stop_moved(turn: Turn, position: Position, order: Order, *, again: bool) -> None:
+    resting, ended = order.status in life.RESTING, order.status in orders.TERMINAL
     if position.remaining <= ZERO:
         life.finish(turn, replace(position, exit_reason=_stop_reason(turn, position, order)))
-    elif position.exit_reason is not None:
-        if order.status is OrderStatus.OPEN:
+    elif position.status is PositionStatus.CLOSING:
+        if resting:
             life.cancel(turn, order)  # confirmed only after the close was asked for
-        elif order.status in orders.TERMINAL:
+        elif ended:
             life.clear_the_way(turn, position)
     elif order.id != position.stop_order_id:
-        return  # the old half of a replacement
-    elif order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL):
+        if resting and position.stop_confirmed:
+            life.cancel(turn, order)  # the old half of a replacement whose new half stands: two could sell twice
+    elif resting:
         life.stop_confirmed(turn, position)
-    elif order.status in orders.TERMINAL:
-        again = order.status is not OrderStatus.REJECTED
+    elif ended:
         life.stop_lost(turn, position, f"{order.status} {order.reason}".strip(), again=again)
 
 
@@ -185,21 +197,26 @@ def refused(turn: Turn, message: OrderRefused) -> None:
     order = turn.state.orders.get(message.client_order_id)
     if order is None or order.status in orders.TERMINAL:
         return
-    turn.state.reject_times.append(turn.now)
+    not_now = message.refusal in NOT_NOW
+    if not not_now:
+        recent = [at for at in turn.state.reject_times if turn.now - at < REJECTS_KEPT]
+        turn.state.reject_times = [*recent, turn.now]
     if message.refusal is Refusal.AUTH:
         latch(turn, LatchKind.AUTH, f"the exchange refuses our key: {message.reason}")
     turn.alert("order_rejected", AlertLevel.WARNING, f"{order.role} order refused: {message.reason}")
     after = turn.move(order, OrderStatus.REJECTED, message.reason)
     position = turn.position(order.position_id)
-    # A replacement that was refused left the old stop cancelled or standing: the truth decides, not a guess.
-    if (
-        position is not None
-        and order.role is Role.STOP
-        and message.refusal in (Refusal.BUSY, Refusal.CLOCK, Refusal.FUNDS)
-    ):
-        life.stop_lost(turn, position, message.reason, again=True)
-        return
-    follow_up(turn, after)
+    if position is not None and _waits(position, after, message.refusal):
+        life.try_later(turn, position, after, counts=not not_now)
+    else:
+        follow_up(turn, after, again=message.refusal in AT_ONCE)
+
+
+def _waits(position: Position, order: Order, refusal: Refusal) -> bool:
+    """Whether to wait before the next try. A sale always waits; a stop only where nothing was wrong with it."""
+    if order.role is Role.STOP:
+        return refusal in NOT_NOW and position.status is not PositionStatus.CLOSING
+    return order.role is Role.EXIT
 
 
 def not_found(turn: Turn, message: OrderNotFound) -> None:
@@ -215,7 +232,8 @@ def not_found(turn: Turn, message: OrderNotFound) -> None:
     turn.touch()
     if doubt.not_found < NOT_FOUND_NEEDED:
         return
-    absent = OrderStatus.CANCELED if order.status is OrderStatus.CANCEL_UNKNOWN else OrderStatus.NOT_PLACED
+    was_there = order.status is OrderStatus.CANCEL_UNKNOWN or order.exchange_order_id
+    absent = OrderStatus.CANCELED if was_there else OrderStatus.NOT_PLACED
     follow_up(turn, turn.move(order, absent, "the exchange does not have it"))
 
 
@@ -225,7 +243,6 @@ def chase_doubts(turn: Turn) -> None:
         order = turn.state.orders[id]
         if order.status is not OrderStatus.STUCK and turn.now - doubt.since >= GIVE_UP_AFTER:
             turn.alert("order_stuck", AlertLevel.CRITICAL, f"order {id} has no certain answer after 10 minutes")
-            order = turn.state.orders[id] = orders.moved(order, OrderStatus.STUCK, turn.now)
-            turn.put(order)
+            order = turn.move(order, OrderStatus.STUCK)
         if turn.now >= doubt.next_at:
             turn.ask(order)

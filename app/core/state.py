@@ -79,6 +79,8 @@ class State:
     stop_outs: int = 0
     order_times: list[datetime] = field(default_factory=list)
     reject_times: list[datetime] = field(default_factory=list)
+    exits: dict[str, int] = field(default_factory=dict)  # position id → market sells tried since its close began
+    retry_at: dict[str, datetime] = field(default_factory=dict)  # position id → when a refused order is tried again
     jumped: dict[str, datetime] = field(default_factory=dict)  # stop id → since when the price is past it
     kill_samples: list[datetime] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)  # warnings already given today

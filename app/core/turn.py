@@ -201,6 +201,11 @@ class Turn:
         """A closed position leaves the state; its orders stay a while for late fills."""
         self.put(replace(position, status=PositionStatus.CLOSED))
         del self.state.positions[position.id]
+        self.state.exits.pop(position.id, None)
+        self.state.retry_at.pop(position.id, None)
+        for order in self.state.orders.values():
+            if order.position_id == position.id:
+                self.state.jumped.pop(order.id, None)
         ended = [order for order in self.state.orders.values() if order.status in orders.TERMINAL]
         for order in ended[: max(0, len(ended) - KEPT_ORDERS)]:
             del self.state.orders[order.id]
