@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
@@ -16,7 +17,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.core.errors import ConfigError, DataError, TraderError
+from app.core.errors import ConfigError, DataError, StoreError, TraderError
 from app.core.money import positive
 from app.core.rules import Rules, StrategyRule
 from app.ports import LedgerRow, StrategyFace
@@ -67,9 +68,10 @@ def require_paper(settings: "Settings") -> None:
 def open_books(settings: "Settings") -> tuple["Database", LedgerRow]:
     from services.database import Ledgers, open_database
 
+    market = market_name(settings)
     database = open_database(settings.database_url.reveal())
     ledgers = Ledgers(database, seeded(int.from_bytes(token(16).encode(), "big")).choice)
-    return database, ledgers.open(settings.mode, market_name(settings), settings.symbol, clock.now())
+    return database, ledgers.open(settings.mode, market, settings.symbol, clock.now())
 
 
 def configured(rules: Rules, strategies_dir: Path) -> Rules:
@@ -266,7 +268,8 @@ class Trader:
         await self.tasks.stop()
         await self.host.stop()
         if self.started:
-            self.flush_logs()
+            with suppress(StoreError):  # a database that is away must not keep the rest from ending in good order
+                self.flush_logs()
         self.journal.close()
         self.database.close()
 

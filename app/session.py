@@ -144,8 +144,13 @@ class Session:
     async def _start_over(self, error: StoreError) -> None:
         """What could not be written is not known to have happened: forget it, read the books, ask for the truth."""
         log.error("the journal could not be written (%s); starting over from what is in it", error)
-        await self._clock.sleep(RETRY_SECONDS)
-        await self.recover()
+        while True:
+            await self._clock.sleep(RETRY_SECONDS)
+            try:
+                await self.recover()
+                break
+            except StoreError as still:
+                log.error("the journal cannot be read either (%s); trying again", still)
         if self._started is not None:
             self.post(replace(self._started, at=self.now()))
 

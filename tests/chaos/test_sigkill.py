@@ -3,15 +3,10 @@
 After each one the books of trader and exchange are brought together, as the next start does, and must agree exactly.
 """
 
-import os
 import random
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -29,7 +24,7 @@ from backtest.paper import MarketTime, PaperExchange
 from backtest.simulator import Book
 from services.database import DatabaseJournal, DatabasePaperStore, open_database
 from services.kill_seal import KillFile
-from tests.trading_day import random_candles
+from tests.trader_process import TraderProcess, write_market
 
 HERE = Path(__file__).parent
 AIMED = [
@@ -43,57 +38,12 @@ RANDOM = [("-", "-", "random", f"{random.Random(n).uniform(0.0, 2.0):.2f}") for 
 pytestmark = pytest.mark.xdist_group("sigkill")
 
 
-@dataclass
-class Trader:
-    """Settings of one trader whose process is started again and again on the same books."""
-
-    folder: Path
-    market: Path
-
-    def start(self, *how: object) -> int:
-        """Run until it ends; the exit code (−9 when it was killed)."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("NICEGUI", "PYTEST", "COV_"))},
-            "TRADER_DATA_DIR": str(self.folder / "data"),
-            "TRADER_CONFIG_DIR": str(self.folder / "config"),
-            "TRADER_STRATEGIES_DIR": str(HERE.parents[1] / "strategies"),
-            "TRADER_MARKET": f"replay:{self.market}",
-            "TRADER_MARKET_SPEED": "100000",
-            "TRADER_PORT": str(port),
-            "TRADER_ADMIN_PASSWORD": "correct-horse-battery",
-            "NICEGUI_STORAGE_PATH": str(self.folder / "nicegui"),
-        }
-        command = [sys.executable, str(HERE / "victim.py"), *map(str, how)]
-        with (self.folder / "output.txt").open("a") as output:
-            done = subprocess.run(
-                command, env=environment, cwd=self.folder, stdout=output, stderr=output, timeout=120, check=False
-            )
-        return done.returncode
-
-
 @pytest.fixture
-def trader(tmp_path: Path) -> Trader:
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config/strategies.yml").write_text(
-        "timeframe: 5m\nstrategies:\n  custom_strategy: {enabled: true, weight: 30}\n"
-    )
-    (tmp_path / "config/risk.yml").write_text(
-        "stop_loss_pct: 1\ntrailing: {activate_pct: 0.5, distance_pct: 0.5}\n"
-        "entry: {max_entries_per_day: 60}\ntripwires: {stop_outs_in_a_row: 50, orders_per_hour: 1000}\n"
-    )
-    market = tmp_path / "market.csv"
-    lines = ["date,open,high,low,close,volume"]
-    for candle in random_candles(11, 30 * 1440, datetime(2023, 3, 1, tzinfo=UTC)):
-        values = ",".join(map(str, (candle.open, candle.high, candle.low, candle.close, candle.volume)))
-        lines.append(f"{candle.opened_at:%Y-%m-%d %H:%M:%S},{values}")
-    market.write_text("\n".join(lines) + "\n")
-    return Trader(tmp_path, market)
+def trader(tmp_path: Path) -> TraderProcess:
+    return TraderProcess(tmp_path, f"replay:{write_market(tmp_path / 'market.csv', days=30)}")
 
 
-async def recovered_books(trader: Trader, copy: Path) -> tuple[State, Book, dict[str, OrderReport]]:
+async def recovered_books(trader: TraderProcess, copy: Path) -> tuple[State, Book, dict[str, OrderReport]]:
     """What the next start makes of the books: recovery and the exchange's truth, on a copy, with no market running."""
     shutil.copytree(trader.folder / "data", copy)
     database = open_database(f"sqlite:///{copy}/trader.db")
@@ -184,10 +134,10 @@ def check_books(state: State, book: Book, reports: dict[str, OrderReport]) -> No
             assert standing(state, state.now)[1] == "unknown_order"
 
 
-async def test_twenty_kills_lose_and_double_nothing(trader: Trader, tmp_path: Path) -> None:
+async def test_twenty_kills_lose_and_double_nothing(trader: TraderProcess, tmp_path: Path) -> None:
     for number, how in enumerate([*AIMED, *RANDOM]):
-        code = trader.start(*how)
-        assert code == -signal.SIGKILL, (trader.folder / "output.txt").read_text()[-3000:]
+        ended = trader.command(*how, program=HERE / "victim.py")
+        assert ended.returncode == -signal.SIGKILL, ended.stderr[-3000:]
         state, book, reports = await recovered_books(trader, tmp_path / f"copy{number}")
         check_books(state, book, reports)
         assert state.reconciled
