@@ -90,7 +90,9 @@ class Day:
         journal: MemoryJournal | None = None,
         store: MemoryPaperStore | None = None,
         simulation: Simulation | None = None,
+        exchange: type[PaperExchange] = PaperExchange,
     ) -> None:
+        self.exchange = exchange
         self.rules, self.past, self.candles = rules, past, candles
         self.strategies = strategies
         self.journal, self.store, self.seal = journal or MemoryJournal(), store or MemoryPaperStore(), MemorySeal()
@@ -101,7 +103,7 @@ class Day:
     async def run(self) -> Session:
         time = MarketTime(self.candles[0].opened_at)
         self.tasks = Tasks(lambda name, error: self.crashed.append(error))
-        self.paper = PaperExchange(
+        self.paper = self.exchange(
             instrument=self.instrument,
             simulation=self.simulation,
             cash_of_a_new_account=Book(quote_total=CASH),

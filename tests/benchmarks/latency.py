@@ -105,12 +105,13 @@ async def _timed(day: Day) -> list[float]:
             inbox.post = noted  # type: ignore[attr-defined]
             await super().run(inbox)  # type: ignore[arg-type]
 
-    paper, market = trading_day.PaperExchange, trading_day.CandleMarket
-    trading_day.PaperExchange, trading_day.CandleMarket = Timed, Noting  # type: ignore[misc]
+    day.exchange = Timed
+    market = trading_day.CandleMarket
+    trading_day.CandleMarket = Noting  # type: ignore[misc]
     try:
         await day.run()
     finally:
-        trading_day.PaperExchange, trading_day.CandleMarket = paper, market  # type: ignore[misc]
+        trading_day.CandleMarket = market  # type: ignore[misc]
     return taken
 
 
