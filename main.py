@@ -6,6 +6,7 @@ bad input (one clear line, no traceback).
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from services.settings import LoadedRules, Settings
 
 HERE = Path(__file__).resolve().parent
+log = logging.getLogger("main")
 
 
 def version() -> str:
@@ -223,6 +225,16 @@ class Trader:
         self.tasks.start(CandleMarket(feed, self.paper, self.time).run(self.session), "market")
         self.start_jobs()
         self.started = True
+        state = self.session.engine.state
+        voters = ", ".join(rule.name for rule in rules.voting.strategies if rule.votes)
+        log.info(
+            "trading on %s, ledger %s, from %s; voting: %s; open positions: %d",
+            feed.name,
+            self.ledger.name,
+            feed.starts_at(resume).isoformat(),
+            voters,
+            len(state.positions),
+        )
 
     def start_jobs(self) -> None:
         from app.core.messages import Gate
@@ -255,9 +267,7 @@ class Trader:
 
     def _crashed(self, name: str, error: BaseException) -> None:
         """Crash-only: a part that died takes the process with it, and the next start recovers."""
-        import logging
-
-        logging.getLogger("main").critical("%s died: %r", name, error, exc_info=error)
+        log.critical("%s died: %r", name, error, exc_info=error)
         self.failed = f"{name} died: {error!r}"
         self.stop_serving()
 
@@ -411,6 +421,11 @@ def data(arguments: argparse.Namespace) -> int:
             Path(arguments.file), symbol, arguments.timeframe, settings.data_dir, clock.now()
         )
         good = True
+    elif arguments.json:
+        rows: Any = data_commands.list_rows(settings.data_dir)
+        if arguments.verb == "check":
+            rows = data_commands.check_row(arguments.name, settings.data_dir)
+        lines, good = [json.dumps(rows, indent=2)], arguments.verb == "list" or bool(rows["good"])
     elif arguments.verb == "list":
         lines, good = data_commands.list_data(settings.data_dir), True
     else:
@@ -430,7 +445,7 @@ def backtest(arguments: argparse.Namespace) -> int:
 
     settings = settings_of()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
-    series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until)
+    series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     candles = list(history.candles(series))
     local = LocalStrategies(settings.strategies_dir)
     rules = configured(loaded.rules, settings.strategies_dir)
@@ -539,10 +554,13 @@ def parser() -> argparse.ArgumentParser:
     importing.add_argument("file")
     importing.add_argument("--symbol", help="default: TRADER_SYMBOL")
     importing.add_argument("--timeframe", default="1m")
-    importing.set_defaults(act=data)
-    candles.add_parser("list", help="what there is").set_defaults(act=data)
+    importing.set_defaults(act=data, json=False)
+    listing = candles.add_parser("list", help="what there is")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(act=data)
     checking = candles.add_parser("check", help="gaps, duplicates, impossible candles; exit 1 when something is wrong")
     checking.add_argument("name", help="a symbol that was imported, or a file")
+    checking.add_argument("--json", action="store_true", help="for programs")
     checking.set_defaults(act=data)
 
     testing = verbs.add_parser("backtest", help="replay history through the engine")

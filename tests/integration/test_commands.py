@@ -68,6 +68,8 @@ def test_candles_are_imported_listed_checked_and_used(run: Run, tmp_path: Path) 
     code, said, _ = run("data", "check", "BTC/USD")
     assert code == 0
     assert "4,320" in said or "4320" in said
+    assert json.loads(run("data", "list", "--json")[1])[0]["name"].startswith("BTC")
+    assert json.loads(run("data", "check", "BTC/USD", "--json")[1])["good"] is True
     assert run("backtest", "--data", "BTC/USD", "--out", tmp_path / "out")[0] == 0
 
 
