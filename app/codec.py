@@ -70,7 +70,7 @@ def decode(text: str) -> Any:
     """The inverse of `encode`. Raises DataError for text that is not ours."""
     try:
         return from_plain(json.loads(text))
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
         raise DataError(f"cannot read a stored message: {error}") from error
 
 

@@ -198,6 +198,32 @@ class Desk:
         )
         return self.tell(OrderReported(at=self.now, report=report))
 
+    def tell_status(self, client_order_id: str, status: str) -> list[Action]:
+        """The exchange's report of an order's status, with no fill in it."""
+        report = OrderReport(
+            client_order_id=client_order_id, exchange_order_id="x", status=OrderStatus(status), at=self.now
+        )
+        return self.tell(OrderReported(at=self.now, report=report))
+
+    def place_of(self, position_id: str, step: str) -> PlaceOrder:
+        """An order of the books as it was asked for, by its position and its step such as S02."""
+        (order,) = [
+            order
+            for order in self.engine.state.orders.values()
+            if order.position_id == position_id and order.id.split("-")[3] == step
+        ]
+        return PlaceOrder(
+            client_order_id=order.id,
+            position_id=order.position_id,
+            symbol=order.symbol,
+            role=order.role,
+            side=order.side,
+            type=order.type,
+            quantity=order.quantity,
+            price=order.price,
+            stop_price=order.stop_price,
+        )
+
     def _fee(self, side: Side, price: Decimal, quantity: Decimal) -> Decimal:
         return quantity / 1000 if side is Side.BUY else price * quantity / 1000
 

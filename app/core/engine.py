@@ -7,6 +7,7 @@ belongs into the journal.
 
 from dataclasses import replace
 from datetime import datetime
+from typing import assert_never
 
 from app.core import entries, guards, life, orders, portfolio, recovery, reports, watching
 from app.core.errors import InvariantError
@@ -199,6 +200,8 @@ def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | C
             turn.doubt(order, OrderStatus.UNKNOWN, reason)
         case CancelUncertain(reason=reason):
             turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, reason)
+        case _ as unexpected:
+            assert_never(unexpected)
 
 
 # ---------------------------------------------------------------- people
@@ -224,6 +227,8 @@ def _command(turn: Turn, command: Pause | Resume | ClosePosition | CloseAll | Un
             guards.close_all(turn, ExitReason.MANUAL, command_id=command.id)
         case Unlock(kind=kind):
             _unlock(turn, kind)
+        case _ as unexpected:
+            assert_never(unexpected)
 
 
 def _unlock(turn: Turn, kind: LatchKind) -> None:
@@ -272,3 +277,5 @@ def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:
             state.pending = [change for change in state.pending if change.id != id]
         case ChangeVoting(rules=rules):
             state.rules = replace(state.rules, voting=rules.voting)
+        case _ as unexpected:
+            assert_never(unexpected)

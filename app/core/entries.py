@@ -27,7 +27,6 @@ from app.core.state import (
     liquidated,
     live_orders,
     open_positions,
-    price_is_stale,
     price_of,
     standing,
 )
@@ -183,7 +182,4 @@ def _candles_since_exit(state: State, shown: Shown) -> int | None:
 
 def _blockers(turn: Turn) -> tuple[str, ...]:
     name, reason, _ = standing(turn.state, turn.now)
-    texts = [f"{name.lower()}: {reason}"] if name != "TRADING" else []
-    if price_is_stale(turn.state, turn.now) and not texts:
-        texts.append("the price is stale")
-    return tuple(texts)
+    return () if name == "TRADING" else (f"{name.lower()}: {reason}",)

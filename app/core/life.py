@@ -70,10 +70,15 @@ def _stop_order(turn: Turn, position: Position, level: Decimal, quantity: Decima
     return turn.order(position, Role.STOP, kind, quantity, price=limit, stop_price=level)
 
 
-def stop_confirmed(turn: Turn, position: Position) -> None:
-    """The exchange holds the stop."""
-    if not position.stop_confirmed or position.unprotected_since:
-        turn.put(replace(position, stop_confirmed=True, unprotected_since=None))
+def stop_confirmed(turn: Turn, position: Position, stop: Order) -> None:
+    """The exchange holds `stop`. Where the old half of a replacement stands beside the new one, it is cancelled."""
+    if stop.id == position.stop_order_id:
+        position = replace(position, stop_confirmed=True, unprotected_since=None)
+        turn.put(position)
+    if position.stop_confirmed:
+        for other in live(turn, position):
+            if other.id != position.stop_order_id and other.status in RESTING:
+                cancel(turn, other)
 
 
 def fit_stop(turn: Turn, position: Position) -> None:

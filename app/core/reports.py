@@ -166,12 +166,9 @@ def _stop_moved(turn: Turn, position: Position, order: Order, *, again: bool) ->
             life.cancel(turn, order)  # confirmed only after the close was asked for
         elif ended:
             life.clear_the_way(turn, position)
-    elif order.id != position.stop_order_id:
-        if resting and position.stop_confirmed:
-            life.cancel(turn, order)  # the old half of a replacement whose new half stands: two could sell twice
     elif resting:
-        life.stop_confirmed(turn, position)
-    elif ended:
+        life.stop_confirmed(turn, position, order)
+    elif ended and order.id == position.stop_order_id:
         life.stop_lost(turn, position, f"{order.status} {order.reason}".strip(), again=again)
 
 
