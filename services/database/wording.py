@@ -40,8 +40,8 @@ def same(*columns: str) -> dict[str, str]:
 
 
 ORDER = same(
-    *"id exchange_order_id position_id decision_id symbol role side type time_in_force status quantity".split(),  # noqa: SIM905
-    *"filled_quantity price stop_price average_price fees created_at updated_at reason".split(),  # noqa: SIM905
+    *"id exchange_order_id position_id decision_id symbol role side type time_in_force status quantity".split(),
+    *"filled_quantity price stop_price average_price fees created_at updated_at reason".split(),
 )
 FILL = same(
     "id",
