@@ -48,8 +48,7 @@ def apply_report(turn: Turn, report: OrderReport) -> None:
     after = orders.reported(order, report)
     if after != order:
         turn.put(after)
-    if after.status not in orders.IN_DOUBT:
-        turn.state.doubts.pop(after.id, None)
+    turn.state.doubts.pop(after.id, None)
     if after.status is not before:
         follow_up(turn, after, again=after.status is not OrderStatus.REJECTED)
 
