@@ -228,3 +228,9 @@ def test_no_answer_becomes_a_failed_signal_with_its_error() -> None:
     assert signal.status is SignalStatus.FAILED
     assert not signal.reads_text
     assert a_cycle().signal(replace(EACH_CANDLE, reads_text=True), NOON, NOON, None).reads_text
+
+
+def test_the_past_is_remembered_at_once() -> None:
+    cycle = a_cycle()
+    cycle.remember_all(minutes(*range(100, 110)))
+    assert cycle.shown().last_at == NOON + 5 * MINUTE

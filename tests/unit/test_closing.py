@@ -506,3 +506,16 @@ def test_books_of_closed_positions_do_not_grow_for_ever() -> None:
     assert state.orders[newest].position_id == "test-0000078"  # 260 in base 36
     assert len(state.order_times) <= 2 * 2 + 2
     assert timedelta(hours=1) > trader.now - min(state.order_times)
+
+
+def test_a_stop_that_the_exchange_is_cancelling_already_is_waited_for() -> None:
+    trader = desk()
+    trader.vote("BUY")
+    entry = trader.place()
+    trader.sends(entry)
+    trader.reports(entry, "FILLED", price="50000")
+    stop = trader.place()
+    trader.sends(stop)
+    close(trader)
+    assert trader.tell_status(stop.client_order_id, "CANCELLING") == []
+    assert words(trader.tell_status(stop.client_order_id, "CANCELED")) == ["place exit"]

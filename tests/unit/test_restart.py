@@ -1,0 +1,458 @@
+"""Start-up is recovery: what a new process makes of the books it finds, in every status an order can be left in."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.core.messages import (
+    AccountSeen,
+    ClosePosition,
+    Gate,
+    GateClosed,
+    OrderReported,
+    OrderUncertain,
+    PlaceOrder,
+    ReadAccount,
+    Resume,
+    SealKillSwitch,
+    SignalGiven,
+    Started,
+    TimePassed,
+)
+from app.core.model import ExitReason, LatchKind, OrderReport, OrderStatus, PositionStatus, Trade
+from app.core.state import held, standing
+from tests.builders import MINUTE, NOON, Desk, a_signal, d, some_rules
+from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, report_on, words
+
+
+def desk(**changes: Any) -> Desk:
+    return Desk(rules=some_rules(risk=EASY), **changes).start()
+
+
+def crashed(trader: Desk) -> list[str]:
+    """The process dies and comes back a minute later."""
+    return words(trader.wait(minutes=1).restart())
+
+
+def truth(trader: Desk, *reports: OrderReport, open_ids: tuple[str, ...] = (), **changes: Any) -> list[str]:
+    """The exchange's whole truth; balances agree with the books unless said otherwise."""
+    account = trader.engine.state.account
+    facts: dict[str, Any] = {
+        "quote_total": account.cash if account else d(10_000),
+        "base_total": held(trader.engine.state),
+        "base_free": d(0),
+        **changes,
+    }
+    return words(trader.tell(AccountSeen(at=trader.now, reports=reports, open_ids=open_ids, **facts)))
+
+
+def standing_of(trader: Desk) -> str:
+    return standing(trader.engine.state, trader.now)[0]
+
+
+# ---------------------------------------------------------------- the beginning
+
+
+def test_the_first_start_asks_for_the_truth_and_trades_once_it_has_it() -> None:
+    trader = Desk(rules=some_rules(risk=EASY))
+    actions = trader.restart()
+    assert actions == [ReadAccount(symbol="BTC/USD", doubtful=(), reason="start")]
+    assert standing_of(trader) == "RECONCILING"
+    assert trader.price("50000").vote("BUY") == []
+    assert truth(trader) == []
+    assert standing_of(trader) == "TRADING"
+    assert cash(trader) == 10_000
+    assert words(trader.vote("BUY")) == ["place entry"]
+
+
+def test_a_restart_forgets_opinions_and_gates_but_not_what_a_person_must_see() -> None:
+    trader = desk()
+    trader.tell(SignalGiven(at=NOON, signal=a_signal()))
+    trader.tell(GateClosed(at=NOON, gate=Gate.DISK, text="full"))
+    trader.tell(GateClosed(at=NOON, gate=Gate.EXTERNAL_CHANGE, text="0.1 BTC are missing"))
+    trader.engine.state.kill_samples = [NOON]
+    crashed(trader)
+    assert trader.engine.state.signals == {}
+    assert trader.engine.state.gates == {"external_change": "0.1 BTC are missing"}
+    assert trader.engine.state.kill_samples == []
+    truth(trader)
+    assert standing_of(trader) == "PAUSED"
+    trader.tell(Resume(at=trader.now, id="r", actor="me"))
+    assert standing_of(trader) == "TRADING"
+
+
+def test_the_accounts_own_price_will_do_until_the_feed_has_one() -> None:
+    trader = Desk(rules=some_rules(risk=EASY))
+    trader.restart()
+    truth(trader, price=d(41_000))
+    assert trader.engine.state.quote is not None
+    assert trader.engine.state.quote.price == 41_000
+    truth(trader, price=d(42_000))
+    assert trader.engine.state.quote.price == 41_000
+
+
+# ---------------------------------------------------------------- an entry in each status
+
+
+def entry_left(trader: Desk, status: str) -> PlaceOrder:
+    trader.vote("BUY")
+    entry = trader.place()
+    if status == "INTENT":
+        return entry
+    trader.sends(entry)
+    if status == "UNKNOWN":
+        trader.tell(OrderUncertain(at=trader.now, client_order_id=entry.client_order_id, reason="?"))
+    if status == "PARTIAL":
+        trader.reports(entry, "PARTIAL", price="50000", quantity="0.004")
+    if status == "OPEN":
+        trader.reports(entry, "OPEN")
+    return entry
+
+
+def test_an_entry_that_had_not_left_never_will() -> None:
+    trader = desk()
+    entry_left(trader, "INTENT")
+    assert crashed(trader) == ["ReadAccount"]
+    assert orders_of(trader) == {"E01": "NOT_SENT"}
+    assert trader.engine.state.positions == {}
+    assert truth(trader) == []
+    assert standing_of(trader) == "TRADING"
+
+
+@pytest.mark.parametrize("status", ["SENDING", "UNKNOWN"])
+def test_an_entry_that_may_have_left_is_found_filled_and_protected(status: str) -> None:
+    trader = desk()
+    entry = entry_left(trader, status)
+    assert crashed(trader) == (["query E01 completely", "ReadAccount"] if status == "SENDING" else ["ReadAccount"])
+    (read,) = [action for action in trader.actions if isinstance(action, ReadAccount)]
+    assert read.doubtful == (entry.client_order_id,)
+    assert orders_of(trader) == {"E01": "UNKNOWN"}
+    assert words(trader.reports(entry, "FILLED", price="50000")) == ["place stop"]
+    assert truth(trader) == []
+    assert orders_of(trader) == {"E01": "FILLED", "S02": "INTENT"}
+
+
+def test_an_entry_that_may_have_left_keeps_entries_out_until_it_is_proved_absent() -> None:
+    trader = desk()
+    entry_left(trader, "SENDING")
+    crashed(trader)
+    assert truth(trader) == []
+    assert standing_of(trader) == "PAUSED"
+    assert standing(trader.engine.state, trader.now)[1] == "unknown_order"
+
+
+@pytest.mark.parametrize("status", ["PARTIAL", "UNKNOWN"])
+def test_an_entry_filled_in_part_waits_for_its_end_before_it_is_protected(status: str) -> None:
+    trader = desk()
+    entry = entry_left(trader, "PARTIAL")
+    if status == "UNKNOWN":
+        trader.tell(OrderUncertain(at=trader.now, client_order_id=entry.client_order_id, reason="?"))
+    crashed(trader)
+    assert truth(trader, open_ids=(entry.client_order_id,)) == []
+    assert "S02" not in orders_of(trader)
+    assert words(trader.tell_status(entry.client_order_id, "EXPIRED")) == ["place stop"]
+    assert trader.place().quantity == d("0.00399")
+
+
+def test_an_open_entry_that_the_exchange_does_not_mention_is_doubted() -> None:
+    trader = desk()
+    entry = entry_left(trader, "OPEN")
+    crashed(trader)
+    assert truth(trader) == ["query E01 completely"]
+    assert orders_of(trader) == {"E01": "UNKNOWN"}
+    assert words(trader.reports(entry, "FILLED", price="50000")) == ["place stop"]
+
+
+# ---------------------------------------------------------------- a stop in each status
+
+
+def test_a_stop_that_stands_goes_on_standing() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    assert crashed(trader) == ["ReadAccount"]
+    assert truth(trader, open_ids=(stop_id,)) == []
+    assert trader.position().stop_confirmed
+
+
+def test_a_stop_that_had_not_left_is_placed_anew() -> None:
+    trader = desk()
+    trader.vote("BUY")
+    entry = trader.place()
+    trader.sends(entry)
+    trader.reports(entry, "FILLED", price="50000")
+    crashed(trader)
+    assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_SENT"}
+    assert truth(trader) == ["place stop"]
+    assert orders_of(trader)["S03"] == "INTENT"
+
+
+def test_a_stop_that_may_have_left_is_asked_about_and_no_second_one_is_placed() -> None:
+    trader = desk()
+    trader.vote("BUY")
+    entry = trader.place()
+    trader.sends(entry)
+    trader.reports(entry, "FILLED", price="50000")
+    stop = trader.place()
+    trader.sends(stop)
+    assert crashed(trader) == ["query S02 completely", "ReadAccount"]
+    assert truth(trader, report_on(trader, "S02", "OPEN"), open_ids=(stop.client_order_id,)) == []
+    assert trader.position().stop_confirmed
+
+
+def test_a_stop_that_filled_while_the_program_was_down() -> None:
+    trader = desk()
+    trader.bought()
+    stop = trader.place_of("test-0000001", "S02")
+    crashed(trader)
+    trader.reports(stop, "FILLED", price="47400")
+    assert [trade.exit_reason for trade in changed(trader, Trade)] == [ExitReason.STOP]
+    assert truth(trader) == []
+    assert trader.engine.state.positions == {}
+
+
+def test_a_stop_that_the_exchange_cancelled_while_the_program_was_down_is_put_back() -> None:
+    trader = desk()
+    trader.bought()
+    crashed(trader)
+    assert truth(trader, report_on(trader, "S02", "CANCELED")) == ["alert stop_missing", "place stop"]
+
+
+def test_a_stop_that_the_exchange_does_not_mention_is_doubted() -> None:
+    trader = desk()
+    trader.bought()
+    crashed(trader)
+    assert truth(trader) == ["query S02 completely"]
+    assert orders_of(trader)["S02"] == "UNKNOWN"
+    assert trader.tell_status(trader.position().stop_order_id, "OPEN") == []
+    assert standing_of(trader) == "TRADING"
+
+
+def test_an_account_that_was_read_before_the_stop_stood_raises_no_doubt() -> None:
+    trader = desk()
+    read_at = trader.now
+    trader.wait(seconds=1)
+    trader.bought()
+    trader.tell(AccountSeen(at=read_at, quote_total=cash(trader), base_total=held(trader.engine.state), base_free=d(0)))
+    assert trader.actions == []
+    assert orders_of(trader)["S02"] == "OPEN"
+
+
+# ---------------------------------------------------------------- in the middle of a trailing move
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_trailing_move_that_was_not_carried_out_leaves_the_old_stop(sent: bool) -> None:
+    trader = desk()
+    old = trader.bought().stop_order_id
+    trader.price("52000", after=MINUTE)
+    new = trader.place_of("test-0000001", "S03")
+    if sent:
+        trader.sends(new)
+    crashed(trader)
+    told = truth(trader, report_on(trader, "S02", "OPEN"), open_ids=(old,))
+    assert "place stop" not in told
+    if sent:
+        trader.tell_status(new.client_order_id, "REJECTED")
+    position = trader.position()
+    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (old, 47_500, True)
+    assert words(trader.tell(TimePassed(at=trader.now))) == []
+    assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S04"]
+
+
+def test_a_trailing_move_that_was_carried_out_is_found() -> None:
+    trader = desk()
+    trader.bought()
+    trader.price("52000", after=MINUTE)
+    new = trader.place_of("test-0000001", "S03")
+    trader.sends(new)
+    crashed(trader)
+    told = truth(
+        trader,
+        report_on(trader, "S02", "CANCELED"),
+        report_on(trader, "S03", "OPEN"),
+        open_ids=(new.client_order_id,),
+    )
+    assert told == []
+    assert (trader.position().stop_order_id, trader.position().stop_confirmed) == (new.client_order_id, True)
+
+
+# ---------------------------------------------------------------- in the middle of a close
+
+
+def closing() -> Desk:
+    trader = desk()
+    trader.bought()
+    trader.tell(ClosePosition(at=trader.now, id="c", actor="me", position_id="test-0000001"))
+    return trader
+
+
+def test_a_cancel_that_was_under_way_is_asked_about_and_then_asked_for_again() -> None:
+    trader = closing()
+    stop_id = trader.position().stop_order_id
+    assert crashed(trader) == ["query S02 completely", "ReadAccount"]
+    assert orders_of(trader)["S02"] == "CANCEL_UNKNOWN"
+    assert truth(trader, report_on(trader, "S02", "OPEN"), open_ids=(stop_id,)) == ["cancel S02"]
+    assert words(trader.tell_status(stop_id, "CANCELED")) == ["place exit"]
+
+
+def test_a_cancel_that_was_carried_out_is_followed_by_the_sale() -> None:
+    trader = closing()
+    crashed(trader)
+    assert truth(trader, report_on(trader, "S02", "CANCELED")) == ["place exit"]
+
+
+@pytest.mark.parametrize(("sent", "told"), [(False, ["place exit"]), (True, [])])
+def test_a_sale_that_had_not_left_is_asked_for_again_and_one_that_may_have_is_not(sent: bool, told: list[str]) -> None:
+    trader = closing()
+    trader.tell_status(trader.position().stop_order_id, "CANCELED")
+    sale = trader.place()
+    if sent:
+        trader.sends(sale)
+    crashed(trader)
+    assert truth(trader) == told
+    assert orders_of(trader)["C03"] == ("UNKNOWN" if sent else "NOT_SENT")
+
+
+def test_a_position_in_quarantine_keeps_its_stop_over_a_restart() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    state = trader.engine.state
+    state.positions["test-0000001"] = replace(
+        trader.position(), status=PositionStatus.QUARANTINE, exit_reason=ExitReason.VOTE
+    )
+    crashed(trader)
+    assert truth(trader, open_ids=(stop_id,)) == []
+    assert orders_of(trader)["S02"] == "OPEN"
+
+
+def test_what_waited_for_its_next_try_is_protected_at_once_and_only_once() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.wait(minutes=2)
+    trader.engine.state.retry_at["test-0000001"] = trader.now + timedelta(minutes=2)
+    trader.engine.state.orders[stop_id] = replace(order_at(trader, "S02"), status=OrderStatus.REJECTED)
+    crashed(trader)
+    assert truth(trader) == ["place stop"]
+    assert words(trader.wait(minutes=5).tell(TimePassed(at=trader.now))) == []
+
+
+# ---------------------------------------------------------------- the kill switch
+
+
+def test_a_seal_from_outside_the_books_locks_and_closes_everything() -> None:
+    """A database restored from an older backup does not know; the seal does."""
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    started = replace(_started(trader), kill_sealed="down 50 % in all")
+    actions = trader.wait(minutes=1).tell(started)
+    assert alerts(actions) == ["kill_switch"]
+    assert not [action for action in actions if isinstance(action, SealKillSwitch)]
+    assert truth(trader, open_ids=(stop_id,)) == ["cancel S02"]
+    assert trader.position().exit_reason is ExitReason.KILL_SWITCH
+    assert standing_of(trader) == "STOPPED"
+
+
+def test_a_kill_that_was_not_sealed_before_the_crash_is_sealed_now() -> None:
+    trader = desk()
+    crashed(trader)
+    trader.tell(replace(_started(trader), kill_sealed="why"))
+    truth(trader)
+    actions = trader.wait(minutes=1).restart()
+    assert actions[0] == SealKillSwitch(reason="why")
+    assert LatchKind.KILL_SWITCH in trader.engine.state.latches
+
+
+def _started(trader: Desk) -> Started:
+    assert trader.engine.state.started is not None
+    return replace(trader.engine.state.started, at=trader.now)
+
+
+# ---------------------------------------------------------------- balances against books
+
+
+def test_balances_that_agree_say_nothing() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.wait(minutes=1)
+    assert truth(trader, open_ids=(stop_id,)) == []
+    assert not trader.engine.touched
+
+
+def test_bitcoin_that_is_missing_stops_entries_until_a_person_has_seen_it() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    missing = held(trader.engine.state) - d("0.00002")
+    trader.wait(minutes=1)
+    assert truth(trader, open_ids=(stop_id,), base_total=missing) == ["alert external_change"]
+    assert standing(trader.engine.state, trader.now)[:2] == ("PAUSED", "external_change")
+    assert truth(trader, open_ids=(stop_id,), base_total=missing) == []  # told once
+    trader.tell(Resume(at=trader.now, id="r", actor="me"))
+    assert standing_of(trader) == "TRADING"
+
+
+def test_a_step_more_or_less_is_no_difference_and_the_owners_own_coins_are_not_ours() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.wait(minutes=1)
+    ours = held(trader.engine.state)
+    assert truth(trader, open_ids=(stop_id,), base_total=ours - d("0.00001")) == []
+    assert truth(trader, open_ids=(stop_id,), base_total=ours + 5) == []
+    assert held(trader.engine.state) == ours
+
+
+@pytest.mark.parametrize(("difference", "told"), [("-9.99", False), ("-10", False), ("-10.01", True)])
+def test_money_that_is_missing_is_a_loss(difference: str, told: bool) -> None:
+    """A tenth of a per cent of 10,000 is let pass."""
+    trader = desk()
+    trader.wait(minutes=1)
+    actions = truth(trader, quote_total=10_000 + d(difference))
+    assert actions == (["alert external_change"] if told else [])
+    assert cash(trader) == 10_000 + (d(difference) if told else 0)
+    assert truth(trader, quote_total=10_000 + d(difference)) == []
+
+
+def test_a_small_account_lets_a_dollar_pass() -> None:
+    trader = Desk(rules=some_rules(risk=EASY)).start(cash=100)
+    trader.wait(minutes=1)
+    assert truth(trader, quote_total=d(99)) == []
+    assert truth(trader, quote_total=d("98.99")) == ["alert external_change"]
+
+
+def test_money_from_nowhere_is_not_ours_and_is_told() -> None:
+    trader = desk()
+    trader.wait(minutes=1)
+    assert truth(trader, quote_total=d(10_500)) == ["alert external_change"]
+    assert cash(trader) == 10_000
+
+
+def test_while_an_order_is_under_way_balances_are_not_compared() -> None:
+    trader = desk()
+    trader.vote("BUY")
+    trader.wait(seconds=1)
+    assert truth(trader, quote_total=d(1)) == []
+    assert cash(trader) == 10_000
+
+
+def test_reports_that_come_with_the_account_are_booked_before_it_is_compared() -> None:
+    trader = desk()
+    trader.bought()
+    stop = trader.place_of("test-0000001", "S02")
+    filled = trader.place_of("test-0000001", "S02")
+    trader.reports(stop, "PARTIAL", price="47500", quantity="0.001")
+    trader.wait(minutes=1)
+    report = replace(report_on(trader, "S02", "CANCELED"), client_order_id=filled.client_order_id)
+    assert truth(trader, report) == ["alert stop_missing", "place stop"]
+
+
+def test_an_orphan_among_the_reports_is_cancelled() -> None:
+    trader = desk()
+    stranger = OrderReport(
+        client_order_id="bt1-Ptest-0000009-S01-00",
+        exchange_order_id="9",
+        status=OrderStatus.OPEN,
+        at=trader.now,
+    )
+    assert truth(trader, stranger) == ["cancel S01", "alert orphan_order"]
+    assert trader.tell(OrderReported(at=trader.now, report=replace(stranger, status=OrderStatus.CANCELED))) == []
