@@ -215,7 +215,7 @@ def _command(turn: Turn, command: Pause | Resume | ClosePosition | CloseAll | Un
             state.paused = True
         case Resume():
             state.paused = False
-            state.gates.pop(Gate.EXTERNAL_CHANGE, None)
+            state.acknowledged = state.gates.pop(Gate.EXTERNAL_CHANGE, state.acknowledged)
         case ClosePosition(position_id=id):
             position = turn.position(id)
             if position is not None:

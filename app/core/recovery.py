@@ -4,7 +4,7 @@ from app.core import life, orders, portfolio, reports
 from app.core.latches import latch
 from app.core.messages import AccountSeen, AlertLevel, Gate, ReadAccount, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
-from app.core.money import ONE, ZERO, part
+from app.core.money import ONE, ZERO, part, plain
 from app.core.state import held, liquidated, live_orders, open_positions
 from app.core.turn import Turn
 
@@ -79,23 +79,35 @@ def _doubt_the_missing(turn: Turn, message: AccountSeen) -> None:
 
 def _quiet(turn: Turn) -> bool:
     """No order whose fills could still be under way: only then can balances be compared."""
-    return all(order.status is OrderStatus.OPEN for order in live_orders(turn.state))
+    return all(order.role is Role.STOP and order.status is OrderStatus.OPEN for order in live_orders(turn.state))
 
 
 def _compare(turn: Turn, message: AccountSeen) -> None:
-    """Balances against books: missing bitcoin stops entries; missing money is a loss; a surplus is not ours."""
-    missing = held(turn.state) - message.base_total
+    """Balances against books: missing bitcoin stops entries; missing money is a loss; a surplus is not ours.
+
+    Balances and orders are not read in the same instant, so a difference counts when it is seen a second time.
+    """
+    state, texts = turn.state, []
+    missing = held(state) - message.base_total
     if missing > turn.instrument.dust:
-        _close_gate(turn, f"{missing} {turn.instrument.base} of ours are missing on the exchange")
+        texts.append(f"{plain(missing)} {turn.instrument.base} of ours are missing on the exchange")
     residual = message.quote_total - turn.account.cash
-    if abs(residual) > max(ONE, part(liquidated(turn.state), ONE / 10)):
-        _close_gate(turn, f"cash differs by {residual:.2f} {turn.instrument.quote} from what our trades explain")
-        if residual < ZERO:
+    unexplained = abs(residual) > max(ONE, part(liquidated(state), ONE / 10))
+    if unexplained:
+        texts.append(f"cash differs by {residual:.2f} {turn.instrument.quote} from what our trades explain")
+    text = "; ".join(texts)
+    if text != state.difference:
+        state.difference = text
+        turn.touch()
+    elif text:
+        _close_gate(turn, text)
+        if unexplained and residual < ZERO:
             turn.set_account(cash=turn.account.cash + residual)
 
 
 def _close_gate(turn: Turn, text: str) -> None:
-    if turn.state.gates.get(Gate.EXTERNAL_CHANGE) != text:
+    """Told once; what a person has seen and let pass does not close it again."""
+    if text not in (turn.state.gates.get(Gate.EXTERNAL_CHANGE), turn.state.acknowledged):
         turn.touch()
         turn.state.gates[Gate.EXTERNAL_CHANGE] = text
         turn.alert("external_change", AlertLevel.CRITICAL, text)
