@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from app.core import orders, risk, stops
+from app.core import risk, stops
 from app.core.latches import latch
 from app.core.messages import AlertLevel, CancelOrder, PlaceOrder, ReplaceStop
 from app.core.model import (
@@ -23,7 +23,7 @@ from app.core.model import (
     Trade,
 )
 from app.core.money import ZERO
-from app.core.state import liquidated
+from app.core.state import liquidated, live_orders
 from app.core.turn import Turn
 
 MAX_EXITS = 5  # market sells tried for one position before a person must look
@@ -309,11 +309,8 @@ def _book_trade(turn: Turn, position: Position, reason: ExitReason) -> None:
 
 
 def live(turn: Turn, position: Position) -> list[Order]:
-    return [
-        order
-        for order in turn.state.orders.values()
-        if order.position_id == position.id and order.status in orders.LIVE
-    ]
+    """Orders of `position` that money may still move through."""
+    return [order for order in live_orders(turn.state) if order.position_id == position.id]
 
 
 def entry_ended(turn: Turn, position: Position) -> None:

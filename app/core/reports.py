@@ -235,7 +235,7 @@ def not_found(turn: Turn, message: OrderNotFound) -> None:
 
 def chase_doubts(turn: Turn) -> None:
     """Ask again for every order in doubt whose time has come; call a person after ten minutes."""
-    for id, doubt in list(turn.state.doubts.items()):
+    for id, doubt in sorted(turn.state.doubts.items()):
         order = turn.state.orders[id]
         if order.status is not OrderStatus.STUCK and turn.now - doubt.since >= GIVE_UP_AFTER:
             turn.alert("order_stuck", AlertLevel.CRITICAL, f"order {id} has no certain answer after 10 minutes")

@@ -15,7 +15,6 @@ from app.core.model import (
     LatchKind,
     Order,
     Position,
-    PositionStatus,
     Quote,
     Role,
     Signal,
@@ -117,15 +116,20 @@ def liquidated(state: State) -> Decimal:
 
 
 def live_orders(state: State, role: Role | None = None) -> list[Order]:
-    """Orders that money may still move through."""
-    return [
+    """Orders that money may still move through. By id: a stored state does not keep the order of its dictionaries."""
+    found = [
         order for order in state.orders.values() if order.status in orders.LIVE and (role is None or order.role is role)
     ]
+    return sorted(found, key=_by_id)
+
+
+def _by_id(each: Order | Position) -> str:
+    return each.id
 
 
 def open_positions(state: State) -> list[Position]:
-    """Positions that hold bitcoin or may yet."""
-    return [position for position in state.positions.values() if position.status is not PositionStatus.CLOSED]
+    """Positions that hold bitcoin or may yet, the oldest first."""
+    return sorted(state.positions.values(), key=_by_id)
 
 
 def in_doubt(state: State) -> list[Order]:

@@ -207,6 +207,7 @@ class Turn:
             if order.position_id == position.id:
                 self.state.jumped.pop(order.id, None)
         ended = [order for order in self.state.orders.values() if order.status in orders.TERMINAL]
+        ended.sort(key=lambda order: (order.updated_at, order.id))
         for order in ended[: max(0, len(ended) - KEPT_ORDERS)]:
             del self.state.orders[order.id]
             self.state.booked = {fill: owner for fill, owner in self.state.booked.items() if owner != order.id}
