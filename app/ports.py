@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder
 from app.core.model import (
+    Candle,
     Decision,
     Fill,
     Flow,
@@ -18,6 +19,7 @@ from app.core.model import (
     MarketData,
     NewsEvent,
     Order,
+    OrderBook,
     OrderReport,
     Position,
     Signal,
@@ -65,6 +67,21 @@ class Exchange(Protocol):
 
     async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
         """The whole truth at one moment, with reports of our open orders and of the doubtful ones."""
+
+
+class MarketFeed(Protocol):
+    """A live market. It posts PriceSeen and CandleClosed, candles in order, no minute skipped or told twice."""
+
+    name: str
+
+    async def past(self, minutes: int) -> Sequence[Candle]:
+        """The newest closed 1-minute candles, oldest first; `run` goes on after the last. Raises ExchangeErrors."""
+
+    async def order_book(self) -> OrderBook:
+        """The best 20 levels of each side, now. Raises ExchangeErrors."""
+
+    async def run(self, inbox: Inbox) -> None:
+        """For ever: a lost connection is no reason to end."""
 
 
 # ---------------------------------------------------------------- the store

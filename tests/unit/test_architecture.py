@@ -25,6 +25,8 @@ PURE = {
 # One library, one room: where a third-party library may be imported. What is not named here may be nowhere.
 LIBRARIES = {
     "ccxt": ("services/binance_us",),
+    "aiohttp": ("services/binance_us",),
+    "yarl": ("services/binance_us",),
     "httpx": ("services/deepseek", "services/news", "services/notifications"),
     "sqlmodel": ("services/database",),
     "sqlalchemy": ("services/database",),

@@ -1,0 +1,219 @@
+"""Binance.US behind app.ports.Exchange: the one object that the rest of the program sees.
+
+Every method raises ExchangeErrors and nothing else. Unasked reports go to whoever listens.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeUnreachable
+from app.core.messages import AccountSeen, Event, InstrumentChanged, OrderNotFound, PlaceOrder
+from app.core.model import Instrument, OrderReport
+from app.seam import Clock, Tasks
+from services.binance_us.account import AccountReader
+from services.binance_us.believing import believed
+from services.binance_us.client import Client
+from services.binance_us.events import Events
+from services.binance_us.history import History
+from services.binance_us.instrument import (
+    DEFAULT_TAKER_PCT,
+    Listing,
+    listing_of,
+    market_id,
+    not_traded,
+    require_tradable,
+    taker_fee_pct,
+)
+from services.binance_us.orders import Orders
+from services.binance_us.pulse import Pulse
+from services.binance_us.user_stream import UserStream
+from services.binance_us.watch import Watch
+
+log = logging.getLogger(__name__)
+
+FILTER, BAD_SYMBOL = "-1013", "-1121"
+RELOAD_SECONDS = 1_800.0
+FIRST_SAMPLES = 3
+
+
+class BinanceUs:
+    """Implements app.ports.Exchange. `open` it, then `start` it; `close` it at the end.
+
+    `reconnected` is called when the exchange or its stream is back: the books should be compared then.
+    """
+
+    def __init__(self, client: Client, symbol: str, *, clock: Clock, tasks: Tasks) -> None:
+        self.client = client
+        self.reconnected: Callable[[], None] = lambda: None
+        self._symbol, self._clock, self._tasks = symbol, clock, tasks
+        self._listing: Listing | None = None
+        self._reloading = False
+        self._listener: Callable[[Event], None] = lambda event: None
+        self._history = History(client, self._listed)
+        self._orders = Orders(client, self._history, self._listed, clock)
+        self._account = AccountReader(self._history, self._orders, self._listed, self.now)
+        self._events = Events(self._orders, self._listed, self._post, clock, tasks)
+        self._stream = UserStream(
+            client, hear=self._events.hear, connected_again=self._stream_stands, clock=clock, tasks=tasks
+        )
+        self._watch = Watch(
+            self._history,
+            self._orders,
+            self._events,
+            self._stream,
+            post=self._post,
+            time=client.time,
+            clock=clock,
+        )
+        self._pulse = Pulse(client, post=self._post, back=self._back, clock=clock)
+
+    # ------------------------------------------------------------ life
+
+    async def open(self) -> Instrument:
+        """Connect, set the clock, read the rules. ConfigError where the symbol cannot be traded."""
+        await self.client.open()
+        await self.client.sync(FIRST_SAMPLES)
+        try:
+            listing = await self._read_listing()
+        except ExchangeRefused as refused:
+            if refused.code == BAD_SYMBOL:
+                raise not_traded(self._symbol, "it does not know it") from None
+            raise
+        require_tradable(listing)
+        self._listing = listing
+        return listing.instrument
+
+    def start(self) -> None:
+        """Begin to hear of our orders. The reports go to the listener."""
+        self._tasks.start(self._pulse.run(), "heartbeat")
+        self._tasks.start(self._keep_listing(), "rules of the exchange")
+        if self.client.has_key:
+            self._tasks.start(self._stream.run(), "user stream")
+            self._tasks.start(self._watch.run(), "open orders")
+
+    async def close(self) -> None:
+        await self.client.close()
+
+    # ------------------------------------------------------------ reading
+
+    def now(self) -> datetime:
+        """The exchange's time."""
+        return self.client.time.now()
+
+    @property
+    def instrument(self) -> Instrument:
+        return self._listed().instrument
+
+    @property
+    def user_data(self) -> str:
+        """How we hear of our orders: the listenKey stream, the WebSocket API, or polling."""
+        return self._stream.in_use
+
+    @property
+    def weight_used_pct(self) -> float:
+        return self.client.limits.used_pct
+
+    # ------------------------------------------------------------ the port
+
+    def listen(self, post: Callable[[Event], None]) -> None:
+        self._listener = post
+
+    async def place(self, order: PlaceOrder) -> OrderReport:
+        try:
+            return await self._orders.place(order)
+        except ExchangeRefused as refused:
+            self._stale_rules(refused)
+            raise
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
+        self._ours(symbol)
+        return await self._orders.cancel(client_order_id)
+
+    async def replace(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:
+        try:
+            return await self._orders.replace(old_id, order)
+        except ExchangeRefused as refused:
+            self._stale_rules(refused)
+            raise
+
+    async def find(
+        self, symbol: str, client_order_id: str, sent_at: datetime, complete: bool
+    ) -> OrderReport | OrderNotFound:
+        self._ours(symbol)
+        found = await self._orders.find(client_order_id)
+        if found is not None:
+            return found
+        if complete:
+            return await self._account.absent(client_order_id, sent_at)
+        return OrderNotFound(at=self.now(), client_order_id=client_order_id, complete=False)
+
+    async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
+        self._ours(symbol)
+        return await self._account.seen(doubtful)
+
+    # ------------------------------------------------------------ inside
+
+    def _post(self, event: Event) -> None:
+        self._listener(event)
+
+    def _ours(self, symbol: str) -> None:
+        if symbol != self._symbol:
+            raise ExchangeRefused(f"{symbol!a} is not the configured {self._symbol}; nothing was sent", code="unsent")
+
+    def _listed(self) -> Listing:
+        if self._listing is None:
+            raise ExchangeUnreachable("the exchange's rules have not been read yet")
+        return self._listing
+
+    async def _read_listing(self) -> Listing:
+        what = f"reading the rules of {self._symbol}"
+        body: Any = await self.client.ask("public_get_exchangeinfo", {"symbol": market_id(self._symbol)}, what=what)
+        fee = self._listing.instrument.taker_fee_pct if self._listing else DEFAULT_TAKER_PCT
+        if self.client.has_key:
+            fee = taker_fee_pct(await self.client.ask("private_get_account", what="reading our fees"))
+        if isinstance(body, dict):
+            self.client.limits.learn(body.get("rateLimits"))
+        with believed(what):
+            return listing_of(body, self._symbol, fee)
+
+    def _stale_rules(self, refused: ExchangeRefused) -> None:
+        """A filter refused what ours let pass: the rules have changed."""
+        if refused.code == FILTER and not self._reloading:
+            self._reloading = True
+            self._tasks.start(self._reload(), "rules of the exchange, again")
+
+    async def _keep_listing(self) -> None:
+        while True:
+            await self._clock.sleep(RELOAD_SECONDS)
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """Read the rules again; a change is told. Where that fails the old ones stay in force."""
+        try:
+            listing = await self._read_listing()
+        except (ExchangeError, DataError) as error:
+            log.warning("%s", error)
+            return
+        finally:
+            self._reloading = False
+        if self._listing is None or listing.instrument != self._listing.instrument:
+            self._post(InstrumentChanged(at=self.now(), instrument=listing.instrument))
+        self._listing = listing
+
+    def _stream_stands(self) -> None:
+        """A new stream tells only what happens from now on; what was missed is asked for."""
+        self._events.forget()
+        self._back()
+
+    def _back(self) -> None:
+        if self.client.has_key:
+            self._tasks.start(self._look(), "open orders, again")
+        self.reconnected()
+
+    async def _look(self) -> None:
+        try:
+            await self._watch.look()
+        except ExchangeError as error:
+            log.warning("looking at our open orders failed: %s", error)

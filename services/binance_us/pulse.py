@@ -1,0 +1,67 @@
+"""The heartbeat: asks the exchange for its time every 10 seconds, and shuts entries while it does not answer, while
+this machine's clock is off, or while our key is refused. Never gives up.
+"""
+
+import logging
+from collections.abc import Callable
+
+from app.core.errors import ExchangeError
+from app.core.messages import Event, Gate, GateClosed, GateOpened
+from app.seam import Clock
+from services.binance_us.client import Client
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 10.0
+WORST_OFFSET_SECONDS = 1.0
+WARN_AFTER, ALARM_AFTER = 3, 10  # beats in a row without an answer
+
+
+class Pulse:
+    """`back` is called when the exchange answers again after it did not."""
+
+    def __init__(
+        self, client: Client, *, post: Callable[[Event], None], back: Callable[[], None], clock: Clock
+    ) -> None:
+        self._client, self._post, self._back, self._clock = client, post, back, clock
+        self._closed: set[Gate] = set()
+        self.failures = 0
+
+    async def run(self) -> None:
+        while True:
+            await self.beat()
+            await self._clock.sleep(BEAT_SECONDS)
+
+    async def beat(self) -> None:
+        """One heartbeat; posts what became of the gates."""
+        problem = ""
+        try:
+            await self._client.sync()
+        except ExchangeError as error:
+            self.failures += 1
+            problem = "Binance.US does not answer"
+            level = logging.CRITICAL if self.failures >= ALARM_AFTER else logging.WARNING
+            if self.failures in (1, WARN_AFTER) or self.failures % ALARM_AFTER == 0:
+                log.log(level, "no heartbeat, %d in a row: %s", self.failures, error)
+        else:
+            if self.failures:
+                log.warning("Binance.US answers again after %d missed heartbeats", self.failures)
+                self.failures = 0
+                self._back()
+        self._gate(Gate.EXCHANGE_UNREACHABLE, problem)
+        self._gate(Gate.CLOCK, self._clock_problem())
+        self._gate(Gate.EXCHANGE_REFUSES, "Binance.US refuses our key" if self._client.key_refused else "")
+
+    def _clock_problem(self) -> str:
+        off = abs(self._client.time.wall_offset_seconds()) > WORST_OFFSET_SECONDS
+        return f"this machine's clock is more than {WORST_OFFSET_SECONDS:g} s off the exchange's" if off else ""
+
+    def _gate(self, gate: Gate, problem: str) -> None:
+        """A closed gate is told at each beat: an engine that started over has forgotten it."""
+        at = self._client.time.now()
+        if problem:
+            self._closed.add(gate)
+            self._post(GateClosed(at=at, gate=gate, text=problem))
+        elif gate in self._closed:
+            self._closed.discard(gate)
+            self._post(GateOpened(at=at, gate=gate))
