@@ -7,6 +7,7 @@ from app.core.messages import CancelUncertain, Event, OrderRefused, OrderUncerta
 
 # Binance's own codes and words; a refusal that is not listed here counts as one of a rule.
 AUTH_CODES = frozenset({"-2014", "-2015", "-1002", "-1022", "401"})
+ACCESS_CODES = frozenset({"403", "451"})  # a firewall or a law stands between us: no order got through
 TEXTS = {
     "insufficient balance": Refusal.FUNDS,
     "would trigger immediately": Refusal.WOULD_TRIGGER,
@@ -18,6 +19,8 @@ def refusal_of(error: ExchangeRefused) -> Refusal:
     """Why it was refused, sorted by cure."""
     if error.code in AUTH_CODES:
         return Refusal.AUTH
+    if error.code in ACCESS_CODES:
+        return Refusal.ACCESS
     if error.code == "-1021":
         return Refusal.CLOCK
     said = str(error).lower()

@@ -21,6 +21,8 @@ from tests.builders import NOON
         ("You are not authorized to execute this request.", "-1002", Refusal.AUTH),
         ("Signature for this request is not valid.", "-1022", Refusal.AUTH),
         ("no", "401", Refusal.AUTH),
+        ("no", "403", Refusal.ACCESS),
+        ("no", "451", Refusal.ACCESS),
         ("anything else", "", Refusal.RULES),
     ],
 )
