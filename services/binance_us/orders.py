@@ -69,7 +69,7 @@ class Orders:
         what = f"replacing order {old_id}"
         halves = await self._halves(request, what)
         old = await self._whole(halves.cancelled, old_id, what)
-        if halves.placed is None:
+        if halves.refused is not None:
             log.warning("%s: it is cancelled, but the new one was not taken: %s", what, halves.refused)
             return old, None
         return old, await self._whole(halves.placed, order.client_order_id, what)

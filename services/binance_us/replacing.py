@@ -11,11 +11,11 @@ SUCCESS, FAILURE, NOT_ATTEMPTED = "SUCCESS", "FAILURE", "NOT_ATTEMPTED"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halves:
-    """The old order was cancelled; `placed` is the new one's answer, or None where it was `refused`."""
+    """The old order was cancelled. The new one was `refused` for this reason, or else `placed` is its answer."""
 
     cancelled: Any
     placed: Any = None
-    refused: str = ""
+    refused: str | None = None
 
 
 def halves_of(answer: Answer, what: str) -> Halves:
