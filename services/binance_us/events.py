@@ -20,7 +20,7 @@ from services.binance_us.reports import Execution, Row, execution, moment, repor
 log = logging.getLogger(__name__)
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to make a report whole
-FLOWS_KEPT = 1_000
+KEPT = 1_000
 
 
 class Events:
@@ -58,7 +58,7 @@ class Events:
         if not is_ours(id):
             return
         self.heard[id] = self._clock.monotonic()
-        while len(self.heard) > FLOWS_KEPT:
+        while len(self.heard) > KEPT:
             del self.heard[next(iter(self.heard))]
         fills = self._known_fills(told)
         if sum((fill.quantity for fill in fills), ZERO) > told.order.executed:
@@ -74,6 +74,8 @@ class Events:
 
     def _known_fills(self, told: Execution) -> tuple[Fill, ...]:
         known = self._fills.setdefault(told.order.client_order_id, {})
+        while len(self._fills) > KEPT:
+            del self._fills[next(iter(self._fills))]
         if told.fill is not None:
             known[told.fill.id] = told.fill
         return tuple(known.values())
@@ -121,6 +123,6 @@ class Events:
         if id in self._flows or not moved:
             return
         self._flows[id] = at
-        while len(self._flows) > FLOWS_KEPT:
+        while len(self._flows) > KEPT:
             del self._flows[next(iter(self._flows))]
         self._post(FlowSeen(at=at, id=id, amount=moved, note="told by the exchange"))
