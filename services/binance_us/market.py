@@ -121,7 +121,7 @@ class LiveMarket:
 
     async def _guarded(self, inbox: Inbox) -> None:
         self._publish(inbox)
-        for ask in (self._ask_price, self._ask_reference, self._repair):
+        for ask in (self._ask_reference, self._ask_price, self._repair):
             try:
                 await ask(inbox)
             except ExchangeError as error:
@@ -180,9 +180,9 @@ class LiveMarket:
         self._ticker, self._ticked_at = found, self._clock.monotonic()
 
     def _is_plausible(self, found: Ticker) -> bool:
-        """Not far from the average of the last minutes, and not torn apart."""
-        near = self._reference is None or found.away_from(self._reference) <= MOST_AWAY
-        return near and found.spread <= MOST_SPREAD
+        """Not far from the average of the last minutes, as far as that is known, and not torn apart."""
+        known = self._reference
+        return known is not None and found.away_from(known) <= MOST_AWAY and found.spread <= MOST_SPREAD
 
     def _publish(self, inbox: Inbox) -> None:
         """The newest price, if it was heard since the last time."""

@@ -64,6 +64,6 @@ async def opened(peer: Peer, clock: Clock | None = None) -> AsyncIterator[tuple[
 
 async def until(true: Callable[[], bool]) -> None:
     """Wait for something that is bound to happen."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not true():
             await asyncio.sleep(0.005)
