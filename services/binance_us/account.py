@@ -15,7 +15,7 @@ from app.core.messages import AccountSeen, OrderNotFound
 from app.core.model import OrderReport, Side
 from app.core.money import ZERO
 from app.core.orders import is_ours
-from services.binance_us.believing import believed
+from services.binance_us.believing import NotWholeYet, believed
 from services.binance_us.history import History
 from services.binance_us.instrument import Listing
 from services.binance_us.orders import Orders
@@ -68,7 +68,7 @@ class AccountReader:
         ours = {id: row for row in rows if isinstance(id := row.get("clientOrderId"), str) and is_ours(id)}
         reports = [await self._orders.whole(row, id) for id, row in ours.items()]
         asked = [id for id in dict.fromkeys(doubtful) if id not in ours]
-        reports += [found for id in asked if (found := await self._orders.find(id)) is not None]
+        reports += [found for id in asked if (found := await self._found(id)) is not None]
         reports += await self._traded({report.exchange_order_id for report in reports})
         base, quote = self.balances(await self._history.account())
         if activity == self._orders.activity:
@@ -83,6 +83,14 @@ class AccountReader:
             reports=tuple(reports),
             open_ids=(*ours, *lagging),
         )
+
+    async def _found(self, client_order_id: str) -> OrderReport | None:
+        """One order that lags behind does not keep back everything else; the engine asks for it by name."""
+        try:
+            return await self._orders.find(client_order_id)
+        except NotWholeYet as error:
+            log.info("%s", error)
+            return None
 
     def balances(self, body: Row) -> tuple[Balance, Balance]:
         """What is held of base and of quote. Raises ExchangeUnreachable where either is not mentioned."""
@@ -106,15 +114,21 @@ class AccountReader:
             self._trade_id = max(self._numbers(rows, "id"), default=0)
             return []
         rows = await self._history.trades_from(self._trade_id + 1)
-        reports = []
+        reports: list[OrderReport] = []
+        lagging = False
         for number in sorted(set(map(str, self._numbers(rows, "orderId"))) - known, key=int):
             row = await self._history.order_of(number)
             id = row.get("clientOrderId") if row else None
-            if row is not None and isinstance(id, str) and is_ours(id):
-                reports.append(await self._orders.whole(row, id))
-            else:
+            if row is None or not isinstance(id, str) or not is_ours(id):
                 log.info("order number %s on our symbol is not ours; it is left alone", number)
-        self._trade_id = max([self._trade_id, *self._numbers(rows, "id")])
+                continue
+            try:
+                reports.append(await self._orders.whole(row, id))
+            except NotWholeYet as error:
+                lagging = True
+                log.info("%s", error)
+        if not lagging:  # else the same trades are looked at once more
+            self._trade_id = max([self._trade_id, *self._numbers(rows, "id")])
         return reports
 
     def _numbers(self, rows: Sequence[Row], name: str) -> list[int]:

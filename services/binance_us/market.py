@@ -198,6 +198,8 @@ class LiveMarket:
             return
         self._asked_at = now
         found = await self._asked_ticker()
+        if self._ticked_at > now:
+            return  # the stream spoke while we asked, and it knows better
         self._implausible = 0 if self._is_plausible(found) else self._implausible + 1
         if self._implausible in (0, BELIEVED_AFTER):
             self._implausible = 0

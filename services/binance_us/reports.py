@@ -13,6 +13,7 @@ from app.core.errors import DataError
 from app.core.model import Fill, OrderReport, OrderStatus, OrderType, Side
 from app.core.money import ZERO, decimal, positive
 from app.core.orders import RESTING
+from services.binance_us.believing import Incomplete
 from services.binance_us.instrument import Listing
 
 Row = dict[str, Any]
@@ -31,10 +32,6 @@ STATUSES = {
     # It has an order id, so it was taken and ended later: for us an order that expired.
     "REJECTED": OrderStatus.EXPIRED,
 }
-
-
-class Incomplete(DataError):
-    """The order is known, but not yet every fill of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -426,6 +426,15 @@ async def test_fills_that_nobody_told_are_found_by_their_number(peer: Peer, exch
     assert peer.calls(TRADES)[-1].params["fromId"] == "43"
 
 
+async def test_one_order_whose_fills_lag_keeps_back_nothing_else(peer: Peer, exchange: BinanceUs) -> None:
+    peer.says(OPEN, [a_row(STOP, status="NEW", executedQty="0")])
+    peer.says(FIND, a_row())
+    peer.says(TRADES, [])
+    seen = await exchange.account("BTC/USDT", [ENTRY.client_order_id])
+    assert [report.client_order_id for report in seen.reports] == [STOP.client_order_id]
+    assert ENTRY.client_order_id not in seen.open_ids
+
+
 @pytest.mark.parametrize(
     "body",
     [

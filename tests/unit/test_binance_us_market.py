@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from app.core.errors import DataError, ExchangeUnreachable
 from app.core.messages import CandleClosed, Event, PriceSeen
@@ -180,6 +181,20 @@ async def test_where_the_stream_is_silent_prices_are_asked_for(peer: Peer) -> No
     async with running(peer, Hurried()) as (_, inbox):
         await until(lambda: len(inbox.prices()) >= 3)
         assert set(inbox.prices()) == {(d(49999), d(50001))}
+
+
+async def test_an_answer_does_not_undo_what_the_stream_said_meanwhile(peer: Peer) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await tells(peer, tick("50050", "50051"))
+        await Clock().sleep(0.05)
+        return web.json_response({"symbol": "BTCUSDT", "bidPrice": "49999", "askPrice": "50001"})
+
+    peer.answers[BOOK].clear()
+    peer.does(BOOK, slow)
+    async with running(peer) as (_, inbox):
+        await until(lambda: (d(50050), d(50051)) in inbox.prices())
+        await Clock().sleep(0.3)  # long enough for the answer to be there too
+        assert inbox.prices() == [(d(50050), d(50051))]
 
 
 async def test_without_a_stream_prices_are_asked_for(peer: Peer) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from app.core.errors import DataError
 from app.core.model import Fill, OrderStatus, OrderType, Side
+from services.binance_us.believing import Incomplete
 from services.binance_us.instrument import Listing
 from services.binance_us.reports import (
-    Incomplete,
     execution,
     fill_of_trade,
     fills_in,
