@@ -138,13 +138,14 @@ class AccountReader:
     # ------------------------------------------------------------ absence
 
     async def absent(self, client_order_id: str, sent_at: datetime) -> OrderReport | OrderNotFound:
-        """After the exchange does not know the order by name: the order list, the trades and the balances too.
+        """After the exchange does not know the order by name: both order lists, the trades and the balances too.
 
         The answer is `complete` only where nothing at all speaks for the order.
         """
         at = self._now()
+        resting = await self._history.open_orders()
         listed = await self._history.orders_since(sent_at - BEFORE)
-        for row in listed:
+        for row in (*resting, *listed):
             if row.get("clientOrderId") == client_order_id:
                 return await self._orders.whole(row, client_order_id)
         trades = await self._history.trades_since(sent_at - BEFORE)
@@ -155,13 +156,13 @@ class AccountReader:
                 return await self._orders.whole(traded, client_order_id)
             if traded is None:
                 why = f"there are trades of order number {number}, which is not found either"
-        if not why and not await self._balances_explained(sent_at):
+        if not why and not await self._balances_explained(sent_at, resting):
             why = "the balances changed in a way that the visible orders and trades do not explain"
         if why:
             log.warning("order %s is not found, but %s", client_order_id, why)
         return OrderNotFound(at=at, client_order_id=client_order_id, complete=not why)
 
-    async def _balances_explained(self, sent_at: datetime) -> bool:
+    async def _balances_explained(self, sent_at: datetime, resting: Sequence[Row]) -> bool:
         """Whether what is free has changed by our visible trades and open orders alone since before `sent_at`.
 
         After a restart there is no earlier snapshot; then the other proofs have to do.
@@ -170,10 +171,9 @@ class AccountReader:
         if not before:
             return True
         then = before[-1]
-        rows = await self._history.open_orders()
         trades = await self._history.trades_from(then.trade_id + 1)
         base, quote = self.balances(await self._history.account())
-        now = self._snapshot(self._now(), base, quote, rows, then.trade_id)
+        now = self._snapshot(self._now(), base, quote, resting, then.trade_id)
         moved_base, moved_quote = self._moved(trades)
         step = self._listing().instrument.quantity_step or ZERO
         return abs(now.base - then.base - moved_base) <= step and abs(now.quote - then.quote - moved_quote) <= CENT

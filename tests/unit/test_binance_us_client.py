@@ -237,6 +237,17 @@ async def test_a_wrong_clock_is_set_and_a_question_repeated(peer: Peer) -> None:
     assert int(first.params["timestamp"]) > 1_750_000_000_000
 
 
+async def test_a_clock_that_was_right_once_is_set_again(peer: Peer) -> None:
+    peer.says(TIME, {"serverTime": 1_700_000_000_000})
+    peer.says(TIME, {"serverTime": 1_700_000_000_400})  # a little off: no jump, so only the refusal tells
+    peer.says(FIND, {"code": -1021, "msg": "Timestamp for this request was 1000ms ahead of the server's time."}, 400)
+    peer.says(FIND, {"orderId": 1})
+    async with connected(peer) as client:
+        await client.sync()
+        await client.ask("private_get_order", what="asking")
+        assert abs(client.time.milliseconds() - 1_700_000_000_400) < 200
+
+
 async def test_a_wrong_clock_is_set_and_an_order_is_not_sent_again(peer: Peer) -> None:
     peer.says(ORDER, {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}, 400)
     peer.says(TIME, {"serverTime": 1_700_000_000_000})

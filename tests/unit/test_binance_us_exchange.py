@@ -276,6 +276,21 @@ async def test_a_symbol_without_replacing_gets_a_cancel_and_an_order(peer: Peer)
         assert [each.call for each in peer.asked] == [CANCEL, PLACE]
 
 
+@pytest.mark.parametrize("doubt", [False, True])
+async def test_in_two_steps_the_second_may_fail(peer: Peer, doubt: bool) -> None:
+    peer.answers[INFO].clear()
+    peer.says(INFO, {"symbols": [{**SYMBOL, "cancelReplaceAllowed": False}]})
+    async with opened(peer) as (exchange, _):
+        peer.says(CANCEL, OLD_GONE)
+        peer.says(PLACE, {"code": -1007 if doubt else -2010, "msg": "no"}, 400)
+        if doubt:
+            with pytest.raises(ExchangeUnreachable):
+                await exchange.replace(STOP.client_order_id, NEW_STOP)
+        else:
+            old, new = await exchange.replace(STOP.client_order_id, NEW_STOP)
+            assert (old.status, new) == (OrderStatus.CANCELED, None)
+
+
 async def test_nothing_is_cancelled_for_an_order_that_cannot_be_sent(peer: Peer) -> None:
     for allowed in (True, False):
         peer.answers[INFO].clear()
@@ -309,6 +324,7 @@ async def test_not_found_by_name_alone_is_no_proof(peer: Peer, exchange: Binance
 
 async def test_not_found_anywhere_is_complete(peer: Peer, exchange: BinanceUs) -> None:
     peer.says(FIND, GONE, 400)
+    peer.says(OPEN, [])
     peer.says(ALL, [])
     peer.says(TRADES, [])
     answer = await find(exchange)
@@ -318,6 +334,7 @@ async def test_not_found_anywhere_is_complete(peer: Peer, exchange: BinanceUs) -
 
 async def test_the_list_of_orders_may_know_it(peer: Peer, exchange: BinanceUs) -> None:
     peer.says(FIND, GONE, 400)
+    peer.says(OPEN, [])
     peer.says(ALL, [a_row(EXIT), a_row(orderId=79)])
     peer.says(TRADES, [a_trade(1, "0.001", order=79)])
     found = await find(exchange)
@@ -326,6 +343,7 @@ async def test_the_list_of_orders_may_know_it(peer: Peer, exchange: BinanceUs) -
 
 async def test_a_trade_of_an_order_that_nobody_knows_speaks_for_it(peer: Peer, exchange: BinanceUs) -> None:
     peer.says(FIND, GONE, 400)
+    peer.says(OPEN, [])
     peer.says(ALL, [])
     peer.says(TRADES, [a_trade(1, "0.001", order=80)])
     answer = await find(exchange)
@@ -339,6 +357,7 @@ async def test_a_balance_that_moved_speaks_for_it(peer: Peer, exchange: BinanceU
     await exchange.account("BTC/USDT", [])
     sent_at = exchange.now()
     peer.says(FIND, GONE, 400)
+    peer.says(OPEN, [])
     peer.says(ALL, [])
     answer = await exchange.find("BTC/USDT", ENTRY.client_order_id, sent_at, True)
     assert isinstance(answer, OrderNotFound)
@@ -351,10 +370,90 @@ async def test_a_balance_that_moved_speaks_for_it(peer: Peer, exchange: BinanceU
     assert not answer.complete
 
 
+def holding(btc: str, usdt: str, *, locked: str = "0") -> dict[str, Any]:
+    balances = [
+        {"asset": "BTC", "free": btc, "locked": locked},
+        {"asset": "USDT", "free": usdt, "locked": "0"},
+    ]
+    return {**ACCOUNT_SAYS, "balances": balances}
+
+
+@pytest.mark.parametrize(
+    ("trades", "resting", "account", "complete"),
+    [
+        # a person bought meanwhile, and a stop of ours was placed for a part: all of it visible
+        ([a_trade(9, "0.01", order=5)], [], holding("1.509999", "500"), True),
+        (
+            [a_trade(9, "0.01", order=5, buyer=False, commission="0.5", commissionAsset="USDT")],
+            [],
+            holding("1.49", "1499.5"),
+            True,
+        ),
+        ([], [a_row(STOP, status="NEW", executedQty="0")], holding("1.499", "1000", locked="0.001"), True),
+        ([], [a_row(EXIT, side="BUY", status="NEW", executedQty="0", price="40000")], holding("1.5", "960"), True),
+        # bitcoin is locked by an order that nobody shows us
+        ([], [], holding("1.499", "1000", locked="0.001"), False),
+        # bitcoin came that no trade explains
+        ([], [], holding("1.501", "1000"), False),
+    ],
+)
+async def test_balances_speak_where_orders_and_trades_are_silent(
+    peer: Peer, exchange: BinanceUs, trades: list[Any], resting: list[Any], account: Any, complete: bool
+) -> None:
+    peer.says(OPEN, [])
+    peer.says(TRADES, [])
+    peer.answers[ACCOUNT].clear()
+    peer.says(ACCOUNT, holding("1.5", "1000"))
+    await exchange.account("BTC/USDT", [])
+    sent_at = exchange.now()
+    for call, body in ((OPEN, resting), (TRADES, trades), (ACCOUNT, account)):
+        peer.answers[call].clear()
+        peer.says(call, body)
+    peer.says(FIND, GONE, 400)
+    peer.says(ALL, [{**a_row(), "clientOrderId": "a-person", "orderId": 5}])
+    answer = await exchange.find("BTC/USDT", ENTRY.client_order_id, sent_at, True)
+    assert isinstance(answer, OrderNotFound)
+    assert answer.complete is complete
+
+
+async def test_the_list_of_open_orders_may_know_it(peer: Peer, exchange: BinanceUs) -> None:
+    peer.says(FIND, GONE, 400)
+    peer.says(OPEN, [a_row(status="NEW", executedQty="0")])
+    peer.says(ALL, [])
+    assert (await find(exchange)).status is OrderStatus.OPEN
+
+
+async def test_a_trade_may_lead_to_the_order(peer: Peer, exchange: BinanceUs) -> None:
+    """Neither its name nor the list finds it, but a trade does."""
+    peer.says(FIND, GONE, 400)
+    peer.says(FIND, a_row(orderId=80))
+    peer.says(OPEN, [])
+    peer.says(ALL, [])
+    peer.says(TRADES, [a_trade(1, "0.001", order=80)])
+    assert (await find(exchange)).status is OrderStatus.FILLED
+
+
+async def test_trades_whose_order_lags_are_looked_at_again(peer: Peer, exchange: BinanceUs) -> None:
+    peer.says(OPEN, [])
+    peer.says(TRADES, [])
+    await exchange.account("BTC/USDT", [])
+    peer.answers[TRADES].clear()
+    peer.says(TRADES, [a_trade(41, "0.0004", order=77, buyer=False)])
+    peer.says(FIND, a_row(STOP))
+    assert (await exchange.account("BTC/USDT", [])).reports == ()
+    peer.answers[TRADES].clear()
+    both_trades = [a_trade(41, "0.0004", order=77, buyer=False), a_trade(42, "0.0006", order=77, buyer=False)]
+    peer.says(TRADES, both_trades)
+    [report] = (await exchange.account("BTC/USDT", [])).reports
+    assert [fill.id for fill in report.fills] == ["41", "42"]
+    assert {each.params.get("fromId") for each in peer.calls(TRADES)} >= {"1"}
+
+
 @pytest.mark.parametrize("call", [FIND, ALL, TRADES])
 @pytest.mark.parametrize("how", ["broken", "busy", "html", "denied"])
 async def test_trouble_is_never_evidence(peer: Peer, exchange: BinanceUs, call: str, how: str) -> None:
     peer.says(FIND, GONE, 400)
+    peer.says(OPEN, [])
     peer.says(ALL, [])
     peer.says(TRADES, [])
     peer.answers[call].clear()
@@ -372,6 +471,7 @@ async def test_trouble_is_never_evidence(peer: Peer, exchange: BinanceUs, call: 
 
 async def test_pages_are_read_to_the_end_and_no_row_twice(peer: Peer, exchange: BinanceUs) -> None:
     peer.says(FIND, GONE, 400)
+    peer.says(OPEN, [])
     page = [{**a_row(EXIT, status="CANCELED"), "orderId": number} for number in range(1, 1001)]
     peer.says(ALL, page)
     peer.says(ALL, [a_row(orderId=1500, executedQty="0", status="EXPIRED")])
