@@ -48,6 +48,14 @@ class Snapshot:
     trade_id: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What the account says that may be done with it. None: it does not say."""
+
+    can_trade: bool | None
+    can_withdraw: bool | None
+
+
 class AccountReader:
     def __init__(
         self, history: History, orders: Orders, listing: Callable[[], Listing], now: Callable[[], datetime]
@@ -103,6 +111,14 @@ class AccountReader:
             return _balance(rows.get(instrument.base), instrument.base), _balance(
                 rows.get(instrument.quote), instrument.quote
             )
+
+    async def rights(self) -> Rights:
+        body = await self._history.account()
+        trade, withdraw = body.get("canTrade"), body.get("canWithdraw")
+        return Rights(
+            can_trade=trade if isinstance(trade, bool) else None,
+            can_withdraw=withdraw if isinstance(withdraw, bool) else None,
+        )
 
     def _is_lagging(self, client_order_id: str) -> bool:
         return self._orders.confirmed_lately(client_order_id, self._now())

@@ -12,7 +12,7 @@ from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeU
 from app.core.messages import AccountSeen, Event, InstrumentChanged, OrderNotFound, PlaceOrder
 from app.core.model import Instrument, OrderReport
 from app.seam import Clock, Tasks
-from services.binance_us.account import AccountReader
+from services.binance_us.account import AccountReader, Rights
 from services.binance_us.believing import believed
 from services.binance_us.client import Client
 from services.binance_us.events import Events
@@ -114,6 +114,10 @@ class BinanceUs:
     @property
     def weight_used_pct(self) -> float:
         return self.client.limits.used_pct
+
+    async def rights(self) -> Rights:
+        """Whether the account may trade and withdraw. Raises ExchangeErrors."""
+        return await self._account.rights()
 
     # ------------------------------------------------------------ the port
 

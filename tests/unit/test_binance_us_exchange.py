@@ -12,7 +12,7 @@ from app.core.messages import InstrumentChanged, OrderNotFound
 from app.core.model import OrderStatus, OrderType
 from services.binance_us import BinanceUs
 from tests.builders import d
-from tests.unit.binance_us_cases import ENTRY, EXIT, STOP, a_row, a_trade, id_of
+from tests.unit.binance_us_cases import ENTRY, EXIT, STOP, a_row, a_trade, id_of, real
 from tests.unit.binance_us_opened import (
     ACCOUNT,
     ACCOUNT_SAYS,
@@ -565,6 +565,15 @@ async def test_an_order_just_confirmed_is_not_missed_where_the_list_lags(peer: P
     peer.says(FIND, GONE, 400)
     peer.says(TRADES, [])
     assert (await exchange.account("BTC/USDT", [STOP.client_order_id])).open_ids == (STOP.client_order_id,)
+
+
+async def test_the_accounts_rights(peer: Peer, exchange: BinanceUs) -> None:
+    peer.answers[ACCOUNT].clear()
+    peer.says(ACCOUNT, real("nautilus_spot_http/account_response.json"))
+    peer.says(ACCOUNT, {"canTrade": "yes"})
+    rights, silent = await exchange.rights(), await exchange.rights()
+    assert (rights.can_trade, rights.can_withdraw) == (True, True)
+    assert (silent.can_trade, silent.can_withdraw) == (None, None)
 
 
 async def test_the_account_is_as_old_as_its_first_question(peer: Peer, exchange: BinanceUs) -> None:

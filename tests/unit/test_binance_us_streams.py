@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -365,6 +366,24 @@ async def test_a_refused_key_shuts_entries_until_it_is_taken_again(peer: Peer) -
         await exchange._history.open_orders()
         await exchange._pulse.beat()
         assert Gate.EXCHANGE_REFUSES in {event.gate for event in posted if isinstance(event, GateOpened)}
+
+
+async def test_no_secret_is_logged_whatever_goes_wrong(peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    peer.answers[KEY].clear()
+    peer.says(KEY, {"listenKey": "abc123"})
+    peer.says(KEY, {"code": -1125, "msg": "This listenKey does not exist."}, 400)
+    peer.answers[STREAM].clear()
+    peer.says(STREAM, {}, 500)
+    peer.does(WS_API, hang_up())
+    peer.answers[OPEN].clear()
+    peer.sends(OPEN, "<html>502</html>", 502)
+    async with opened(peer, Hurried()) as (exchange, _):
+        exchange.start()
+        await until(lambda: len(peer.calls(WS_API)) >= 3 and len(peer.calls(OPEN)) >= 3)
+    assert "ccxt" not in {record.name for record in caplog.records}
+    for secret in ("the-key-of-a-test", "the-secret-of-a-test", "abc123", "signature="):
+        assert secret not in caplog.text
 
 
 async def test_nothing_keeps_running_after_the_end(peer: Peer) -> None:
