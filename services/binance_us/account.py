@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.core.errors import DataError
+from app.core.errors import DataError, ExchangeUnreachable
 from app.core.messages import AccountSeen, OrderNotFound
 from app.core.model import OrderReport, Side
 from app.core.money import ZERO
 from app.core.orders import is_ours
 from services.binance_us.believing import NotWholeYet, believed
+from services.binance_us.checks import check_id
 from services.binance_us.history import History
 from services.binance_us.instrument import Listing
 from services.binance_us.orders import Orders
@@ -74,7 +75,7 @@ class AccountReader:
         at, activity = self._now(), self._orders.activity
         rows = await self._history.open_orders()
         ours = {id: row for row in rows if isinstance(id := row.get("clientOrderId"), str) and is_ours(id)}
-        reports = [await self._orders.whole(row, id) for id, row in ours.items()]
+        reports = [whole for id, row in ours.items() if (whole := await self._whole(row, id)) is not None]
         asked = [id for id in dict.fromkeys(doubtful) if id not in ours]
         reports += [found for id in asked if (found := await self._found(id)) is not None]
         reports += await self._traded({report.exchange_order_id for report in reports})
@@ -89,13 +90,17 @@ class AccountReader:
             base_total=base.total,
             base_free=base.free,
             reports=tuple(reports),
-            open_ids=(*ours, *lagging),
+            open_ids=(*(report.client_order_id for report in reports if report.client_order_id in ours), *lagging),
         )
 
     async def _found(self, client_order_id: str) -> OrderReport | None:
+        row = await self._history.order(check_id(client_order_id))
+        return None if row is None else await self._whole(row, client_order_id)
+
+    async def _whole(self, row: Row, client_order_id: str) -> OrderReport | None:
         """One order that lags behind does not keep back everything else; the engine asks for it by name."""
         try:
-            return await self._orders.find(client_order_id)
+            return await self._orders.whole(row, client_order_id)
         except NotWholeYet as error:
             log.info("%s", error)
             return None
@@ -138,11 +143,9 @@ class AccountReader:
             if row is None or not isinstance(id, str) or not is_ours(id):
                 log.info("order number %s on our symbol is not ours; it is left alone", number)
                 continue
-            try:
-                reports.append(await self._orders.whole(row, id))
-            except NotWholeYet as error:
-                lagging = True
-                log.info("%s", error)
+            whole = await self._whole(row, id)
+            lagging = lagging or whole is None
+            reports += [whole] if whole is not None else []
         if not lagging:  # else the same trades are looked at once more
             self._trade_id = max([self._trade_id, *self._numbers(rows, "id")])
         return reports
@@ -207,7 +210,10 @@ class AccountReader:
         return base, quote
 
     def _remember(self, at: datetime, base: Balance, quote: Balance, open_orders: Sequence[Row]) -> None:
-        self._snapshots.append(self._snapshot(at, base, quote, open_orders, self._trade_id or 0))
+        try:
+            self._snapshots.append(self._snapshot(at, base, quote, open_orders, self._trade_id or 0))
+        except ExchangeUnreachable as error:
+            log.info("%s", error)  # somebody else's strange order does not hide the account from us
 
     def _snapshot(
         self, at: datetime, base: Balance, quote: Balance, open_orders: Sequence[Row], trade_id: int

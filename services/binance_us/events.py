@@ -6,16 +6,17 @@ Where an event does not fit what was heard before (the stream began later, an ev
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
 from app.core.errors import DataError, ExchangeError
 from app.core.messages import Event, FlowSeen, OrderReported
-from app.core.model import Fill
+from app.core.model import Fill, OrderReport
 from app.core.money import ZERO, decimal
 from app.core.orders import RESTING, is_ours
 from app.seam import Clock, Tasks
 from services.binance_us.instrument import Listing
 from services.binance_us.orders import Orders
-from services.binance_us.reports import Execution, Row, execution, moment, report
+from services.binance_us.reports import Execution, Row, Told, execution, moment, report
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Events:
         self._clock, self._tasks = clock, tasks
         self._fills: dict[str, dict[str, Fill]] = {}  # our orders in flight → fills heard of, by trade
         self._settling: set[str] = set()
+        self._wanted: dict[str, Decimal] = {}  # order being asked for → executed quantity that the stream told
         self._flows: dict[str, datetime] = {}
         self.heard: dict[str, float] = {}  # our order → when the stream last spoke of it (monotonic)
 
@@ -60,6 +62,9 @@ class Events:
         self.heard[id] = self._clock.monotonic()
         while len(self.heard) > KEPT:
             del self.heard[next(iter(self.heard))]
+        ended = told.order.status not in RESTING
+        if not ended and self._orders.ended_lately(id):
+            return  # an event that was overtaken by the order's end
         fills = self._known_fills(told)
         if sum((fill.quantity for fill in fills), ZERO) > told.order.executed:
             return  # older than what was heard already
@@ -68,8 +73,10 @@ class Events:
             self._orders.heard(whole, told.order.executed)
             self._post(OrderReported(at=whole.at, report=whole))
         else:
-            self.settle(id)
-        if told.order.status not in RESTING:
+            if ended:
+                self._orders.end(id)
+            self._settle_later(told.order)
+        if ended:
             self._fills.pop(id, None)
 
     def _known_fills(self, told: Execution) -> tuple[Fill, ...]:
@@ -87,20 +94,18 @@ class Events:
         sum_ = sum((fill.quantity for fill in fills), ZERO)
         return sum_ == told.order.executed and all(fill.fee_asset in own or not fill.fee for fill in fills)
 
-    def settle(self, client_order_id: str) -> None:
+    def _settle_later(self, order: Told) -> None:
         """Ask the exchange for the whole of an order, until it answers; the report is posted."""
-        if client_order_id not in self._settling:
-            self._settling.add(client_order_id)
-            self._tasks.start(self._settle(client_order_id), f"asking for {client_order_id}")
+        id = order.client_order_id
+        self._wanted[id] = max(order.executed, self._wanted.get(id, ZERO))
+        if id not in self._settling:
+            self._settling.add(id)
+            self._tasks.start(self._settle(id), f"asking for {id}")
 
     async def _settle(self, client_order_id: str) -> None:
         try:
             for pause in PAUSES:
-                try:
-                    whole = await self._orders.find(client_order_id)
-                except ExchangeError as error:
-                    log.info("order %s is not whole yet: %s", client_order_id, error)
-                    whole = None
+                whole = await self._found(client_order_id)
                 if whole is not None:
                     self._post(OrderReported(at=whole.at, report=whole))
                     return
@@ -109,6 +114,18 @@ class Events:
             log.warning("order %s could not be made whole after %d tries", client_order_id, len(PAUSES))
         finally:
             self._settling.discard(client_order_id)
+            self._wanted.pop(client_order_id, None)
+
+    async def _found(self, client_order_id: str) -> OrderReport | None:
+        """The order, if the exchange's answer is no older than what the stream has told."""
+        try:
+            whole = await self._orders.find(client_order_id)
+        except ExchangeError as error:
+            log.info("order %s is not whole yet: %s", client_order_id, error)
+            return None
+        if whole is None or sum((fill.quantity for fill in whole.fills), ZERO) < self._wanted[client_order_id]:
+            return None
+        return whole
 
     # ------------------------------------------------------------ money that comes and goes
 

@@ -16,7 +16,7 @@ from app.core.model import Fill, OrderReport, Role
 from app.core.money import ZERO, part, positive
 from app.core.orders import RESTING
 from app.seam import Clock
-from services.binance_us.believing import believed
+from services.binance_us.believing import Incomplete, believed
 from services.binance_us.checks import check_id, request_for
 from services.binance_us.client import Client
 from services.binance_us.errors import Answer, HalfDone
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 LAG = timedelta(seconds=20)  # how long the exchange's lists may not know an order that it has confirmed
 WORTH_SECONDS = 60.0
+KEPT = 1_000
 
 
 class Orders:
@@ -38,7 +39,8 @@ class Orders:
         self._sent: set[str] = set()
         self._worth: dict[str, tuple[float, Decimal]] = {}  # asset → (when, price in quote currency)
         self.resting: dict[str, Decimal] = {}  # our orders on the exchange's book → executed so far
-        self.confirmed: dict[str, OrderReport] = {}  # those that the exchange confirmed lately
+        self.confirmed: dict[str, OrderReport] = {}  # what the exchange last said of them
+        self._ended: dict[str, float] = {}  # ours that have ended → when we heard of it (monotonic)
         self.activity = 0  # grows with everything that moves balances
 
     # ------------------------------------------------------------ requests
@@ -118,6 +120,8 @@ class Orders:
         listing = self._listing()
         with believed(f"order {client_order_id}"):
             order = told(row, client_order_id, listing)
+            if order.status in RESTING and self.ended_lately(client_order_id):
+                raise Incomplete("this answer is older than the order's end")
             fills = fills_in(row, order, listing)
         if sum((fill.quantity for fill in fills), ZERO) != order.executed:
             fills = await self._traded(order)
@@ -144,6 +148,18 @@ class Orders:
         else:
             self.resting.pop(id, None)
             self.confirmed.pop(id, None)
+            self.end(id)
+
+    def end(self, client_order_id: str) -> None:
+        """The exchange says that the order has ended, though perhaps not yet with every fill."""
+        self._ended[client_order_id] = self._clock.monotonic()
+        while len(self._ended) > KEPT:
+            del self._ended[next(iter(self._ended))]
+
+    def ended_lately(self, client_order_id: str) -> bool:
+        """Whether an answer that still has this order open may simply be old. Later on it is taken at its word."""
+        ended = self._ended.get(client_order_id)
+        return ended is not None and self._clock.monotonic() - ended < LAG.total_seconds()
 
     def confirmed_lately(self, client_order_id: str, now: datetime) -> bool:
         """Whether a list that does not have this order may simply lag behind."""

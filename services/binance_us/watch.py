@@ -11,7 +11,7 @@ from app.core.errors import ExchangeError
 from app.core.messages import Event, OrderReported
 from app.core.orders import is_ours
 from app.seam import Clock
-from services.binance_us.believing import believed
+from services.binance_us.believing import NotWholeYet, believed
 from services.binance_us.events import Events
 from services.binance_us.history import History
 from services.binance_us.orders import Orders
@@ -78,7 +78,11 @@ class Watch:
         if row is None:
             log.warning("order %s was open and is now unknown to the exchange", id)
             return False
-        whole = await self._orders.whole(row, id)
+        try:
+            whole = await self._orders.whole(row, id)
+        except NotWholeYet as error:
+            log.info("%s", error)  # the next look sees more
+            return False
         self._post(OrderReported(at=whole.at, report=whole))
         return True
 

@@ -79,6 +79,7 @@ def a_row(order: PlaceOrder = ENTRY, **values: Any) -> dict[str, Any]:
         "orderId": 77,
         "clientOrderId": order.client_order_id,
         "transactTime": 1_700_000_000_123,
+        "price": str(order.price or "0.00000000"),
         "origQty": str(order.quantity),
         "executedQty": str(order.quantity),
         "status": "FILLED",

@@ -140,6 +140,42 @@ async def test_a_stream_that_began_late_makes_us_ask_for_the_rest(
     assert len(reports(posted)) == 1  # nothing half was told before
 
 
+async def test_an_answer_older_than_what_the_stream_told_is_not_passed_on(
+    peer: Peer, heard: tuple[BinanceUs, list[Event]]
+) -> None:
+    """The list still has the order open while the stream has told its end: that would look like an order gone wild."""
+    exchange, posted = heard
+    peer.says(FIND, a_row(status="NEW", executedQty="0"))
+    peer.says(FIND, a_row(status="PARTIALLY_FILLED", executedQty="0.0004"))
+    peer.says(FIND, a_row())
+    peer.answers[TRADES].clear()
+    peer.says(TRADES, [a_trade(1, "0.0004"), a_trade(2, "0.0006")])
+    await tells(peer, a_fill(2, "0.0006", "0.001", "FILLED"))
+    await until(lambda: bool(reports(posted)))
+    assert reports(posted) == [(OrderStatus.FILLED, ["1", "2"])]
+    assert len(peer.calls(FIND)) == 3
+    peer.answers[OPEN].clear()
+    peer.says(OPEN, [a_row(status="NEW", executedQty="0")])
+    peer.answers[TRADES].clear()
+    peer.says(TRADES, [])
+    seen = await exchange.account("BTC/USDT", [])
+    assert (seen.reports, seen.open_ids) == ((), ())
+
+
+async def test_a_part_that_the_list_does_not_know_yet_is_waited_for(
+    peer: Peer, heard: tuple[BinanceUs, list[Event]]
+) -> None:
+    _, posted = heard
+    peer.says(FIND, a_row(STOP, status="NEW", executedQty="0"))
+    peer.says(FIND, a_row(STOP, status="PARTIALLY_FILLED", executedQty="0.0005"))
+    peer.answers[TRADES].clear()
+    peer.says(TRADES, [a_trade(1, "0.0002", buyer=False), a_trade(2, "0.0003", buyer=False)])
+    part = a_fill(2, "0.0003", "0.0005", c=STOP.client_order_id, S="SELL", o="STOP_LOSS_LIMIT")
+    await tells(peer, part)
+    await until(lambda: bool(reports(posted)))
+    assert reports(posted) == [(OrderStatus.PARTIAL, ["1", "2"])]
+
+
 async def test_a_fee_in_a_third_asset_is_asked_for_with_its_worth(
     peer: Peer, heard: tuple[BinanceUs, list[Event]]
 ) -> None:
