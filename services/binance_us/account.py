@@ -14,13 +14,11 @@ from app.core.errors import DataError, ExchangeUnreachable
 from app.core.messages import AccountSeen, OrderNotFound
 from app.core.model import OrderReport, Side
 from app.core.money import ZERO
-from app.core.orders import is_ours
 from services.binance_us.believing import NotWholeYet, believed
-from services.binance_us.checks import check_id
 from services.binance_us.history import History
 from services.binance_us.instrument import Listing
 from services.binance_us.orders import Orders
-from services.binance_us.reports import Row, amount, fill_of_trade, identity
+from services.binance_us.reports import Row, amount, fill_of_trade, identity, owner
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +72,7 @@ class AccountReader:
         """
         at, activity = self._now(), self._orders.activity
         rows = await self._history.open_orders()
-        ours = {id: row for row in rows if isinstance(id := row.get("clientOrderId"), str) and is_ours(id)}
+        ours = {id: row for row in rows if (id := owner(row)) is not None}
         reports = [whole for id, row in ours.items() if (whole := await self._whole(row, id)) is not None]
         asked = [id for id in dict.fromkeys(doubtful) if id not in ours]
         reports += [found for id in asked if (found := await self._found(id)) is not None]
@@ -94,7 +92,7 @@ class AccountReader:
         )
 
     async def _found(self, client_order_id: str) -> OrderReport | None:
-        row = await self._history.order(check_id(client_order_id))
+        row = await self._orders.row(client_order_id)
         return None if row is None else await self._whole(row, client_order_id)
 
     async def _whole(self, row: Row, client_order_id: str) -> OrderReport | None:
@@ -138,9 +136,10 @@ class AccountReader:
         reports: list[OrderReport] = []
         lagging = False
         for number in sorted(set(map(str, self._numbers(rows, "orderId"))) - known, key=int):
-            row = await self._history.order_of(number)
-            id = row.get("clientOrderId") if row else None
-            if row is None or not isinstance(id, str) or not is_ours(id):
+            id = self._orders.numbers.get(number)
+            row = await (self._orders.row(id) if id else self._history.order_of(number))
+            id = id or (owner(row) if row else None)
+            if row is None or id is None:
                 log.info("order number %s on our symbol is not ours; it is left alone", number)
                 continue
             whole = await self._whole(row, id)
@@ -165,13 +164,13 @@ class AccountReader:
         resting = await self._history.open_orders()
         listed = await self._history.orders_since(sent_at - BEFORE)
         for row in (*resting, *listed):
-            if row.get("clientOrderId") == client_order_id:
+            if owner(row) == client_order_id:
                 return await self._orders.whole(row, client_order_id)
         trades = await self._history.trades_since(sent_at - BEFORE)
         why = ""
         for number in sorted(set(self._numbers(trades, "orderId")) - set(self._numbers(listed, "orderId"))):
             traded = await self._history.order_of(str(number))  # an older order that was filled since, or ours
-            if traded is not None and traded.get("clientOrderId") == client_order_id:
+            if traded is not None and owner(traded) == client_order_id:
                 return await self._orders.whole(traded, client_order_id)
             if traded is None:
                 why = f"there are trades of order number {number}, which is not found either"

@@ -24,7 +24,19 @@ from services.binance_us.history import History
 from services.binance_us.instrument import Listing
 from services.binance_us.limits import Urgency
 from services.binance_us.replacing import Halves, halves_of
-from services.binance_us.reports import Row, Told, fill_of_trade, fills_in, report, row_of, told, worth
+from services.binance_us.reports import (
+    Row,
+    Told,
+    cancel_id,
+    fill_of_trade,
+    fills_in,
+    is_named,
+    owner,
+    report,
+    row_of,
+    told,
+    worth,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +52,7 @@ class Orders:
         self._worth: dict[str, tuple[float, Decimal]] = {}  # asset → (when, price in quote currency)
         self.resting: dict[str, Decimal] = {}  # our orders on the exchange's book → executed so far
         self.confirmed: dict[str, OrderReport] = {}  # what the exchange last said of them
+        self.numbers: dict[str, str] = {}  # the exchange's number of an order → our id
         self._ended: dict[str, float] = {}  # ours that have ended → when we heard of it (monotonic)
         self.activity = 0  # grows with everything that moves balances
 
@@ -56,6 +69,7 @@ class Orders:
 
     async def cancel(self, client_order_id: str) -> OrderReport:
         params = {"symbol": self._listing().market_id, "origClientOrderId": check_id(client_order_id)}
+        params["newClientOrderId"] = cancel_id(client_order_id)
         self.activity += 1
         what = f"cancelling order {client_order_id}"
         body = await self._client.ask("private_delete_order", params, what=what, urgency=Urgency.CLOSING)
@@ -66,6 +80,7 @@ class Orders:
             return await self._one_after_the_other(old_id, order)
         request = request_for(order, self._listing())
         request |= {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrigClientOrderId": check_id(old_id)}
+        request["cancelNewClientOrderId"] = cancel_id(old_id)
         self._once_only(order.client_order_id)
         self.activity += 1
         what = f"replacing order {old_id}"
@@ -99,8 +114,18 @@ class Orders:
 
     async def find(self, client_order_id: str) -> OrderReport | None:
         """What became of an order; None where the exchange answers that it has no such order."""
-        row = await self._history.order(check_id(client_order_id))
+        row = await self.row(client_order_id)
         return None if row is None else await self.whole(row, client_order_id)
+
+    async def row(self, client_order_id: str) -> Row | None:
+        """The exchange's answer about an order. Whoever cancelled it, its row may carry the cancel's id since."""
+        row = await self._history.order(check_id(client_order_id))
+        if row is None or is_named(row, client_order_id) or row.get("status") != "CANCELED" or owner(row) is not None:
+            return row
+        number = next((number for number, id in self.numbers.items() if id == client_order_id), None)
+        if number is not None and number != str(row.get("orderId")):
+            return row
+        return {**row, "origClientOrderId": client_order_id}
 
     def _once_only(self, client_order_id: str) -> None:
         """An id is no key that makes sending it again harmless: a filled order's id would be taken a second time."""
@@ -139,6 +164,9 @@ class Orders:
     def heard(self, whole: OrderReport, executed: Decimal) -> None:
         """Remember what the exchange says, whoever asked for it."""
         id = whole.client_order_id
+        self.numbers[whole.exchange_order_id] = id
+        while len(self.numbers) > KEPT:
+            del self.numbers[next(iter(self.numbers))]
         now = executed if whole.status in RESTING else None
         if self.resting.get(id) != now:
             self.activity += 1

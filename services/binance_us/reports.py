@@ -12,7 +12,7 @@ from typing import Any
 from app.core.errors import DataError
 from app.core.model import Fill, OrderReport, OrderStatus, OrderType, Side
 from app.core.money import ZERO, decimal, positive
-from app.core.orders import RESTING
+from app.core.orders import RESTING, is_ours
 from services.binance_us.believing import Incomplete
 from services.binance_us.instrument import Listing
 
@@ -87,14 +87,29 @@ def amount(value: Any, what: str) -> Decimal:
 
 # ---------------------------------------------------------------- orders
 
+CANCEL_MARK = "-x"  # a cancel has an id of its own, and the exchange may name the order by it afterwards
+
+
+def cancel_id(client_order_id: str) -> str:
+    """The id under which we cancel an order of ours: it leads back to the order."""
+    return client_order_id + CANCEL_MARK
+
+
+def owner(row: Row) -> str | None:
+    """Our order that a row is about, or None where it is not ours."""
+    for name in ("clientOrderId", "origClientOrderId"):
+        id = row.get(name)
+        if isinstance(id, str) and is_ours(id.removesuffix(CANCEL_MARK)):
+            return id.removesuffix(CANCEL_MARK)
+    return None
+
 
 def told(row: Row, client_order_id: str, listing: Listing) -> Told:
     """An order of GET order, openOrders, allOrders, or the answer to placing or cancelling it.
 
     Raises DataError where it is about another order, or says something impossible.
     """
-    named = (row.get("clientOrderId"), row.get("origClientOrderId"))
-    if client_order_id not in named:
+    if not is_named(row, client_order_id):
         raise DataError(f"an answer about {client_order_id} names another order")
     if row.get("symbol") != listing.market_id:
         raise DataError(f"order {client_order_id}: symbol {row.get('symbol')!r} is not {listing.market_id}")
@@ -109,6 +124,12 @@ def told(row: Row, client_order_id: str, listing: Listing) -> Told:
         side=side_of(row.get("side"), client_order_id),
         reason=reason_of(row),
     )
+
+
+def is_named(row: Row, client_order_id: str) -> bool:
+    """Whether a row says that it is about this order."""
+    named = (row.get("clientOrderId"), row.get("origClientOrderId"))
+    return client_order_id in named or cancel_id(client_order_id) in named
 
 
 def _executed_of(row: Row, status: OrderStatus, client_order_id: str) -> Decimal:

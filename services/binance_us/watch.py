@@ -9,13 +9,12 @@ from decimal import Decimal
 
 from app.core.errors import ExchangeError
 from app.core.messages import Event, OrderReported
-from app.core.orders import is_ours
 from app.seam import Clock
 from services.binance_us.believing import NotWholeYet, believed
 from services.binance_us.events import Events
 from services.binance_us.history import History
 from services.binance_us.orders import Orders
-from services.binance_us.reports import Row, amount
+from services.binance_us.reports import Row, amount, owner
 from services.binance_us.server_time import ServerTime
 from services.binance_us.user_stream import UserStream
 
@@ -59,7 +58,7 @@ class Watch:
         began, connected = self._clock.monotonic(), self._stream.connected
         known = dict(self._orders.resting)
         rows = await self._history.open_orders()
-        listed = {id: row for row in rows if isinstance(id := row.get("clientOrderId"), str) and is_ours(id)}
+        listed = {id: row for row in rows if (id := owner(row)) is not None}
         missed = [id for id in self._changed(known, listed) if await self._look_at(id, listed.get(id))]
         if connected and missed:
             await self._is_it_deaf(missed, began)
@@ -74,7 +73,7 @@ class Watch:
     async def _look_at(self, id: str, row: Row | None) -> bool:
         """Post the order's report; whether there was one. An order that the exchange does not know is left to doubt."""
         if row is None:
-            row = await self._history.order(id)
+            row = await self._orders.row(id)
         if row is None:
             log.warning("order %s was open and is now unknown to the exchange", id)
             return False

@@ -183,7 +183,36 @@ async def test_a_cancel_tells_the_whole_order(peer: Peer, exchange: BinanceUs) -
     peer.says(TRADES, [a_trade(9, "0.0004", buyer=False)])
     report = await exchange.cancel("BTC/USDT", STOP.client_order_id)
     assert (report.status, [fill.id for fill in report.fills]) == (OrderStatus.CANCELED, ["9"])
-    assert peer.calls(CANCEL)[0].params["origClientOrderId"] == STOP.client_order_id
+    params = peer.calls(CANCEL)[0].params
+    assert params["origClientOrderId"] == STOP.client_order_id
+    assert params["newClientOrderId"] == f"{STOP.client_order_id}-x"
+
+
+async def test_a_cancelled_order_may_be_named_by_its_cancel(peer: Peer, exchange: BinanceUs) -> None:
+    """By ours, or by one that a person or the exchange made."""
+    for name in (f"{ENTRY.client_order_id}-x", "web_0815"):
+        peer.answers[FIND].clear()
+        peer.says(FIND, a_row(clientOrderId=name, status="CANCELED", executedQty="0"))
+        assert (await find(exchange)).status is OrderStatus.CANCELED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clientOrderId": "web_0815", "status": "NEW"},
+        {"clientOrderId": "web_0815", "status": "FILLED"},
+        {"clientOrderId": STOP.client_order_id, "status": "CANCELED"},
+        {"clientOrderId": "web_0815", "status": "CANCELED", "orderId": 99},
+    ],
+)
+async def test_an_answer_about_another_order_is_not_believed(
+    peer: Peer, exchange: BinanceUs, changes: dict[str, Any]
+) -> None:
+    peer.says(FIND, a_row(executedQty="0", status="NEW"))
+    peer.says(FIND, {**a_row(executedQty="0"), **changes})
+    await find(exchange)  # from here on its number is known
+    with pytest.raises(ExchangeUnreachable):
+        await find(exchange)
 
 
 async def test_a_cancel_of_what_is_not_open_is_refused(peer: Peer, exchange: BinanceUs) -> None:
