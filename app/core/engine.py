@@ -172,9 +172,8 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
             reports.not_found(turn, message)
         case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
             _order(turn, message)
-        case FlowSeen(id=id, amount=amount, note=note):
-            state.account = portfolio.with_flow(turn.account, amount, liquidated(state))
-            turn.note(Flow(id=id, at=turn.now, amount=amount, note=note))
+        case FlowSeen():
+            _flow(turn, message)
         case GateClosed(gate=gate, text=text):
             if state.gates.get(gate) != text:
                 state.gates[gate] = text
@@ -184,6 +183,14 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
                 turn.touch()
         case _:
             raise InvariantError(f"nobody takes {type(message).__name__}")
+
+
+def _flow(turn: Turn, message: FlowSeen) -> None:
+    """Once, however often it is reported."""
+    if message.id not in turn.state.flow_ids:
+        turn.state.flow_ids.append(message.id)
+        turn.state.account = portfolio.with_flow(turn.account, message.amount, liquidated(turn.state))
+        turn.note(Flow(id=message.id, at=turn.now, amount=message.amount, note=message.note))
 
 
 def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | CancelUncertain) -> None:

@@ -73,7 +73,7 @@ def _stop_order(turn: Turn, position: Position, level: Decimal, quantity: Decima
 def stop_confirmed(turn: Turn, position: Position, stop: Order) -> None:
     """The exchange holds `stop`. Where the old half of a replacement stands beside the new one, it is cancelled."""
     if stop.id == position.stop_order_id:
-        position = replace(position, stop_confirmed=True, unprotected_since=None)
+        position = replace(position, stop_price=stop.stop_price, stop_confirmed=True, unprotected_since=None)
         turn.put(position)
     if position.stop_confirmed:
         for other in live(turn, position):
@@ -93,7 +93,8 @@ def fit_stop(turn: Turn, position: Position) -> None:
 def adopt_stop(turn: Turn, position: Position) -> bool:
     """Where another stop of this position may still be live (the old half of a replacement), it is the stop again.
 
-    Placing a third one beside it could sell twice.
+    Placing a third one beside it could sell twice. Its lower level counts once it is known to stand: should it be
+    gone, the next stop is placed no lower than the position's stop already was.
     """
     others = [order for order in live(turn, position) if order.role is Role.STOP]
     if not others:
@@ -104,7 +105,7 @@ def adopt_stop(turn: Turn, position: Position) -> bool:
         replace(
             position,
             stop_order_id=stop.id,
-            stop_price=stop.stop_price,
+            stop_price=stop.stop_price if sure else position.stop_price,
             stop_confirmed=sure,
             unprotected_since=None if sure else position.unprotected_since or turn.now,
         )

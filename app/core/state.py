@@ -85,6 +85,7 @@ class State:
     warned: list[str] = field(default_factory=list)  # warnings already given today
     difference: str = ""  # between balances and books, as it was last seen
     acknowledged: str = ""  # the difference that a person has seen and let pass
+    flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that were booked
     pending: list[PendingChange] = field(default_factory=list)
 
 

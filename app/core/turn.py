@@ -165,15 +165,15 @@ class Turn:
     def move(self, order: Order, status: OrderStatus, reason: str = "") -> Order:
         """Put `order` in its next status by the table."""
         after = orders.moved(order, status, self.now, reason)
-        if after is not order:
-            self.put(after)
+        self.put(after)
         if after.status not in orders.IN_DOUBT:
             self.state.doubts.pop(after.id, None)
         return after
 
     def doubt(self, order: Order, status: OrderStatus, reason: str) -> None:
-        """The order's fate is uncertain: ask now, and again on a schedule."""
-        order = self.move(order, status, reason)
+        """The order's fate is uncertain: ask now, and again on a schedule. One doubt is enough for an order."""
+        if order.status not in orders.IN_DOUBT:
+            order = self.move(order, status, reason)
         if order.id not in self.state.doubts:
             self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, next_at=self.now)
         self.ask(order)

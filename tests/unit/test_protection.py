@@ -454,12 +454,21 @@ def test_a_refused_replacement_leaves_the_old_stop_and_asks_about_it() -> None:
     move = trailed(trader)
     assert refuse(trader, move.order, Refusal.RULES) == ["alert order_rejected"]
     position = trader.position()
-    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (move.old_id, 47_500, False)
+    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (move.old_id, 50_440, False)
     actions = trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="-2011"))
     assert words(actions) == ["query S02 completely"]
     trader.tell_status(move.old_id, "OPEN")
-    assert trader.position().stop_confirmed
+    assert (trader.position().stop_confirmed, trader.position().stop_price) == (True, 47_500)
     assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S04"]
+
+
+def test_a_refused_replacement_whose_old_stop_is_gone_too_is_placed_at_the_new_level() -> None:
+    trader = desk()
+    move = trailed(trader)
+    refuse(trader, move.order, Refusal.FUNDS)
+    trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="timed out"))
+    assert words(trader.tell_status(move.old_id, "CANCELED")) == ["alert stop_missing", "place stop"]
+    assert trader.place().stop_price == 50_440
 
 
 def test_a_replacement_refused_by_a_busy_exchange_leaves_the_old_stop_too() -> None:
