@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from app.core import orders
+from app.core.alerts import KINDS, AlertEvent
 from app.core.errors import InvariantError
-from app.core.messages import Action, Alert, AlertLevel, PlaceOrder, QueryOrder
+from app.core.messages import Action, Alert, PlaceOrder, QueryOrder
 from app.core.model import (
     Decision,
     Fill,
@@ -100,8 +101,8 @@ class Turn:
         self.touch()
         self.actions.append(action)
 
-    def alert(self, event: str, level: AlertLevel, text: str) -> None:
-        self.do(Alert(event=event, level=level, text=text))
+    def alert(self, event: AlertEvent, text: str) -> None:
+        self.do(Alert(event=event, level=KINDS[event].level, text=text))
 
     # ------------------------------------------------------------ orders
 
@@ -203,6 +204,7 @@ class Turn:
         del self.state.positions[position.id]
         self.state.exits.pop(position.id, None)
         self.state.retry_at.pop(position.id, None)
+        self.state.bare = [id for id in self.state.bare if id != position.id]
         for order in self.state.orders.values():
             if order.position_id == position.id:
                 self.state.jumped.pop(order.id, None)

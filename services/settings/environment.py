@@ -3,6 +3,7 @@
 Refuses what is wrong with one line naming place, name and cure. A secret's value is never shown.
 """
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from app.core.errors import ConfigError
+from services.secrets import STORE, Vault, is_sealed
 from services.settings.addresses import (
     ChannelUrl,
     DatabaseUrl,
@@ -25,7 +27,7 @@ from services.settings.addresses import (
 from services.settings.kinds import Choice, Integer, Kind, ListOf, Number, Text, Wrong, shown
 from services.settings.passwords import PASSWORD
 from services.settings.secret import Secret
-from services.settings.sources import Raw, read_sources
+from services.settings.sources import Raw, flaw, read_sources
 
 
 class Mode(StrEnum):
@@ -136,6 +138,7 @@ _WORD = Text(r"[A-Za-z0-9._@-]{1,64}", "1 to 64 letters, digits or . _ @ -")
 _MODEL = Text(r"[A-Za-z0-9._:/-]{1,100}", "a model's name such as deepseek-flash")
 _BASE32 = Text(r"[A-Z2-7]{16,128}=*", "at least 16 characters of base32: A to Z in capitals and 2 to 7, without blanks")
 _TOKEN = Text(r"[\x21-\x7e]{16,256}", "16 to 256 visible characters without blanks")
+_KEY_FILE = "TRADER_SECRETS_KEY_FILE"
 _WEB = Url()
 _SOCKET = Url(schemes=("wss", "ws"))
 _FREE_FEEDS = ",".join(
@@ -183,7 +186,7 @@ SETTINGS: tuple[Setting, ...] = (
     _row("TRADER_STRATEGIES_DIR", PathText(), "strategies, one file each", "strategies"),
     _row("TRADER_BACKUP_DIR", PathText(), "where backups go; unset: `backups` in the data directory"),
     _row(
-        "TRADER_SECRETS_KEY_FILE",
+        _KEY_FILE,
         PathText(),
         "key of the sealed secrets; unset: `secrets.key` in the data directory",
     ),
@@ -254,11 +257,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 _BY_NAME = {row.name: row for row in SETTINGS}
+SECRETS = {row.name for row in SETTINGS if row.secret}
 
 
 def load_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings:
     """Read and check everything. Raises ConfigError at the first wrong thing; nothing is written."""
-    given = read_sources(environ, env_file, set(_BY_NAME), {row.name for row in SETTINGS if row.secret})
+    given = with_sealed(read_sources(environ, env_file, set(_BY_NAME), SECRETS))
     values: dict[str, Any] = {row.field: _value(row, given.get(row.name)) for row in SETTINGS}
     _check_together(values, given)
     data_dir: Path = values["data_dir"]
@@ -268,6 +272,34 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
     values["secrets_key_file"] = values["secrets_key_file"] or data_dir / "secrets.key"
     values["database_url"] = values["database_url"] or Secret(f"sqlite:///{data_dir / 'trader.db'}")
     return Settings(**values)
+
+
+def vault_of(given: Mapping[str, Raw]) -> Vault:
+    """Where sealed secrets and their key are, by these settings."""
+    folder, key_file = (_value(_BY_NAME[name], given.get(name)) for name in ("TRADER_DATA_DIR", _KEY_FILE))
+    data_dir = Path(str(folder))
+    return Vault(Path(str(key_file)) if key_file else data_dir / "secrets.key", data_dir)
+
+
+def with_sealed(given: Mapping[str, Raw]) -> dict[str, Raw]:
+    """With what the store gives where nobody else does, and everything that is sealed opened."""
+    vault = vault_of(given)
+    with vault.reading():
+        kept = {name: Raw(name, text, STORE) for name, text in vault.kept().values.items()}
+        return {name: _opened(vault, raw) for name, raw in {**kept, **given}.items()}
+
+
+def _opened(vault: Vault, raw: Raw) -> Raw:
+    if raw.place == STORE and raw.name not in SECRETS:
+        raise ConfigError(f"{STORE}: {raw.name} is no secret setting; run: main.py secrets set {raw.name} --remove")
+    if not is_sealed(raw.text):
+        return raw
+    if raw.name not in SECRETS:
+        raise ConfigError(f"{raw.place}: {raw.name} is no secret, so it is not sealed; write its value as it is")
+    text = vault.open(raw.name, raw.text, raw.place)
+    if wrong := flaw(text) if text else "is empty":
+        raise ConfigError(f"{raw.place}: {raw.name} {wrong}")
+    return Raw(raw.name, text, raw.place)
 
 
 def _value(row: Setting, raw: Raw | None) -> object:

@@ -13,8 +13,10 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from app.core.errors import ConfigError
+from services.secrets import is_sealed
 
 MAX_VALUE = 8 * 1024
+MAX_SEALED = 2 * MAX_VALUE  # of a sealed text, which is longer than what is in it
 MAX_FILE = 64 * 1024
 OWN_PREFIX = "TRADER_"
 _ENVIRONMENT = "environment"
@@ -40,11 +42,18 @@ def read_sources(
     environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str]
 ) -> dict[str, Raw]:
     """Each setting that is given, by name; the environment wins over the file. Empty means not given."""
-    known = names | {f"{name}_FILE" for name in secrets}
     found: dict[str, Raw] = {}
-    for layer in (_from_file(env_file, known), _from_environment(environ, known)):
-        found.update(_resolved(layer, secrets))
+    for layer in read_layers(environ, env_file, names, secrets):
+        found.update(layer)
     return found
+
+
+def read_layers(
+    environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str]
+) -> tuple[dict[str, Raw], dict[str, Raw]]:
+    """What the file gives, and what the environment gives."""
+    known = names | {f"{name}_FILE" for name in secrets}
+    return _resolved(_from_file(env_file, known), secrets), _resolved(_from_environment(environ, known), secrets)
 
 
 def _from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Raw]:
@@ -119,7 +128,9 @@ def _secret_from(raw: Raw, owner: str) -> Raw:
     path = Path(raw.text)
     if not path.is_file():
         raise ConfigError(f"{raw.place}: {raw.name} names a file that is not there; correct the path")
-    text = file_text(path, place, MAX_VALUE)
+    text = file_text(path, place, MAX_SEALED)
+    if len(text) > MAX_VALUE and not is_sealed(text):
+        raise ConfigError(f"{place}: is larger than {MAX_VALUE // 1024} KB; shorten it")
     text = text.removesuffix("\n")
     if not text:
         raise ConfigError(f"{place}: it is empty; write the value into it or remove {raw.name}")
@@ -152,12 +163,13 @@ def file_text(path: Path, place: str, most: int) -> str:
 
 def _check(raw: Raw) -> None:
     """Refuse a value that carries more than it shows."""
-    if wrong := _flaw(raw.text):
+    if wrong := flaw(raw.text):
         raise ConfigError(f"{raw.place}: {raw.name} {wrong}")
 
 
-def _flaw(text: str) -> str:
-    if len(text) > MAX_VALUE:
+def flaw(text: str) -> str:
+    """What is wrong with a text, whatever it is for; it never shows the text."""
+    if len(text) > (MAX_SEALED if is_sealed(text) else MAX_VALUE):
         return f"is {len(text)} characters long; at most {MAX_VALUE} are allowed, shorten it"
     if text.endswith("\r"):
         return "ends with a carriage return; save the file it comes from with LF line ends"
