@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 from app.core.errors import ConfigError
 
@@ -62,7 +63,8 @@ class Redactor:
         """Further values that must not be seen. Very short ones would star out ordinary words and are left."""
         known = set(self._values)
         for value in secrets:
-            known |= {form for form in (value, json.dumps(value)[1:-1]) if len(form) >= 6}
+            forms = (value, json.dumps(value)[1:-1], quote(value), quote(value, safe=""), quote_plus(value))
+            known |= {form for form in forms if len(form) >= 6}
         self._values = tuple(sorted(known, key=len, reverse=True))
 
     def text(self, text: str) -> str:

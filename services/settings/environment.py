@@ -3,14 +3,12 @@
 Refuses what is wrong with one line naming place, name and cure. A secret's value is never shown.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from app.core.errors import ConfigError
 from services.secrets import STORE, Vault, is_sealed
@@ -24,6 +22,7 @@ from services.settings.addresses import (
     PathText,
     Url,
 )
+from services.settings.hidden import forms_of, signed_in
 from services.settings.kinds import Choice, Integer, Kind, ListOf, Number, Text, Wrong, shown
 from services.settings.passwords import PASSWORD
 from services.settings.secret import Secret
@@ -110,20 +109,10 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, for the filter that keeps them out of logs. Nothing else may ask."""
         values = (getattr(self, row.field) for row in SETTINGS if row.secret)
-        hidden = [part for value in values if isinstance(value, Secret) for part in _hidden(value.reveal())]
+        hidden = [form for value in values if isinstance(value, Secret) for form in forms_of(value.reveal())]
+        if self.twilio_account_sid and self.twilio_auth_token:
+            hidden += signed_in(self.twilio_account_sid.reveal(), self.twilio_auth_token.reveal())
         return tuple(dict.fromkeys(hidden))
-
-
-def _hidden(text: str) -> list[str]:
-    """What of a secret must not be seen: of addresses also the password alone, as written and decoded."""
-    if "://" not in text:
-        return [text]
-    parts: list[str] = []
-    for address in text.split(","):
-        if not address.strip().startswith("sqlite:"):
-            password = urlsplit(address.strip()).password or ""
-            parts += [part for part in (address.strip(), password, unquote(password)) if part]
-    return parts
 
 
 def _row(name: str, kind: Kind, meaning: str, default: str | None = None, *, secret: bool = False) -> Setting:
@@ -292,7 +281,7 @@ def with_sealed(given: Mapping[str, Raw]) -> dict[str, Raw]:
 def _opened(vault: Vault, raw: Raw) -> Raw:
     if raw.place == STORE and raw.name not in SECRETS:
         raise ConfigError(f"{STORE}: {raw.name} is no secret setting; run: main.py secrets set {raw.name} --remove")
-    if not is_sealed(raw.text):
+    if not is_sealed(raw.text) and raw.place != STORE:
         return raw
     if raw.name not in SECRETS:
         raise ConfigError(f"{raw.place}: {raw.name} is no secret, so it is not sealed; write its value as it is")

@@ -34,6 +34,7 @@ LIBRARIES = {
     "pyotp": ("services/auth",),
     "argon2": ("services/auth",),
     "jwt": ("services/auth",),
+    "cryptography": ("services/secrets",),
     "ruamel": ("services/settings",),
     "dotenv": ("services/settings",),
     "pydantic": ("services/settings", "components/"),
