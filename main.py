@@ -324,6 +324,7 @@ def serve(trader: Trader) -> None:
     from components.doors import Doors
     from services.auth import Auth, key_file
     from services.database import Answers, Audit, DatabaseReader, Users
+    from services.secrets import Vault
 
     settings, audit = trader.settings, Audit(trader.database)
 
@@ -333,6 +334,7 @@ def serve(trader: Trader) -> None:
     auth = Auth(
         Users(trader.database),
         key=key_file(settings.data_dir / "api.key"),
+        seals=Vault(settings.secrets_key_file, settings.data_dir),
         record=record,
         clock=clock,
         tasks=trader.tasks,
