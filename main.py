@@ -44,11 +44,14 @@ def version() -> str:
             return str(tomllib.load(file)["project"]["version"])
 
 
+def env_file() -> Path | None:
+    return Path(".env") if Path(".env").exists() else None
+
+
 def settings_of(environ: dict[str, str] | None = None) -> "Settings":
     from services.settings import load_settings
 
-    env_file = Path(".env")
-    return load_settings(environ or dict(os.environ), env_file if env_file.exists() else None)
+    return load_settings(environ or dict(os.environ), env_file())
 
 
 # ---------------------------------------------------------------- what is shared by commands
@@ -534,6 +537,80 @@ def ledger(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def secrets(arguments: argparse.Namespace) -> int:
+    """Secrets at rest. They work whatever else is wrong with the settings."""
+    from services.secrets import asking
+    from services.secrets.commands import SecretSettings
+
+    not_as_an_argument(arguments)
+    known = SecretSettings(dict(os.environ), env_file())
+    if arguments.verb == "list":
+        lines = known.listed(arguments.json)
+    elif arguments.remove:
+        lines = known.remove(arguments.name)
+    else:
+        known.setting(arguments.name)
+        value = asking.hidden(arguments.name)
+        lines = known.seal_only(arguments.name, value) if arguments.seal_only else known.set(arguments.name, value)
+    print("\n".join(lines))
+    return 0
+
+
+def rotate(arguments: argparse.Namespace) -> int:
+    """A new key for everything that is sealed, beside a running trader."""
+    from services.auth import SeedRows
+    from services.database import Users, open_database
+    from services.secrets import rotating
+    from services.secrets.commands import SecretSettings
+
+    database = open_database(settings_of().database_url.reveal())
+    try:
+        lines = rotating.run(SecretSettings(dict(os.environ), env_file()), SeedRows(Users(database)))
+    finally:
+        database.close()
+    print("\n".join(lines))
+    return 0
+
+
+def user(arguments: argparse.Namespace) -> int:
+    """A lost password or phone, beside a running trader."""
+    from services.auth import Recovery, Seeds
+    from services.database import Audit, Users, open_database
+    from services.secrets import Vault, asking
+
+    not_as_an_argument(arguments)
+    settings = settings_of()
+    database = open_database(settings.database_url.reveal())
+    audit = Audit(database)
+
+    def record(**line: str) -> None:
+        audit.record(clock.now(), **line)
+
+    seeds = Seeds(Vault(settings.secrets_key_file, settings.data_dir))
+    try:
+        recovery = Recovery(Users(database), seeds, record)
+        name = recovery.known(arguments.name or settings.admin_username)
+        if arguments.verb == "password":
+            lines = recovery.password(name, asking.hidden(f"new password of {name}", twice=True))
+        elif arguments.off:
+            lines = recovery.totp_off(name)
+        else:
+            ask = (lambda: asking.line("a code from it: ")) if asking.is_terminal() else None
+            lines = recovery.totp(name, print, ask, clock.now)
+    finally:
+        database.close()
+    print("\n".join(lines))
+    return 0
+
+
+def not_as_an_argument(arguments: argparse.Namespace) -> None:
+    if getattr(arguments, "too_much", None):
+        raise ConfigError(
+            "a secret is never given as an argument, where the shell's history keeps it and everybody sees it; "
+            "type it when asked, or pipe it in. Change the one you just wrote"
+        )
+
+
 # ---------------------------------------------------------------- command line
 
 
@@ -583,12 +660,43 @@ def parser() -> argparse.ArgumentParser:
     ledgers = verbs.add_parser("ledger", help="the books of each market").add_subparsers(dest="verb", required=True)
     ledgers.add_parser("list").set_defaults(act=ledger)
     ledgers.add_parser("reset", help="start paper over").set_defaults(act=ledger)
+    add_secrets(verbs)
     return top
+
+
+def add_secrets(verbs: Any) -> None:
+    sealed = verbs.add_parser("secrets", help="secrets at rest").add_subparsers(dest="verb", required=True)
+    setting = sealed.add_parser("set", help="seal a secret setting; its value is asked for, or piped in")
+    setting.add_argument("name", metavar="NAME")
+    setting.add_argument("too_much", nargs="*", help=argparse.SUPPRESS)
+    how = setting.add_mutually_exclusive_group()
+    how.add_argument("--remove", action="store_true", help="take it out of the sealed store")
+    how.add_argument("--seal-only", action="store_true", help="print the sealed text, for .env, instead of keeping it")
+    setting.set_defaults(act=secrets)
+    where = sealed.add_parser("list", help="where each secret comes from; never a value")
+    where.add_argument("--json", action="store_true", help="for programs")
+    where.set_defaults(act=secrets)
+    sealed.add_parser("rotate", help="a new key for everything that is sealed").set_defaults(act=rotate)
+
+    users = verbs.add_parser("user", help="a lost password or phone").add_subparsers(dest="verb", required=True)
+    password = users.add_parser("password", help="a new password; it is asked for, or piped in")
+    password.add_argument("name", nargs="?", metavar="NAME", help="default: TRADER_ADMIN_USERNAME")
+    password.add_argument("too_much", nargs="*", help=argparse.SUPPRESS)
+    password.set_defaults(act=user)
+    factor = users.add_parser("totp", help="enrol the second factor anew")
+    factor.add_argument("name", nargs="?", metavar="NAME", help="default: TRADER_ADMIN_USERNAME")
+    factor.add_argument("--off", action="store_true", help="remove it")
+    factor.set_defaults(act=user)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; wrong use and bad input give one line and exit code 2."""
-    chosen = parser().parse_args(arguments)
+    top = parser()
+    chosen, unknown = top.parse_known_args(arguments)
+    if unknown and chosen.command in ("secrets", "user"):
+        chosen.too_much = unknown  # may be a secret: it is not repeated
+    elif unknown:
+        top.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return int((getattr(chosen, "act", None) or run)(chosen))
     except TraderError as error:

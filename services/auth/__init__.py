@@ -4,7 +4,7 @@ from services.auth.auth import Auth
 from services.auth.model import Answer, LoginSession, Record, Seals, SignedIn, Store, User
 from services.auth.passwords import Passwords
 from services.auth.recovery import Recovery
-from services.auth.seeds import Seeds
+from services.auth.seeds import SeedRows, Seeds
 from services.auth.tokens import key_file
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Record",
     "Recovery",
     "Seals",
+    "SeedRows",
     "Seeds",
     "SignedIn",
     "Store",

@@ -64,6 +64,12 @@ class Store(Protocol):
     def delete_expired(self, now: datetime) -> None: ...
 
 
+class People(Store, Protocol):
+    """Everybody, for commands."""
+
+    def names(self) -> Sequence[str]: ...
+
+
 class Seals(Protocol):
     """Seals and opens short texts, each bound to a name."""
 

@@ -3,24 +3,18 @@
 What is changed ends every session and token of the user. Nothing is changed unless all of it is right.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 from app.core.errors import ConfigError
 from services.auth import codes
-from services.auth.model import Record, Store, User
+from services.auth.model import People, Record, User
 from services.auth.passwords import Passwords, fault
 from services.auth.seeds import Seeds
 
 WHO = "command line"
 TRIES = 3
-
-
-class People(Store, Protocol):
-    def names(self) -> Sequence[str]:
-        """Of every user."""
 
 
 class Recovery:

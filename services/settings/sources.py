@@ -25,11 +25,12 @@ _QUOTES = "\"'`"
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """One setting as found. `place` is for people: "environment" or ".env line 3"."""
+    """One setting as found. `place` is for people: "environment" or ".env line 3". `from_file`: by way of X_FILE."""
 
     name: str
     text: str
     place: str
+    from_file: bool = False
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -134,7 +135,7 @@ def _secret_from(raw: Raw, owner: str) -> Raw:
     text = text.removesuffix("\n")
     if not text:
         raise ConfigError(f"{place}: it is empty; write the value into it or remove {raw.name}")
-    secret = Raw(owner, text, place)
+    secret = Raw(owner, text, place, from_file=True)
     _check(secret)
     return secret
 
