@@ -30,20 +30,26 @@ def read_private(path: Path, what: str, most: int = 64 * 1024) -> bytes | None:
         raise ConfigError(
             f"{path}: {what} cannot be read ({error.strerror}); check who owns it and its folder"
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            is_a = "a directory" if stat.S_ISDIR(state.st_mode) else "no regular file"
-            raise ConfigError(f"{path}: {what} should be here, but it is {is_a}; move it away")
-        if state.st_mode & _OTHERS:
-            mode = stat.S_IMODE(state.st_mode)
-            raise ConfigError(f"{path}: {what} can be read by others (mode {mode:04o}); run: chmod 600 {path}")
-        data = file.read(most + 1)
+    try:
+        _refuse_open_to_others(os.fstat(descriptor).st_mode, path, what)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(most + 1)
+    finally:
+        os.close(descriptor)
     if not data.strip():
         raise ConfigError(f"{path}: {what} is empty; put back your copy of it, or delete it")
     if len(data) > most:
         raise ConfigError(f"{path}: {what} is larger than {most // 1024} KB; put back your copy of it, or delete it")
     return data
+
+
+def _refuse_open_to_others(mode: int, path: Path, what: str) -> None:
+    if not stat.S_ISREG(mode):
+        is_a = "a directory" if stat.S_ISDIR(mode) else "no regular file"
+        raise ConfigError(f"{path}: {what} should be here, but it is {is_a}; move it away")
+    if mode & _OTHERS:
+        mode = stat.S_IMODE(mode)
+        raise ConfigError(f"{path}: {what} can be read by others (mode {mode:04o}); run: chmod 600 {path}")
 
 
 def _symlink(path: Path, what: str) -> ConfigError:

@@ -38,9 +38,9 @@ def _parts(address: SplitResult) -> Iterator[str]:
         yield from signed_in(unquote(user), unquote(password))
     elif len(user) >= _LONG:
         yield user
-    host = address.netloc.rpartition("@")[2].partition(":")[0]
+    host = address.netloc.rpartition("@")[2]
     if address.scheme not in ("http", "https", "smtp", "smtps", "postgresql+psycopg") and "." not in host:
-        yield from (part for part in (host,) if len(part) >= _LONG)  # of a channel the host may be its key
+        yield from (part for part in host.split(":") if len(part) >= _LONG)  # of a channel the host may be its key
     if not address.scheme.startswith("postgresql"):
         yield from (part for part in address.path.split("/") if len(part) >= _LONG)
     yield from (
