@@ -137,6 +137,8 @@ class DatabaseJournal:
                 "text": action["of"]["text"],
                 "created_at": entry.recorded_at,
                 "status": "waiting",
+                "acknowledged_by": "",
+                "repeated": 0,
             }
             for entry in entries
             if '"type":"Alert"' in entry.actions
