@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.core.errors import ConfigError
 from services.secrets.sealing import is_sealed, key_id
-from services.secrets.vault import STORE, Kept, Vault
+from services.secrets.vault import STORE, Vault
 from services.settings.environment import SECRETS, SETTINGS, Setting, vault_of
 from services.settings.kinds import Wrong
 from services.settings.sources import Raw, flaw, nearest, read_layers
@@ -99,8 +99,8 @@ class SecretSettings:
             given, kept = self.given(), self.vault.kept()
             self._refuse_a_second_key(name)
             sealed = self.vault.seal(name, value)
-            out = {each: ids for each, ids in kept.given_out.items() if each != name or each in given}
-            self.vault.keep(replace(kept, values={**kept.values, name: sealed}, given_out=out))
+            kept = kept if name in given else kept.without(name)  # what was given out before is over
+            self.vault.keep(replace(kept, values={**kept.values, name: sealed}))
         lines = [f"{name} is sealed in {self.vault.store} (key {key_id(sealed)}); it counts from the next start on"]
         if name in given:
             lines.append(f"but {given[name].place} gives {name} too, and that one counts: remove it there")
@@ -120,13 +120,11 @@ class SecretSettings:
     def remove(self, name: str) -> list[str]:
         with self.vault.changing():
             kept = self.vault.kept()
-            if name not in kept.values and name not in kept.given_out:
+            if kept == kept.without(name):
                 self.setting(name)
                 given = self.given().get(name)
                 raise ConfigError(f"{name} is not in the {STORE}" + (f"; {given.place} gives it" if given else ""))
-            values = {each: text for each, text in kept.values.items() if each != name}
-            out = {each: ids for each, ids in kept.given_out.items() if each != name}
-            self.vault.keep(Kept(values, out))
+            self.vault.keep(kept.without(name))
         return [f"{name} is no longer in the {STORE}"]
 
     def _checked(self, row: Setting, text: str) -> str:

@@ -59,9 +59,10 @@ class Rotation:
     def _users_of(self, keys: Iterable[Key]) -> dict[str, str]:
         """Key id → why it must stay."""
         old = {key.id for key in keys}
+        kept = self._vault.kept()
         why = {
             id: f"{name} was sealed with it for use elsewhere (where that is over: main.py secrets set {name} --remove)"
-            for name, ids in self._vault.kept().given_out.items()
+            for name, ids in (*kept.given_out.items(), *kept.in_env_file.items())
             for id in ids
         }
         why |= {key_id(raw.text): f"{raw.place} uses it for {raw.name}; seal that anew" for raw in self._raws()}
@@ -84,18 +85,22 @@ class Rotation:
         raws = [raw for raw in file.values() if is_sealed(raw.text) and not raw.from_file]
         if path is None or not raws:
             return 0
-        kept = self._vault.kept()
-        before = {raw.name: kept.given_out.get(raw.name, ()) for raw in raws}
-        both = {raw.name: (*before[raw.name], key_id(raw.text), new.id) for raw in raws}
-        self._vault.keep(replace(kept, given_out={**kept.given_out, **both}))
+        self._remember({raw.name: (key_id(raw.text), new.id) for raw in raws})
         text = file_text(path, str(path), MAX_FILE)
         for raw in raws:
             text = text.replace(raw.text, self._again(new, raw.name, raw.text))
         target = path.resolve()
         write_private(target, text.encode(), "the settings file", mode=target.stat().st_mode & 0o777)
-        after = {raw.name: tuple({*before[raw.name], new.id} - {key_id(raw.text)}) for raw in raws}
-        self._vault.keep(replace(kept, given_out={**kept.given_out, **after}))
+        self._remember({raw.name: (new.id,) for raw in raws})
         return len(raws)
+
+    def _remember(self, in_env_file: Mapping[str, tuple[str, ...]]) -> None:
+        """A text that was printed and is in `.env` now is no longer somewhere else."""
+        kept = self._vault.kept()
+        printed = {
+            name: tuple(id for id in ids if id not in in_env_file.get(name, ())) for name, ids in kept.given_out.items()
+        }
+        self._vault.keep(replace(kept, given_out=printed, in_env_file={**kept.in_env_file, **in_env_file}))
 
     def _renew_rows(self, new: Key) -> int:
         texts = self._rows.texts()

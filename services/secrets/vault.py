@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from app.core.errors import ConfigError
 from services.private_files import locked, read_private, write_private
 from services.secrets.keys import KeyFile
 from services.secrets.sealing import CannotOpen, opened, sealed
 
+T = TypeVar("T")
 STORE_NAME = "secrets.sealed"
 STORE = "sealed store"
 _WHAT = "the store of sealed secrets"
@@ -19,10 +21,20 @@ _MOST = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the store holds: sealed texts by name, and the keys of texts that were given out for use elsewhere."""
+    """What the store holds: sealed texts by name, and the keys of texts outside of it that may still be in use.
+
+    `given_out`: of texts that were printed; `in_env_file`: of those that a rotation wrote into `.env`.
+    """
 
     values: Mapping[str, str] = field(default_factory=dict)
     given_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    in_env_file: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def without(self, name: str) -> "Kept":
+        def rest(part: Mapping[str, T]) -> dict[str, T]:
+            return {each: value for each, value in part.items() if each != name}
+
+        return Kept(rest(self.values), rest(self.given_out), rest(self.in_env_file))
 
 
 class Vault:
@@ -71,18 +83,22 @@ class Vault:
             if whole["format"] != 1:
                 raise ConfigError(f"{self.store}: was written by a newer version; use that one")
             values = {str(name): _text(text) for name, text in whole["values"].items()}
-            given = {str(name): tuple(map(_text, ids)) for name, ids in whole["given_out"].items()}
+            given_out, in_env_file = (
+                {str(name): tuple(map(_text, ids)) for name, ids in whole[part].items()}
+                for part in ("given_out", "in_env_file")
+            )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ConfigError(
                 f"{self.store}: {_WHAT} is damaged; put back your copy of it, or delete it and set each value again"
             ) from None
-        return Kept(values, given)
+        return Kept(values, given_out, in_env_file)
 
     def keep(self, kept: Kept) -> None:
         whole = {
             "format": 1,
             "values": dict(sorted(kept.values.items())),
             "given_out": {name: list(ids) for name, ids in sorted(kept.given_out.items()) if ids},
+            "in_env_file": {name: list(ids) for name, ids in sorted(kept.in_env_file.items()) if ids},
         }
         write_private(self.store, f"{json.dumps(whole, indent=2)}\n".encode(), _WHAT)
 

@@ -247,7 +247,9 @@ def test_the_store_is_one_private_file_written_whole(vault: Vault, data: Path, m
         assert sorted(each.name for each in data.iterdir()) == ["secrets.key", "secrets.sealed"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format":1}', '{"format":1,"values":{"A":1},"given_out":{}}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format":1}', '{"format":1,"values":{"A":1},"given_out":{},"in_env_file":{}}', "\xff"]
+)
 def test_a_damaged_store_is_refused(vault: Vault, data: Path, text: str) -> None:
     write_private(vault.store, text.encode("latin-1"), "x")
     assert "is damaged" in refused(lambda: load_settings(env(data), None))
