@@ -252,8 +252,18 @@ SECRETS = {row.name for row in SETTINGS if row.secret}
 def load_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings:
     """Read and check everything. Raises ConfigError at the first wrong thing; nothing is written."""
     given = with_sealed(read_sources(environ, env_file, set(_BY_NAME), SECRETS))
-    values: dict[str, Any] = {row.field: _value(row, given.get(row.name)) for row in SETTINGS}
-    _check_together(values, given)
+    values = values_of(given)
+    check_together(values, given)
+    return settled(values)
+
+
+def values_of(given: Mapping[str, Raw]) -> dict[str, Any]:
+    """Each field's value, or its default, alone."""
+    return {row.field: value_of(row, given.get(row.name)) for row in SETTINGS}
+
+
+def settled(values: dict[str, Any]) -> Settings:
+    """With the defaults that depend on other values."""
     data_dir: Path = values["data_dir"]
     values["mode"] = Mode(values["mode"])
     values["market_speed"] = float(values["market_speed"])
@@ -265,7 +275,7 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
 
 def vault_of(given: Mapping[str, Raw]) -> Vault:
     """Where sealed secrets and their key are, by these settings."""
-    folder, key_file = (_value(_BY_NAME[name], given.get(name)) for name in ("TRADER_DATA_DIR", _KEY_FILE))
+    folder, key_file = (value_of(_BY_NAME[name], given.get(name)) for name in ("TRADER_DATA_DIR", _KEY_FILE))
     data_dir = Path(str(folder))
     return Vault(Path(str(key_file)) if key_file else data_dir / "secrets.key", data_dir)
 
@@ -275,10 +285,10 @@ def with_sealed(given: Mapping[str, Raw]) -> dict[str, Raw]:
     vault = vault_of(given)
     with vault.reading():
         kept = {name: Raw(name, text, STORE) for name, text in vault.kept().values.items()}
-        return {name: _opened(vault, raw) for name, raw in {**kept, **given}.items()}
+        return {name: opened_raw(vault, raw) for name, raw in {**kept, **given}.items()}
 
 
-def _opened(vault: Vault, raw: Raw) -> Raw:
+def opened_raw(vault: Vault, raw: Raw) -> Raw:
     if raw.place == STORE and raw.name not in SECRETS:
         raise ConfigError(f"{STORE}: {raw.name} is no secret setting; run: main.py secrets set {raw.name} --remove")
     if not is_sealed(raw.text) and raw.place != STORE:
@@ -291,7 +301,7 @@ def _opened(vault: Vault, raw: Raw) -> Raw:
     return Raw(raw.name, text, raw.place)
 
 
-def _value(row: Setting, raw: Raw | None) -> object:
+def value_of(row: Setting, raw: Raw | None) -> object:
     """What a row holds: read, wrapped where secret, () or None where not given."""
     text = raw.text if raw else row.default
     if text is None:
@@ -310,7 +320,7 @@ def _is(row: Setting, text: str) -> str:
     return "is not right" if hidden else f"is {shown(text)}"
 
 
-def _check_together(values: dict[str, Any], given: dict[str, Raw]) -> None:
+def check_together(values: dict[str, Any], given: dict[str, Raw]) -> None:
     """What no single value shows."""
     market, mode = values["market"], values["mode"]
     if mode != Mode.PAPER and market not in ("auto", "binanceus"):

@@ -54,10 +54,10 @@ def read_layers(
 ) -> tuple[dict[str, Raw], dict[str, Raw]]:
     """What the file gives, and what the environment gives."""
     known = names | {f"{name}_FILE" for name in secrets}
-    return _resolved(_from_file(env_file, known), secrets), _resolved(_from_environment(environ, known), secrets)
+    return resolved(_from_file(env_file, known), secrets), resolved(from_environment(environ, known), secrets)
 
 
-def _from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Raw]:
+def from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Raw]:
     raws = {}
     for name, text in environ.items():
         if name in known:
@@ -72,7 +72,7 @@ def _from_file(path: Path | None, known: set[str]) -> dict[str, Raw]:
         return {}
     raws: dict[str, Raw] = {}
     for binding in parse_stream(io.StringIO(file_text(path, str(path), MAX_FILE))):
-        place = f"{path} line {_line(binding)}"
+        place = f"{path} line {binding_line(binding)}"
         if binding.error:
             raise ConfigError(f"{place}: cannot be read; write NAME=value and close each quote")
         if binding.key is None:
@@ -81,7 +81,7 @@ def _from_file(path: Path | None, known: set[str]) -> dict[str, Raw]:
         if name in raws:
             raise ConfigError(f"{place}: {name} is given twice; remove one of the lines")
         if name not in known:
-            _refuse_misspelt(name, place, known)
+            refuse_misspelt(name, place, known)
             continue
         if binding.value is None:
             raise ConfigError(f"{place}: {name} has no value; write {name}=value or remove the line")
@@ -89,12 +89,12 @@ def _from_file(path: Path | None, known: set[str]) -> dict[str, Raw]:
     return raws
 
 
-def _line(binding: Binding) -> int:
+def binding_line(binding: Binding) -> int:
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
-def _refuse_misspelt(name: str, place: str, known: set[str]) -> None:
+def refuse_misspelt(name: str, place: str, known: set[str]) -> None:
     """Others' names may stand in a shared file; one that is ours but for a slip may not."""
     if name.upper().startswith(OWN_PREFIX) or difflib.get_close_matches(name.upper(), list(known), n=1, cutoff=0.85):
         raise _unknown(name, place, known)
@@ -107,7 +107,7 @@ def _unknown(name: str, place: str, known: set[str]) -> ConfigError:
     return ConfigError(f"{place}: {shown} is not a setting; {cure}")
 
 
-def _resolved(layer: dict[str, Raw], secrets: set[str]) -> dict[str, Raw]:
+def resolved(layer: dict[str, Raw], secrets: set[str]) -> dict[str, Raw]:
     """Follow `X_FILE` for secrets, drop what is empty, check what is left."""
     found = {}
     for name, raw in layer.items():
