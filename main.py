@@ -25,6 +25,9 @@ from app.ports import LedgerRow, StrategyFace
 from app.seam import clock, seeded, token
 
 if TYPE_CHECKING:
+    from app.core.alerts import AlertEvent
+    from app.jobs import Job
+    from app.notifier import Notifier
     from services.database import Database
     from services.logs import Logs
     from services.settings import LoadedRules, Settings
@@ -184,10 +187,47 @@ class Trader:
         self.two_factor: Callable[[], bool] = lambda: False
         self.view = View(self.session, labels, clock=clock, tasks=self.tasks, two_factor=lambda: self.two_factor())  # noqa: PLW0108  # set later
         self.host = StrategyHost(settings.strategies_dir)
+        self.notifier = self.make_notifier()
+        self.view.alerts = self.notifier
+
+    def make_notifier(self) -> "Notifier":
+        """Alerts, from the outbox to their channels, beside trading."""
+        from app.notices import Sender, lasting
+        from app.notifier import Notifier
+        from services.database import DatabaseOutbox
+        from services.notifications import channels
+
+        def true_now() -> "frozenset[AlertEvent] | None":
+            state = self.session.engine.state
+            return lasting(state) if state.reconciled else None
+
+        settings = self.settings
+        return Notifier(
+            outbox=DatabaseOutbox(self.database, self.ledger.name),
+            channels=channels(settings, self.tasks),
+            rules=self.loaded.app["alerts"],
+            sender=Sender(
+                label=settings.mode.value.upper(),
+                about=f"{settings.mode.value}, {self.ledger.market}, {settings.symbol}",
+                link=settings.public_url,
+                clean=self.logs.clean,
+            ),
+            lasting=true_now,
+            tell=self.tell,
+            clock=clock,
+            tasks=self.tasks,
+        )
+
+    def tell(self, event: "AlertEvent", text: str) -> None:
+        """Something that happened outside the engine and that people must know."""
+        from app.core.messages import NoticeGiven
+
+        self.session.post(NoticeGiven(at=self.session.now(), event=event, text=text))
 
     async def start(self) -> None:
         """Strategies, past candles, recovery, then the market runs and the jobs begin."""
         from app.coordinator import Coordinator
+        from app.core.alerts import AlertEvent
         from app.core.messages import Started
         from app.cycle import Cycle
         from backtest.paper import CandleMarket
@@ -229,6 +269,10 @@ class Trader:
         self.start_jobs()
         self.started = True
         state = self.session.engine.state
+        status = self.view.status()
+        covered = f"{status.open_positions} open positions, {status.protected_pct:.0f} % under a stop"
+        self.tell(AlertEvent.STARTED, f"version {version()} on {self.ledger.name}: {covered}")
+        self.tasks.start(self.notifier.run(), "alerts")
         voters = ", ".join(rule.name for rule in rules.voting.strategies if rule.votes)
         log.info(
             "trading on %s, ledger %s, from %s; voting: %s; open positions: %d",
@@ -260,6 +304,7 @@ class Trader:
         self.scheduler = Scheduler()
         self.scheduler.start(
             [
+                *self.signs_of_life(),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=300),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
@@ -267,6 +312,31 @@ class Trader:
                 Job(name="old logs", run=prune_logs, daily_at="00:20"),
             ]
         )
+
+    def signs_of_life(self) -> "list[Job]":
+        """The daily word, and the ping whose silence is noticed elsewhere."""
+        from app.jobs import Job, alive, alive_words, ping
+
+        alerts, found = self.loaded.app["alerts"], []
+
+        async def words() -> str:
+            head = await self.tasks.in_thread(self.journal.head)
+            return alive_words(self.view.status(), self.view.positions(), head)
+
+        if alerts.alive_at is not None:
+            at = f"{alerts.alive_at:%H:%M}"
+            found.append(Job(name="alive", run=alive(self.session, words), daily_at=at, zone=alerts.zone))
+        if self.settings.alert_ping_url is not None:
+            from services.notifications.ping import Ping
+
+            async def well() -> bool:
+                status = self.view.status()
+                broken = status.state == "RECONCILING" or status.reason == "database" or self.session.troubled
+                return not broken and await self.notifier.delivering()
+
+            watchdog = Ping(self.settings.alert_ping_url)
+            found.append(Job(name="ping", run=ping(well, watchdog.call), every_seconds=60))
+        return found
 
     def _crashed(self, name: str, error: BaseException) -> None:
         """Crash-only: a part that died takes the process with it, and the next start recovers."""
@@ -344,7 +414,13 @@ def serve(trader: Trader) -> None:
     )
     trader.two_factor = lambda: auth.two_factor
     control = Controls(
-        trader.session, second_factor=auth, record=record, tasks=trader.tasks, new_id=lambda: token(12), live=False
+        trader.session,
+        second_factor=auth,
+        record=record,
+        acknowledge=trader.notifier.acknowledge,
+        tasks=trader.tasks,
+        new_id=lambda: token(12),
+        live=False,
     )
     page.build(
         Doors(

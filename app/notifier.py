@@ -23,6 +23,7 @@ REVOKED_PAUSE = timedelta(minutes=30)
 TOLD_AFTER = timedelta(minutes=10)  # a channel that has failed for so long is told of on the others
 ASK_PAUSE = timedelta(seconds=20)  # between two questions for a delivery
 GIVEN_UP_AFTER = timedelta(hours=2)  # no news of a delivery for so long: taken for delivered
+SHOWN_FOR = timedelta(days=30)  # a grave alert that nobody acknowledges
 NO_STORE = timedelta(minutes=1)  # the database does not answer for so long: told without it
 
 
@@ -153,6 +154,10 @@ def _by_reference(due: Sequence[Letter]) -> list[list[Letter]]:
     return list(found.values())
 
 
+def _lasts(alert: Told) -> bool:
+    return KINDS[alert.event].lasting
+
+
 class Notifier:
     """Posts alerts as letters, repeats the grave ones that last, and keeps every channel going by itself.
 
@@ -175,6 +180,7 @@ class Notifier:
         self._outbox, self._channels, self._rules, self._sender = outbox, channels, rules, sender
         self._lasting, self._tell, self._clock, self._tasks = lasting, tell, clock, tasks
         self.posts: list[Post] = []
+        self.unseen: tuple[Told, ...] = ()  # grave alerts that nobody has acknowledged, the newest first
         self._told_of: set[str] = set()
         self._said: dict[tuple[AlertEvent, str], datetime] = {}
         self._no_store_since: datetime | None = None
@@ -183,6 +189,22 @@ class Notifier:
     def states(self) -> list[ChannelState]:
         """Of the channels that are set up, in their order."""
         return [post.state for post in self.posts]
+
+    async def acknowledge(self, who: str, ids: Sequence[int] | None) -> int:
+        """A person has seen grave alerts (None: all); returns how many were new."""
+        now = self._clock.now()
+        count = await self._tasks.in_thread(lambda: self._outbox.acknowledge(ids, who, now))
+        self.unseen = tuple(alert for alert in self.unseen if ids is not None and alert.id not in ids)
+        return count
+
+    async def delivering(self) -> bool:
+        """Whether no grave alert has been waiting for long: else the watchdog must not hear that all is well."""
+        now = self._clock.now()
+        try:
+            since = await self._tasks.in_thread(self._outbox.grave_waiting_since)
+        except StoreError:
+            return False
+        return since is None or now - since < TOLD_AFTER
 
     async def open(self) -> None:
         """Read what is known of the channels."""
@@ -194,7 +216,10 @@ class Notifier:
     async def run(self) -> None:
         await self.open()
         while True:
-            await self.step()
+            try:
+                await self.step()
+            except Exception:  # guard: job
+                log.exception("alerts")
             await self._clock.sleep(LOOK_SECONDS)
 
     async def step(self) -> None:
@@ -228,8 +253,10 @@ class Notifier:
         if fresh:
             letters = [letter for alert in fresh for letter in self._letters(alert, now)]
             self._outbox.post(fresh, letters)
+        unseen = self._outbox.unseen(now - SHOWN_FOR)
         if true_now is not None:
-            self._remind(now, true_now)
+            self._remind(unseen, now, true_now)
+        self.unseen = tuple(alert for alert in unseen if alert.event in (true_now or ()) or not _lasts(alert))
 
     def _letters(self, alert: Told, now: datetime) -> list[Letter]:
         """The same words within ten minutes are gathered, whatever channel they go by."""
@@ -260,10 +287,9 @@ class Notifier:
             due_at=due,
         )
 
-    def _remind(self, now: datetime, true_now: frozenset[AlertEvent]) -> None:
+    def _remind(self, unseen: Sequence[Told], now: datetime, true_now: frozenset[AlertEvent]) -> None:
         """What lasts is repeated until it is seen; what is over is told where it had been told."""
-        lasting = [event for event, kind in KINDS.items() if kind.lasting]
-        for alert in self._outbox.unseen(lasting):
+        for alert in filter(_lasts, unseen):
             last = alert.repeated_at or alert.at
             if alert.event not in true_now:
                 had_it = set(self._outbox.receivers(alert))

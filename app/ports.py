@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.core.alerts import AlertEvent
 from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder
 from app.core.model import (
     Decision,
@@ -266,8 +265,8 @@ class Outbox(Protocol):
     def post(self, alerts: Sequence[Told], letters: Sequence[Letter]) -> None:
         """Write the letters of these alerts (their ids are given by the store)."""
 
-    def unseen(self, events: Sequence[AlertEvent]) -> Sequence[Told]:
-        """Posted alerts of these events that nobody has seen and that are not over."""
+    def unseen(self, since: datetime) -> Sequence[Told]:
+        """Posted grave alerts that nobody has acknowledged and that are not over, the newest first."""
 
     def repeat(self, alert: Told, letters: Sequence[Letter]) -> None: ...
 
@@ -349,6 +348,8 @@ class Status:
     max_loss_if_server_dies: Decimal
     two_factor: bool
     version: str
+    channels: tuple["ChannelState", ...] = ()  # those for alerts that are set up
+    unseen_alerts: tuple[Told, ...] = ()  # grave ones that nobody has acknowledged, the newest first
 
 
 class EngineView(Protocol):
@@ -400,6 +401,9 @@ class Control(Protocol):
 
     async def close_all(self, who: Who) -> Sequence[str]:
         """Returns the ids of the positions that are now closing."""
+
+    async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
+        """Grave alerts that this person has seen (None: all), so that they are not repeated; returns how many."""
 
 
 class Conflict(Exception):

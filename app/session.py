@@ -77,6 +77,7 @@ class Session:
         self._sampled_at: datetime | None = None
         self._points: list[EquityPoint] = []
         self._seq = self._checkpoint_seq = 0
+        self.troubled = False  # the journal does not take what happens: nothing is traded
         self._executor = Executor(self, exchange, seal, tasks)
         exchange.listen(self.post)
 
@@ -144,10 +145,12 @@ class Session:
     async def _start_over(self, error: StoreError) -> None:
         """What could not be written is not known to have happened: forget it, read the books, ask for the truth."""
         log.error("the journal could not be written (%s); starting over from what is in it", error)
+        self.troubled = True
         while True:
             await self._clock.sleep(RETRY_SECONDS)
             try:
                 await self.recover()
+                self.troubled = False
                 break
             except StoreError as still:
                 log.error("the journal cannot be read either (%s); trying again", still)

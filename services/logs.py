@@ -203,6 +203,10 @@ class Logs:
     def learn(self, secrets: Iterable[str]) -> None:
         self._redactor.learn(secrets)
 
+    def clean(self, text: str) -> str:
+        """`text` without secrets."""
+        return self._redactor.text(text)
+
     def recent(self) -> list[Row]:
         """The last rows, oldest first."""
         return list(self._rows.recent)

@@ -41,15 +41,16 @@ class DatabaseOutbox:
             self._add(connection, letters)
             connection.execute(update(ALERTS).where(ALERTS.c.id.in_(ids)).values(status="posted"))
 
-    def unseen(self, events: Sequence[AlertEvent]) -> Sequence[Told]:
+    def unseen(self, since: datetime) -> Sequence[Told]:
         query = select(ALERTS).where(
             ALERTS.c.ledger == self._ledger,
             ALERTS.c.status == "posted",
-            ALERTS.c.event.in_([str(event) for event in events]),
+            ALERTS.c.level == "critical",
             ALERTS.c.acknowledged_at.is_(None),
+            ALERTS.c.created_at > since,
         )
         with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(ALERTS.c.id).limit(AT_ONCE)).mappings().all()
+            rows = connection.execute(query.order_by(ALERTS.c.id.desc()).limit(AT_ONCE)).mappings().all()
         return [_told(row) for row in rows]
 
     def repeat(self, alert: Told, letters: Sequence[Letter]) -> None:
