@@ -71,10 +71,11 @@ def broken_link(connection: Connection, ledger: str, count: int) -> tuple[int, s
     """Of the newest rows: how many were looked at, and what is wrong with the first that does not fit, or ""."""
     mine = JOURNAL.c.ledger == ledger
     columns = (JOURNAL.c.seq, JOURNAL.c.message, JOURNAL.c.actions, JOURNAL.c.hash)
+    # Before the rows: a trader that goes on writing makes both grow.
+    known = connection.execute(select(func.max(CHECKPOINTS.c.seq)).where(CHECKPOINTS.c.ledger == ledger)).scalar() or 0
     # One more than is judged: its hash is what the next one builds on.
     query = select(*columns).where(mine).order_by(JOURNAL.c.seq.desc()).limit(count + 1)
     found = connection.execute(query).all()[::-1]
-    known = connection.execute(select(func.max(CHECKPOINTS.c.seq)).where(CHECKPOINTS.c.ledger == ledger)).scalar() or 0
     if not found:
         return 0, f"rows 1 to {known} are missing" if known else ""
     judged, before = (found, GENESIS) if found[0].seq == 1 else (found[1:], found[0].hash)
