@@ -108,7 +108,7 @@ class Auth:
         pair = f"{name}\n{where}"
         waits = self._pairs.wait(pair), self._addresses.wait(where), self._everybody.wait("")
         if max(waits):
-            await self._audited(name, action, address, "refused", "too many tries")
+            await self._audited_try(name, action, address, "refused", "too many tries")
             return Answer(outcome="too_many", retry_after_seconds=max(waits))
         self._pairs.count(pair)
         self._addresses.count(where)
@@ -123,7 +123,7 @@ class Auth:
             self._addresses.forgive(where)
         good = isinstance(answer, User)
         detail = "" if isinstance(answer, User) else answer.outcome.replace("_", " ")
-        await self._audited(name, action, address, "ok" if good else "refused", detail)
+        await self._audited_try(name, action, address, "ok" if good else "refused", detail)
         return answer
 
     def _judge(self, name: str, password: str, otp: str | None) -> User | Answer:
@@ -322,6 +322,15 @@ class Auth:
 
     async def _audited(self, actor: str, action: str, address: str, result: str, detail: str = "") -> None:
         await self._tasks.in_thread(lambda: self._audit(actor, action, address, result, detail))
+
+    async def _audited_try(self, name: str, action: str, address: str, result: str, detail: str) -> None:
+        """A name that is nobody's may be a password that was typed into the wrong field."""
+
+        def record() -> None:
+            known = self._store.get_user(name) is not None
+            self._audit(name if known else "unknown user", action, address, result, detail)
+
+        await self._tasks.in_thread(record)
 
     def _audit(self, actor: str, action: str, address: str, result: str, detail: str = "") -> None:
         self._record(actor=actor[:64], action=action, target="", detail=detail, address=address, result=result)
