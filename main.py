@@ -27,6 +27,7 @@ from app.seam import clock, seeded, token
 if TYPE_CHECKING:
     from app.core.alerts import AlertEvent
     from app.jobs import Job
+    from app.notices import Sender
     from app.notifier import Notifier
     from services.database import Database
     from services.logs import Logs
@@ -192,7 +193,7 @@ class Trader:
 
     def make_notifier(self) -> "Notifier":
         """Alerts, from the outbox to their channels, beside trading."""
-        from app.notices import Sender, lasting
+        from app.notices import lasting
         from app.notifier import Notifier
         from services.database import DatabaseOutbox
         from services.notifications import channels
@@ -206,12 +207,7 @@ class Trader:
             outbox=DatabaseOutbox(self.database, self.ledger.name),
             channels=channels(settings, self.tasks),
             rules=self.loaded.app["alerts"],
-            sender=Sender(
-                label=settings.mode.value.upper(),
-                about=f"{settings.mode.value}, {self.ledger.market}, {settings.symbol}",
-                link=settings.public_url,
-                clean=self.logs.clean,
-            ),
+            sender=sender_of(settings, self.ledger, self.logs.clean),
             lasting=true_now,
             tell=self.tell,
             clock=clock,
@@ -679,12 +675,69 @@ def user(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def alert(arguments: argparse.Namespace) -> int:
+    """Channels for alerts tried for real, what people were told, and that it was seen; beside a running trader."""
+    import asyncio
+
+    from app.seam import Tasks
+    from services.database import Audit, DatabaseOutbox, DatabaseReader
+    from services.logs import Redactor
+    from services.notifications import channels, commands
+
+    settings = settings_of()
+    database, ledger = open_books(settings)
+    outbox, tasks, good = DatabaseOutbox(database, ledger.name), Tasks(), True
+    try:
+        if arguments.verb == "test":
+            sender = sender_of(settings, ledger, Redactor(settings.secrets()).text)
+            made = channels(settings, tasks)
+            lines, good = asyncio.run(commands.test(made, arguments.channel, outbox, sender, clock))
+        elif arguments.verb == "seen":
+            ids = [arguments.id] if arguments.id is not None else None
+            count = outbox.acknowledge(ids, "command line", clock.now())
+            which = "all" if ids is None else str(arguments.id)
+            line = {"actor": "command line", "action": "acknowledge", "target": which, "detail": f"{count} alerts"}
+            Audit(database).record(clock.now(), **line, address="", result="ok")
+            lines = [f"{count} alerts acknowledged: they are not repeated"]
+        else:
+            reader = DatabaseReader(database, ledger.name, tasks)
+            rows, _ = asyncio.run(reader.list("alerts", arguments.limit, 0))
+            lines = [json.dumps(rows, indent=2)] if arguments.json else commands.listed(rows, outbox.states())
+    finally:
+        database.close()
+    print("\n".join(lines))
+    return 0 if good else 1
+
+
+def sender_of(settings: "Settings", ledger: LedgerRow, clean: Callable[[str], str]) -> "Sender":
+    """What every alert says of this trader."""
+    from app.notices import Sender
+
+    about = f"{settings.mode.value}, {ledger.market}, {settings.symbol}"
+    return Sender(label=settings.mode.value.upper(), about=about, link=settings.public_url, clean=clean)
+
+
 def not_as_an_argument(arguments: argparse.Namespace) -> None:
     if getattr(arguments, "too_much", None):
         raise ConfigError(
             "a secret is never given as an argument, where the shell's history keeps it and everybody sees it; "
             "type it when asked, or pipe it in. Change the one you just wrote"
         )
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """What is wrong with this installation. Looks only; also when settings are broken or a trader is running."""
+    from backtest import data_commands
+    from services.doctor.check import json_of, text_of
+    from services.doctor.examination import examine
+
+    env_file = Path(".env") if Path(".env").exists() else None
+    examined = examine(dict(os.environ), env_file, version=version(), stored_candles=data_commands.list_rows)
+    print(json_of(examined.checks) if arguments.json else text_of(examined.checks), flush=True)
+    code = 0 if examined.good else 1
+    if examined.hanging and __name__ == "__main__":
+        os._exit(code)  # a thread that waits for a name server or a disk would keep the program from ending
+    return code
 
 
 # ---------------------------------------------------------------- command line
@@ -728,6 +781,9 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--json", action="store_true", help="print result.json")
     testing.set_defaults(act=backtest)
 
+    looking = verbs.add_parser("doctor", help="what is wrong with this installation; exit 1 when something is")
+    looking.add_argument("--json", action="store_true", help="for programs")
+    looking.set_defaults(act=doctor)
     again = verbs.add_parser("replay", help="replay a journalled day or decision; exit 1 if anything differs")
     again.add_argument("what", metavar="DAY|DECISION_ID")
     again.set_defaults(act=replay)
@@ -736,8 +792,31 @@ def parser() -> argparse.ArgumentParser:
     ledgers = verbs.add_parser("ledger", help="the books of each market").add_subparsers(dest="verb", required=True)
     ledgers.add_parser("list").set_defaults(act=ledger)
     ledgers.add_parser("reset", help="start paper over").set_defaults(act=ledger)
+    add_alerts(verbs)
     add_secrets(verbs)
     return top
+
+
+def count_of(text: str) -> int:
+    """1 to 1000."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number from 1 to 1000")
+    return int(text)
+
+
+def add_alerts(verbs: Any) -> None:
+    alerts = verbs.add_parser("alert", help="channels for alerts, and what people were told")
+    told = alerts.add_subparsers(dest="verb", required=True)
+    trying = told.add_parser("test", help="send one message by each channel; exit 1 where one does not arrive")
+    trying.add_argument("channel", nargs="?", metavar="CHANNEL", help="email, sms, sms-1, apprise, … default: all")
+    trying.set_defaults(act=alert)
+    listing = told.add_parser("list", help="how the channels stand, and the newest alerts")
+    listing.add_argument("--limit", type=count_of, default=20, help="how many; default: 20")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(act=alert)
+    seen = told.add_parser("seen", help="acknowledge grave alerts, so that they are not repeated")
+    seen.add_argument("id", nargs="?", type=int, metavar="ID", help="default: all")
+    seen.set_defaults(act=alert)
 
 
 def add_secrets(verbs: Any) -> None:

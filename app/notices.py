@@ -183,7 +183,7 @@ class Sender:
         """One message of all `letters`, which have something to say (at least one)."""
         lines = _lines(letters)
         first = letters[0]
-        title = _title(first) if len(lines) == 1 else _titles(letters)
+        title = f"{_title(first)}: {first.told.text}" if len(lines) == 1 else _titles(letters)
         subject = masked(self.clean(f"[{self.label}] {title}"))
         body = [masked(self.clean(line)) for line in lines[:LINES_SHOWN]]
         if len(lines) > LINES_SHOWN:
@@ -195,7 +195,7 @@ class Sender:
             reference=_reference(letters),
             subject=one_line(subject, 150),
             text="\n".join(body),
-            short=one_line(ascii_only(f"{subject}: {masked(self.clean(first.told.text))}"), SHORT),
+            short=one_line(ascii_only(subject), SHORT),
             grave=any(letter.grave and letter.round != OVER for letter in letters),
             silent=all(letter.silent for letter in letters),
             at=max(letter.told.at for letter in letters),

@@ -293,6 +293,11 @@ class FakeControl:
                 return self._view.held[at].close_command_id
         raise KeyError(position_id)
 
+    async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
+        self.orders.append(("acknowledge", who.username, "all" if ids is None else " ".join(map(str, ids))))
+        self._view.set(unseen_alerts=())
+        return 1
+
     async def close_all(self, who: Who) -> Sequence[str]:
         ids = [position.id for position in self._view.held]
         for id in ids:

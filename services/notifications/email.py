@@ -86,10 +86,11 @@ class Email:
             return self._by_code(first.code, f"{place} refuses {first.recipient}: {first.code} {first.message}")
         if isinstance(error, aiosmtplib.SMTPResponseException):
             return self._by_code(error.code, f"{place} answers {error.code} {error.message}")
-        asked = isinstance(error, aiosmtplib.SMTPConnectError | aiosmtplib.SMTPConnectTimeoutError)
         if isinstance(error, aiosmtplib.SMTPNotSupported):
             return ChannelRevoked(f"{place}: {error}")
-        return ChannelDown(f"{place}: {error or type(error).__name__}", doubtful=not asked)
+        if isinstance(error, aiosmtplib.SMTPConnectError | aiosmtplib.SMTPConnectTimeoutError):
+            return ChannelDown(f"{place} cannot be reached")
+        return ChannelDown(f"{place}: {error or type(error).__name__}", doubtful=True)
 
     @staticmethod
     def _by_code(code: int, text: str) -> Exception:
