@@ -6,6 +6,7 @@ A message has the same Message-ID however often it is tried, so that a mailbox c
 import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +18,7 @@ from services.settings import Secret, is_loopback
 
 TIMEOUT = 20
 PORTS = {"smtp": 587, "smtps": 465}
+ONE_LINE = SMTP.clone(max_line_length=200)  # a folded subject begins with a blank in some mail programs
 NOT_NOW = (421, 450, 451, 452, 454)
 ABOUT_THE_MESSAGE = (552, 554)
 
@@ -39,7 +41,9 @@ class Email:
         """Accepted by the mail server for at least one receiver."""
         try:
             refused, _ = await aiosmtplib.send(
-                self._mail(message),
+                self._mail(message).as_bytes(),
+                sender=self._sender,
+                recipients=self._receivers,
                 hostname=self._host,
                 port=self._port,
                 username=self._user,
@@ -64,7 +68,7 @@ class Email:
         return True
 
     def _mail(self, message: Message) -> EmailMessage:
-        mail = EmailMessage()
+        mail = EmailMessage(policy=ONE_LINE)
         mail["From"] = self._sender
         mail["To"] = ", ".join(self._receivers)
         mail["Subject"] = message.subject
@@ -86,8 +90,8 @@ class Email:
             return self._by_code(first.code, f"{place} refuses {first.recipient}: {first.code} {first.message}")
         if isinstance(error, aiosmtplib.SMTPResponseException):
             return self._by_code(error.code, f"{place} answers {error.code} {error.message}")
-        if isinstance(error, aiosmtplib.SMTPNotSupported):
-            return ChannelRevoked(f"{place}: {error}")
+        if type(error) is aiosmtplib.SMTPException or isinstance(error, aiosmtplib.SMTPNotSupported):
+            return ChannelRevoked(f"{place}: {error}")  # no TLS, or no way to sign in
         if isinstance(error, aiosmtplib.SMTPConnectError | aiosmtplib.SMTPConnectTimeoutError):
             return ChannelDown(f"{place} cannot be reached")
         return ChannelDown(f"{place}: {error or type(error).__name__}", doubtful=True)
