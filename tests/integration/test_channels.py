@@ -13,11 +13,12 @@ from app.core.errors import ConfigError
 from app.notices import Message
 from app.ports import ChannelDown, ChannelRevoked, MessageRefused, Sent
 from app.seam import Tasks
+from services.notifications import channels
 from services.notifications.apprise import AppriseChannel, apprise_channels, with_query
 from services.notifications.email import Email
 from services.notifications.ping import Ping
 from services.notifications.sms import Account, Sms
-from services.settings import Secret
+from services.settings import Secret, load_settings
 from tests.builders import NOON
 from tests.post_office import PASSWORD, Asked, MailServer, WebService, free_port, web_service
 
@@ -313,3 +314,43 @@ async def test_the_watchdog_is_called_and_a_failure_is_logged_once(caplog: pytes
     assert len(told) == 1
     assert "404" in told[0]
     assert "s3cret" not in told[0]
+
+
+# ---------------------------------------------------------------- from the settings
+
+
+def made(**given: str) -> list[str]:
+    settings = load_settings(given, None)
+    return [channel.name for channel in channels(settings, Tasks())]
+
+
+def test_channels_are_those_that_are_set_up() -> None:
+    twilio = {"TWILIO_ACCOUNT_SID": SID, "TWILIO_AUTH_TOKEN": TOKEN, "TWILIO_FROM": "+15551234567"}
+    assert made() == []
+    assert made(
+        SMTP_URL="smtps://me:pw@mail.example.org",
+        ALERT_EMAIL_TO="me@example.org",
+        **twilio,
+        ALERT_SMS_TO="+15557654321,+15557654322",
+        APPRISE_URLS="ntfy://127.0.0.1/a,json://127.0.0.1/b",
+    ) == ["email", "sms-1", "sms-2", "apprise-1", "apprise-2"]
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"SMTP_URL": "smtp://a:b@h.example.org"}, "SMTP_URL is of no use without ALERT_EMAIL_TO"),
+        ({"ALERT_EMAIL_TO": "me@example.org"}, "ALERT_EMAIL_TO is of no use without SMTP_URL"),
+        ({"TWILIO_FROM": "+15551234567", "ALERT_SMS_TO": "+15557654321"}, "TWILIO_FROM is of no use without TWILIO_A"),
+        ({"ALERT_SMS_TO": "5551234567"}, "a number such as +15551234567"),
+        ({"SMTP_URL": "mail.example.org"}, "an address such as smtp://"),
+        ({"SMTP_URL": "smtp://a:b@h.example.org", "ALERT_EMAIL_TO": "me"}, "an address such as me@example.org"),
+        ({"ALERT_PING_URL": "http://watchdog.example.org/x"}, "plain http is allowed only to this machine"),
+        ({"APPRISE_URLS": "not an address"}, "a channel address such as"),
+    ],
+)
+def test_what_is_half_set_up_or_wrong_gets_one_line(given: dict[str, str], line: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        made(**given)
+    assert line in str(wrong.value)
+    assert "\n" not in str(wrong.value)

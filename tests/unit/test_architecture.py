@@ -25,7 +25,7 @@ PURE = {
 # One library, one room: where a third-party library may be imported. What is not named here may be nowhere.
 LIBRARIES = {
     "ccxt": ("services/binance_us",),
-    "httpx": ("services/deepseek", "services/news", "services/notifications"),
+    "httpx": ("services/deepseek", "services/news", "services/notifications", "services/doctor"),
     "sqlmodel": ("services/database",),
     "sqlalchemy": ("services/database",),
     "psycopg": ("services/database",),
@@ -34,6 +34,8 @@ LIBRARIES = {
     "pyotp": ("services/auth",),
     "argon2": ("services/auth",),
     "jwt": ("services/auth",),
+    "aiosmtplib": ("services/notifications",),
+    "apprise": ("services/notifications",),
     "cryptography": ("services/secrets",),
     "ruamel": ("services/settings",),
     "dotenv": ("services/settings",),
