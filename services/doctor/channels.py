@@ -1,6 +1,7 @@
 """Alert channels: which are set up, which only by half, and how the trader last found them."""
 
-from app.core.errors import StoreError
+from app.core.errors import ConfigError, StoreError
+from services import notifications
 from services.database import looking, looking_at_books
 from services.doctor.check import Check, note, ok, wrong
 from services.doctor.installation import Installation
@@ -30,12 +31,24 @@ def configured(here: Installation) -> list[Check]:
             checks.append(wrong("alerts", f"{channel} is set up by half: {' and '.join(given)} alone", cure))
         elif given:
             whole.append(channel)
+    if not checks and (refused := _refused(here)):
+        return [refused]
     if any(channel != "ping" for channel in whole):
         return [ok("alerts", f"set up: {', '.join(whole)}"), *checks]
     if checks:
         return checks
     seen = "only the ping, which says nothing but that all is well" if whole else "no channel is set up"
     return [note("alerts", seen, "set SMTP_URL and ALERT_EMAIL_TO, or another channel, and learn of trouble in time")]
+
+
+def _refused(here: Installation) -> Check | None:
+    """What the trader itself would refuse at its start. Nothing is sent."""
+    try:
+        notifications.channels(here.settings, here.tasks)
+    except ConfigError as error:
+        seen, _, cure = str(error).partition("; ")
+        return wrong("alerts", seen, cure)
+    return None
 
 
 def states(here: Installation) -> list[Check]:

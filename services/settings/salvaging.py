@@ -47,6 +47,14 @@ class Salvaged:
     lost: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """What is wrong with a line, and the settings that are lost with it."""
+
+    wrong: str
+    names: set[str]
+
+
 def salvage(environ: Mapping[str, str], env_file: Path | None) -> Salvaged:
     """As `load_settings` where all is well. Nothing is written."""
     try:
@@ -77,9 +85,9 @@ def _plain(environ: Mapping[str, str], env_file: Path | None, wrong: dict[str, N
     """What is given and can be read by itself, before anything sealed is opened."""
     given: dict[str, Raw] = {}
     for raw in (*_of_file(env_file), *_of_environment(environ)):
-        if isinstance(raw, ConfigError):
-            wrong[str(raw)] = None
-            lost |= set(_ROWS) if raw.args[1:] else set()
+        if isinstance(raw, _Lost):
+            wrong[raw.wrong] = None
+            lost |= raw.names
             continue
         owner = raw.name if raw.name in _ROWS else raw.name.removesuffix("_FILE")
         try:
@@ -119,31 +127,36 @@ def _opened(given: dict[str, Raw], wrong: dict[str, None], lost: set[str]) -> di
     return values
 
 
-def _of_environment(environ: Mapping[str, str]) -> Iterator[Raw | ConfigError]:
+def _of_environment(environ: Mapping[str, str]) -> Iterator[Raw | _Lost]:
     for name, text in environ.items():
         try:
             yield from from_environment({name: text}, _KNOWN).values()
         except ConfigError as error:
-            yield error
+            yield _Lost(str(error), set())
 
 
-def _of_file(path: Path | None) -> Iterator[Raw | ConfigError]:
-    """Line by line. A file that cannot be read at all has a second argument: everything may stand in it."""
+def _of_file(path: Path | None) -> Iterator[Raw | _Lost]:
+    """Line by line."""
     if path is None:
         return
     try:
         text = file_text(path, str(path), MAX_FILE)
     except ConfigError as error:
-        yield ConfigError(str(error), path)
+        yield _Lost(str(error), set(_ROWS))
         return
     for binding in parse_stream(io.StringIO(text)):
         name, place = binding.key, f"{path} line {binding_line(binding)}"
-        if binding.error or (name in _KNOWN and binding.value is None):
-            yield ConfigError(f"{place}: cannot be read; write NAME=value and close each quote")
+        if binding.error:
+            begun = binding.original.string.strip().partition("=")[0].removeprefix("export").strip()
+            lost = {begun, begun.removesuffix("_FILE")} & set(_ROWS)
+            yield _Lost(f"{place}: cannot be read; write NAME=value and close each quote", lost)
+        elif name in _KNOWN and binding.value is None:
+            text = f"{place}: {name} has no value; write {name}=value or remove the line"
+            yield _Lost(text, {name, name.removesuffix("_FILE")} & set(_ROWS))
         elif name in _KNOWN:
             yield Raw(name, binding.value or "", place)
         elif name is not None:
             try:
                 refuse_misspelt(name, place, _KNOWN)
             except ConfigError as error:
-                yield error
+                yield _Lost(str(error), set())
