@@ -210,6 +210,7 @@ class Trader:
             sender=sender_of(settings, self.ledger, self.logs.clean),
             lasting=true_now,
             tell=self.tell,
+            quiet=self.session.quiet,
             clock=clock,
             tasks=self.tasks,
         )

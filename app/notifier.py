@@ -5,7 +5,7 @@ for before it is sent again. A channel that fails is tried ever more seldom, for
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from app.core.alerts import KINDS, AlertEvent
@@ -162,7 +162,7 @@ class Notifier:
     """Posts alerts as letters, repeats the grave ones that last, and keeps every channel going by itself.
 
     `lasting` says which lasting events are true now (None while nothing is known for sure); `tell` puts an alert of
-    our own on its way.
+    our own on its way, `quiet` returns when trading has nothing to do (or soon): it goes first.
     """
 
     def __init__(
@@ -174,10 +174,12 @@ class Notifier:
         sender: Sender,
         lasting: Callable[[], frozenset[AlertEvent] | None],
         tell: Callable[[AlertEvent, str], None],
+        quiet: Callable[[], Awaitable[None]],
         clock: Clock,
         tasks: Tasks,
     ) -> None:
         self._outbox, self._channels, self._rules, self._sender = outbox, channels, rules, sender
+        self._quiet = quiet
         self._lasting, self._tell, self._clock, self._tasks = lasting, tell, clock, tasks
         self.posts: list[Post] = []
         self.unseen: tuple[Told, ...] = ()  # grave alerts that nobody has acknowledged, the newest first
@@ -217,6 +219,7 @@ class Notifier:
         await self.open()
         while True:
             try:
+                await self._quiet()
                 await self.step()
             except Exception:  # guard: job
                 log.exception("alerts")

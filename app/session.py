@@ -30,6 +30,7 @@ BATCH = 256
 CHECKPOINT_EVERY = 2_000  # journal rows
 PAGE = 1_000
 RETRY_SECONDS = 1.0
+LET_GO_FIRST = 3.0  # seconds
 
 
 @dataclass(slots=True)
@@ -107,6 +108,14 @@ class Session:
         while self._inbox or self._busy:
             self._idle.clear()
             await self._idle.wait()
+
+    async def quiet(self) -> None:
+        """Until there is nothing to do, or for a few seconds: what can wait lets trading go first."""
+        try:
+            async with asyncio.timeout(LET_GO_FIRST):
+                await self.drained()
+        except TimeoutError:
+            return
 
     def busy(self, count: int) -> None:
         self._busy += count

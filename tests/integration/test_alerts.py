@@ -33,6 +33,10 @@ SENDER = Sender(label="PAPER", about="paper, test, BTC/USD", link=None, clean=la
 ALL = dict.fromkeys(("email", "sms", "push", "apprise"), Loud.ON)
 
 
+async def at_once() -> None:
+    """Trading has nothing to do."""
+
+
 class Desk:
     """A journal and a notifier on one database, a clock moved by hand, and mail that really goes out."""
 
@@ -55,6 +59,7 @@ class Desk:
             sender=SENDER,
             lasting=lambda: self.lasting,
             tell=lambda event, text: self.told.append((event, text)),
+            quiet=at_once,
             clock=self.clock,
             tasks=self.tasks,
         )

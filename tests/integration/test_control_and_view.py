@@ -269,3 +269,12 @@ def test_profits_are_neutral_to_flows(floor: Floor) -> None:
     )
     assert profits(paid_in, Decimal(20_000)) == (0, 0, 0, 0)
     assert profits(replace(account, units=Decimal(0)), Decimal(0))[1::2] == (0, 0)
+
+
+async def test_acknowledging_is_audited_and_needs_no_second_factor(floor: Floor) -> None:
+    floor.codes.is_enrolled = True
+    assert await floor.control.acknowledge(ME, [3, 4]) == 2
+    assert floor.seen == [("admin", [3, 4])]
+    assert (floor.audit[-1]["action"], floor.audit[-1]["target"]) == ("acknowledge", "3 4")
+    await floor.control.acknowledge(ME, None)
+    assert floor.audit[-1]["target"] == "all"
