@@ -15,6 +15,7 @@ from services.doctor.installation import Installation
 from services.strategy_host import StrategyHost
 
 SECONDS = 5.0  # for one answer, which takes milliseconds
+BY_DEFAULT = {rule.name for rule in DEFAULT_STRATEGIES}
 NAMES_OF = "strategies.yml"
 
 
@@ -24,19 +25,19 @@ async def all_of_them(here: Installation) -> list[Check]:
     voting, folder = here.rules.rules.voting, here.settings.strategies_dir
     enabled = [rule for rule in voting.strategies if rule.enabled]
     there = [rule for rule in enabled if (folder / f"{rule.name}.py").is_file()]
-    checks = [
-        wrong(
-            f"strategy {rule.name}",
-            f"is switched on, but {folder} has no file {rule.name}.py",
-            f"put it there, or set enabled: false in {NAMES_OF}",
-        )
-        for rule in enabled
-        if rule not in there
-    ]
+    checks = [_missing(rule, folder) for rule in enabled if rule not in there]
     if not any(rule.weight > 0 for rule in there):
         cure = f"switch one on in {NAMES_OF} and give it a weight above 0"
         checks.append(wrong("strategies", "none that is switched on has both a file and a weight: nobody votes", cure))
     return [*checks, *await _tried(here, voting, there)]
+
+
+def _missing(rule: StrategyRule, folder: Path) -> Check:
+    """A name that the defaults know may wait for its file; one that the owner wrote is a slip."""
+    subject, seen = f"strategy {rule.name}", f"is switched on, but {folder} has no file {rule.name}.py"
+    if rule.name in BY_DEFAULT:
+        return note(subject, f"{seen}: it does not vote", "nothing needs to be done")
+    return wrong(subject, seen, f"put it there, or set enabled: false in {NAMES_OF}")
 
 
 async def _tried(here: Installation, voting: VotingRules, rules: Sequence[StrategyRule]) -> list[Check]:
