@@ -854,7 +854,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif unknown:
         top.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        return int((getattr(chosen, "act", None) or run)(chosen))
+        code = int((getattr(chosen, "act", None) or run)(chosen))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except TraderError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

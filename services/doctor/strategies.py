@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from app.core.errors import StrategyError
 from app.core.model import Candle, MarketData
@@ -12,6 +13,7 @@ from app.ports import StrategyFace
 from app.seam import clock
 from services.doctor.check import Check, note, ok, wrong
 from services.doctor.installation import Installation
+from services.settings.config_files import DEFAULT_STRATEGIES
 from services.strategy_host import StrategyHost
 
 SECONDS = 5.0  # for one answer, which takes milliseconds
