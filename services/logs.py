@@ -30,7 +30,7 @@ MAX_DETAIL_DEPTH = 6
 ROWS_KEPT = 1_000
 STARS = "***"
 # These write keys, headers or whole answers at DEBUG: they stay at INFO whatever the owner asks for.
-NEVER_DEBUG = ("ccxt", "aiohttp", "httpx", "httpcore", "urllib3", "asyncio", "websockets")
+NEVER_DEBUG = ("ccxt", "aiohttp", "httpx", "httpcore", "urllib3", "asyncio", "websockets", "apprise", "aiosmtplib")
 # These say at INFO what nobody needs: every statement, every job.
 QUIET = ("sqlalchemy", "alembic", "apscheduler", "uvicorn.access")
 

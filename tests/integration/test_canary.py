@@ -25,6 +25,7 @@ import main
 from services import logs
 from services.secrets.commands import SecretSettings
 from services.settings import SETTINGS, load_settings
+from tests.post_office import MailServer
 from tests.trader_process import TraderProcess, write_market
 
 SEED = "CANARYSEEDABCDEFGHIJKLMNOPQRSTUV"
@@ -82,18 +83,26 @@ def echo() -> Iterator[str]:
     thread.join()
 
 
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    """Knows nobody."""
+    server = MailServer().start()
+    yield server
+    server.stop()
+
+
 # ---------------------------------------------------------------- the real process
 
 
 class Canaries:
     """A trader with a value in every secret setting, given in every way there is."""
 
-    def __init__(self, folder: Path, echo: str) -> None:
+    def __init__(self, folder: Path, echo: str, mail: MailServer) -> None:
         self.folder = folder
         self.trader = TraderProcess(folder, f"replay:{write_market(folder / 'market.csv', days=5)}")
         self.values = dict(CANARIES) | {
             "DATABASE_URL": f"sqlite:///{folder}/data/trader.db",  # of a file only the path: that is no secret
-            "SMTP_URL": f"smtp://me:{quote(CANARIES['SMTP_URL'], safe='')}@{echo}",
+            "SMTP_URL": f"smtp://me:{quote(CANARIES['SMTP_URL'], safe='')}@127.0.0.1:{mail.port}",
             "APPRISE_URLS": f"json://{echo}/{quote(CANARIES['APPRISE_URLS'], safe='')}",
             "ALERT_PING_URL": f"http://{echo}/{quote(CANARIES['ALERT_PING_URL'], safe='')}",
         }
@@ -101,9 +110,14 @@ class Canaries:
         self.trader.settings = {
             **dict.fromkeys((*addresses, "BINANCEUS_REST_URL", "NEWS_RSS_URLS"), f"http://{echo}"),
             **{name: self.values[name] for name in BY_ENVIRONMENT},
+            "ALERT_EMAIL_TO": "me@example.org",
+            "TWILIO_FROM": "+15551234567",
+            "ALERT_SMS_TO": "+15557654321",
             "TRADER_LOG_LEVEL": "DEBUG",
             "TRADER_ADMIN_PASSWORD": "",
         }
+        loud = "alerts: {levels: {info: {email: on, sms: on, apprise: on}}}\n"
+        (folder / "config/app.yml").write_text(loud)  # every alert goes out by every channel, and is refused
         self._give()
         self.answers: list[str] = []
         self.output: list[str] = []
@@ -220,8 +234,8 @@ def kept(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
-def test_no_canary_is_heard_of_a_real_trader(tmp_path: Path, echo: str) -> None:
-    home = Canaries(tmp_path, echo)
+def test_no_canary_is_heard_of_a_real_trader(tmp_path: Path, echo: str, mail: MailServer) -> None:
+    home = Canaries(tmp_path, echo, mail)
     process = home.trader.start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{home.trader.port}", timeout=30) as client:
@@ -238,6 +252,12 @@ def test_no_canary_is_heard_of_a_real_trader(tmp_path: Path, echo: str) -> None:
         home.command("secrets", "list", "--json")
         if "doctor" in listed:
             home.command("doctor")
+        home.command("alert", "test")
+        home.command("alert", "list")
+        home.trader.until(
+            lambda: all(f"{name}: " in home.trader.command("alert", "list").stdout for name in ("email", "apprise-1")),
+            "the channels to have been tried",
+        )
         home.command("secrets", "rotate")
     finally:
         process.terminate()
