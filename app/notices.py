@@ -198,7 +198,7 @@ class Sender:
             short=one_line(ascii_only(subject), SHORT),
             grave=any(letter.grave and letter.round != OVER for letter in letters),
             silent=all(letter.silent for letter in letters),
-            at=max(letter.told.at for letter in letters),
+            at=max(letter.told.at if letter.round == FIRST else letter.due_at for letter in letters),
         )
 
 

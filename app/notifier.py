@@ -60,7 +60,7 @@ class Post:
         await self._ask(now)
 
     async def _still_wanted(self, due: Sequence[Letter], now: datetime) -> list[Letter]:
-        old = [letter for letter in due if now - letter.told.at > KEPT_TRYING]
+        old = [letter for letter in due if now - letter.due_at > KEPT_TRYING]
         if old:
             log.error("%d alerts could not be delivered by %s within a day", len(old), self.channel.name)
             await self._tasks.in_thread(lambda: self._outbox.expired(old))
@@ -79,13 +79,13 @@ class Post:
             await self._tasks.in_thread(lambda: self._outbox.refused([letter.id for letter in letters], error))
             return True
         except ChannelDown as down:
-            text, doubtful = str(down), down.doubtful
+            text, doubtful = str(down), down.doubtful or in_doubt  # a doubt ends with an answer, not with a failure
             await self._tasks.in_thread(lambda: self._outbox.put_back(letters, text, doubtful=doubtful))
             await self._failed("failing", text, min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE))
             return False
         except ChannelRevoked as revoked:
             text = str(revoked)
-            await self._tasks.in_thread(lambda: self._outbox.put_back(letters, text, doubtful=False))
+            await self._tasks.in_thread(lambda: self._outbox.put_back(letters, text, doubtful=in_doubt))
             await self._failed("revoked", text, REVOKED_PAUSE)
             return False
         await self._tasks.in_thread(lambda: self._outbox.sent(letters, self._clock.now(), sent.id))

@@ -319,7 +319,36 @@ async def test_after_a_crash_in_mid_sending_nothing_is_lost_and_what_was_sent_is
     assert await desk.letters() == ["email delivered"]
 
 
+async def test_a_doubt_stays_a_doubt_until_somebody_can_be_asked(open_desk: OpenDesk) -> None:
+    channel = Lossy()
+    desk = open_desk(channel)
+    desk.happens(AlertEvent.STOP_RESCUED, "one")
+    await desk.step()
+    find = channel.find
+
+    async def away(_: Message) -> Sent | None:
+        raise ChannelDown("cannot be asked")
+
+    channel.find = away  # type: ignore[method-assign]
+    await desk.live(minutes=5)
+    channel.find = find  # type: ignore[method-assign]
+    await desk.live(minutes=6)
+    assert len(channel.taken) == 1
+    assert await desk.letters() == ["email delivered"]
+
+
 # ---------------------------------------------------------------- grave and lasting
+
+
+async def test_what_lasts_for_days_is_repeated_for_days(open_desk: OpenDesk, mail: MailServer) -> None:
+    desk = open_desk(by_mail(mail), rules=AlertRules(repeat=timedelta(hours=6)))
+    desk.lasting = frozenset({AlertEvent.KILL_SWITCH})
+    desk.happens(AlertEvent.KILL_SWITCH, "down 50 %")
+    for _ in range(9):
+        await desk.step()
+        desk.clock.forward(hours=6)
+    assert len(mail.mails) == 9
+    assert set(await desk.letters()) == {"email delivered"}
 
 
 async def test_what_lasts_is_repeated_until_somebody_has_seen_it(open_desk: OpenDesk, mail: MailServer) -> None:
