@@ -25,6 +25,10 @@ from app.ports import LedgerRow, StrategyFace
 from app.seam import clock, seeded, token
 
 if TYPE_CHECKING:
+    from app.core.alerts import AlertEvent
+    from app.jobs import Job
+    from app.notices import Sender
+    from app.notifier import Notifier
     from services.database import Database
     from services.logs import Logs
     from services.settings import LoadedRules, Settings
@@ -44,11 +48,14 @@ def version() -> str:
             return str(tomllib.load(file)["project"]["version"])
 
 
+def env_file() -> Path | None:
+    return Path(".env") if Path(".env").exists() else None
+
+
 def settings_of(environ: dict[str, str] | None = None) -> "Settings":
     from services.settings import load_settings
 
-    env_file = Path(".env")
-    return load_settings(environ or dict(os.environ), env_file if env_file.exists() else None)
+    return load_settings(environ or dict(os.environ), env_file())
 
 
 # ---------------------------------------------------------------- what is shared by commands
@@ -181,10 +188,43 @@ class Trader:
         self.two_factor: Callable[[], bool] = lambda: False
         self.view = View(self.session, labels, clock=clock, tasks=self.tasks, two_factor=lambda: self.two_factor())  # noqa: PLW0108  # set later
         self.host = StrategyHost(settings.strategies_dir)
+        self.notifier = self.make_notifier()
+        self.view.alerts = self.notifier
+
+    def make_notifier(self) -> "Notifier":
+        """Alerts, from the outbox to their channels, beside trading."""
+        from app.notices import lasting
+        from app.notifier import Notifier
+        from services.database import DatabaseOutbox
+        from services.notifications import channels
+
+        def true_now() -> "frozenset[AlertEvent] | None":
+            state = self.session.engine.state
+            return lasting(state) if state.reconciled else None
+
+        settings = self.settings
+        return Notifier(
+            outbox=DatabaseOutbox(self.database, self.ledger.name),
+            channels=channels(settings, self.tasks),
+            rules=self.loaded.app["alerts"],
+            sender=sender_of(settings, self.ledger, self.logs.clean),
+            lasting=true_now,
+            tell=self.tell,
+            quiet=self.session.quiet,
+            clock=clock,
+            tasks=self.tasks,
+        )
+
+    def tell(self, event: "AlertEvent", text: str) -> None:
+        """Something that happened outside the engine and that people must know."""
+        from app.core.messages import NoticeGiven
+
+        self.session.post(NoticeGiven(at=self.session.now(), event=event, text=text))
 
     async def start(self) -> None:
         """Strategies, past candles, recovery, then the market runs and the jobs begin."""
         from app.coordinator import Coordinator
+        from app.core.alerts import AlertEvent
         from app.core.messages import Started
         from app.cycle import Cycle
         from backtest.paper import CandleMarket
@@ -226,6 +266,10 @@ class Trader:
         self.start_jobs()
         self.started = True
         state = self.session.engine.state
+        status = self.view.status()
+        covered = f"{status.open_positions} open positions, {status.protected_pct:.0f} % under a stop"
+        self.tell(AlertEvent.STARTED, f"version {version()} on {self.ledger.name}: {covered}")
+        self.tasks.start(self.notifier.run(), "alerts")
         voters = ", ".join(rule.name for rule in rules.voting.strategies if rule.votes)
         log.info(
             "trading on %s, ledger %s, from %s; voting: %s; open positions: %d",
@@ -257,6 +301,7 @@ class Trader:
         self.scheduler = Scheduler()
         self.scheduler.start(
             [
+                *self.signs_of_life(),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=300),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
@@ -264,6 +309,31 @@ class Trader:
                 Job(name="old logs", run=prune_logs, daily_at="00:20"),
             ]
         )
+
+    def signs_of_life(self) -> "list[Job]":
+        """The daily word, and the ping whose silence is noticed elsewhere."""
+        from app.jobs import Job, alive, alive_words, ping
+
+        alerts, found = self.loaded.app["alerts"], []
+
+        async def words() -> str:
+            head = await self.tasks.in_thread(self.journal.head)
+            return alive_words(self.view.status(), self.view.positions(), head)
+
+        if alerts.alive_at is not None:
+            at = f"{alerts.alive_at:%H:%M}"
+            found.append(Job(name="alive", run=alive(self.session, words), daily_at=at, zone=alerts.zone))
+        if self.settings.alert_ping_url is not None:
+            from services.notifications.ping import Ping
+
+            async def well() -> bool:
+                status = self.view.status()
+                broken = status.state == "RECONCILING" or status.reason == "database" or self.session.troubled
+                return not broken and await self.notifier.delivering()
+
+            watchdog = Ping(self.settings.alert_ping_url)
+            found.append(Job(name="ping", run=ping(well, watchdog.call), every_seconds=60))
+        return found
 
     def _crashed(self, name: str, error: BaseException) -> None:
         """Crash-only: a part that died takes the process with it, and the next start recovers."""
@@ -324,6 +394,7 @@ def serve(trader: Trader) -> None:
     from components.doors import Doors
     from services.auth import Auth, key_file
     from services.database import Answers, Audit, DatabaseReader, Users
+    from services.secrets import Vault
 
     settings, audit = trader.settings, Audit(trader.database)
 
@@ -333,13 +404,20 @@ def serve(trader: Trader) -> None:
     auth = Auth(
         Users(trader.database),
         key=key_file(settings.data_dir / "api.key"),
+        seals=Vault(settings.secrets_key_file, settings.data_dir),
         record=record,
         clock=clock,
         tasks=trader.tasks,
     )
     trader.two_factor = lambda: auth.two_factor
     control = Controls(
-        trader.session, second_factor=auth, record=record, tasks=trader.tasks, new_id=lambda: token(12), live=False
+        trader.session,
+        second_factor=auth,
+        record=record,
+        acknowledge=trader.notifier.acknowledge,
+        tasks=trader.tasks,
+        new_id=lambda: token(12),
+        live=False,
     )
     page.build(
         Doors(
@@ -532,6 +610,137 @@ def ledger(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def secrets(arguments: argparse.Namespace) -> int:
+    """Secrets at rest. They work whatever else is wrong with the settings."""
+    from services.secrets import asking
+    from services.secrets.commands import SecretSettings
+
+    not_as_an_argument(arguments)
+    known = SecretSettings(dict(os.environ), env_file())
+    if arguments.verb == "list":
+        lines = known.listed(arguments.json)
+    elif arguments.remove:
+        lines = known.remove(arguments.name)
+    else:
+        known.setting(arguments.name)
+        value = asking.hidden(arguments.name)
+        lines = known.seal_only(arguments.name, value) if arguments.seal_only else known.set(arguments.name, value)
+    print("\n".join(lines))
+    return 0
+
+
+def rotate(arguments: argparse.Namespace) -> int:
+    """A new key for everything that is sealed, beside a running trader."""
+    from services.auth import SeedRows
+    from services.database import Users, open_database
+    from services.secrets import rotating
+    from services.secrets.commands import SecretSettings
+
+    database = open_database(settings_of().database_url.reveal())
+    try:
+        lines = rotating.run(SecretSettings(dict(os.environ), env_file()), SeedRows(Users(database)))
+    finally:
+        database.close()
+    print("\n".join(lines))
+    return 0
+
+
+def user(arguments: argparse.Namespace) -> int:
+    """A lost password or phone, beside a running trader."""
+    from services.auth import Recovery, Seeds
+    from services.database import Audit, Users, open_database
+    from services.secrets import Vault, asking
+
+    not_as_an_argument(arguments)
+    settings = settings_of()
+    database = open_database(settings.database_url.reveal())
+    audit = Audit(database)
+
+    def record(**line: str) -> None:
+        audit.record(clock.now(), **line)
+
+    seeds = Seeds(Vault(settings.secrets_key_file, settings.data_dir))
+    try:
+        recovery = Recovery(Users(database), seeds, record)
+        name = recovery.known(arguments.name or settings.admin_username)
+        if arguments.verb == "password":
+            lines = recovery.password(name, asking.hidden(f"new password of {name}", twice=True))
+        elif arguments.off:
+            lines = recovery.totp_off(name)
+        else:
+            ask = (lambda: asking.line("a code from it: ")) if asking.is_terminal() else None
+            lines = recovery.totp(name, print, ask, clock.now)
+    finally:
+        database.close()
+    print("\n".join(lines))
+    return 0
+
+
+def alert(arguments: argparse.Namespace) -> int:
+    """Channels for alerts tried for real, what people were told, and that it was seen; beside a running trader."""
+    import asyncio
+
+    from app.seam import Tasks
+    from services.database import Audit, DatabaseOutbox, DatabaseReader
+    from services.logs import Redactor
+    from services.notifications import channels, commands
+
+    settings = settings_of()
+    database, ledger = open_books(settings)
+    outbox, tasks, good = DatabaseOutbox(database, ledger.name), Tasks(), True
+    try:
+        if arguments.verb == "test":
+            sender = sender_of(settings, ledger, Redactor(settings.secrets()).text)
+            made = channels(settings, tasks)
+            lines, good = asyncio.run(commands.test(made, arguments.channel, outbox, sender, clock))
+        elif arguments.verb == "seen":
+            ids = [arguments.id] if arguments.id is not None else None
+            count = outbox.acknowledge(ids, "command line", clock.now())
+            which = "all" if ids is None else str(arguments.id)
+            line = {"actor": "command line", "action": "acknowledge", "target": which, "detail": f"{count} alerts"}
+            Audit(database).record(clock.now(), **line, address="", result="ok")
+            lines = [f"{count} alerts acknowledged: they are not repeated"]
+        else:
+            reader = DatabaseReader(database, ledger.name, tasks)
+            rows, _ = asyncio.run(reader.list("alerts", arguments.limit, 0))
+            lines = [json.dumps(rows, indent=2)] if arguments.json else commands.listed(rows, outbox.states())
+    finally:
+        database.close()
+    print("\n".join(lines))
+    return 0 if good else 1
+
+
+def sender_of(settings: "Settings", ledger: LedgerRow, clean: Callable[[str], str]) -> "Sender":
+    """What every alert says of this trader."""
+    from app.notices import Sender
+
+    about = f"{settings.mode.value}, {ledger.market}, {settings.symbol}"
+    return Sender(label=settings.mode.value.upper(), about=about, link=settings.public_url, clean=clean)
+
+
+def not_as_an_argument(arguments: argparse.Namespace) -> None:
+    if getattr(arguments, "too_much", None):
+        raise ConfigError(
+            "a secret is never given as an argument, where the shell's history keeps it and everybody sees it; "
+            "type it when asked, or pipe it in. Change the one you just wrote"
+        )
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """What is wrong with this installation. Looks only; also when settings are broken or a trader is running."""
+    from backtest import data_commands
+    from services.doctor.check import json_of, text_of
+    from services.doctor.examination import examine
+
+    env_file = Path(".env") if Path(".env").exists() else None
+    examined = examine(dict(os.environ), env_file, version=version(), stored_candles=data_commands.list_rows)
+    print(json_of(examined.checks) if arguments.json else text_of(examined.checks), flush=True)
+    code = 0 if examined.good else 1
+    if examined.hanging and __name__ == "__main__":
+        os._exit(code)  # a thread that waits for a name server or a disk would keep the program from ending
+    return code
+
+
 # ---------------------------------------------------------------- command line
 
 
@@ -573,6 +782,9 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--json", action="store_true", help="print result.json")
     testing.set_defaults(act=backtest)
 
+    looking = verbs.add_parser("doctor", help="what is wrong with this installation; exit 1 when something is")
+    looking.add_argument("--json", action="store_true", help="for programs")
+    looking.set_defaults(act=doctor)
     again = verbs.add_parser("replay", help="replay a journalled day or decision; exit 1 if anything differs")
     again.add_argument("what", metavar="DAY|DECISION_ID")
     again.set_defaults(act=replay)
@@ -581,14 +793,73 @@ def parser() -> argparse.ArgumentParser:
     ledgers = verbs.add_parser("ledger", help="the books of each market").add_subparsers(dest="verb", required=True)
     ledgers.add_parser("list").set_defaults(act=ledger)
     ledgers.add_parser("reset", help="start paper over").set_defaults(act=ledger)
+    add_alerts(verbs)
+    add_secrets(verbs)
     return top
+
+
+def count_of(text: str) -> int:
+    """1 to 1000."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number from 1 to 1000")
+    return int(text)
+
+
+def add_alerts(verbs: Any) -> None:
+    alerts = verbs.add_parser("alert", help="channels for alerts, and what people were told")
+    told = alerts.add_subparsers(dest="verb", required=True)
+    trying = told.add_parser("test", help="send one message by each channel; exit 1 where one does not arrive")
+    trying.add_argument("channel", nargs="?", metavar="CHANNEL", help="email, sms, sms-1, apprise, … default: all")
+    trying.set_defaults(act=alert)
+    listing = told.add_parser("list", help="how the channels stand, and the newest alerts")
+    listing.add_argument("--limit", type=count_of, default=20, help="how many; default: 20")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    listing.set_defaults(act=alert)
+    seen = told.add_parser("seen", help="acknowledge grave alerts, so that they are not repeated")
+    seen.add_argument("id", nargs="?", type=int, metavar="ID", help="default: all")
+    seen.set_defaults(act=alert)
+
+
+def add_secrets(verbs: Any) -> None:
+    sealed = verbs.add_parser("secrets", help="secrets at rest").add_subparsers(dest="verb", required=True)
+    setting = sealed.add_parser("set", help="seal a secret setting; its value is asked for, or piped in")
+    setting.add_argument("name", metavar="NAME")
+    setting.add_argument("too_much", nargs="*", help=argparse.SUPPRESS)
+    how = setting.add_mutually_exclusive_group()
+    how.add_argument("--remove", action="store_true", help="take it out of the sealed store")
+    how.add_argument("--seal-only", action="store_true", help="print the sealed text, for .env, instead of keeping it")
+    setting.set_defaults(act=secrets)
+    where = sealed.add_parser("list", help="where each secret comes from; never a value")
+    where.add_argument("--json", action="store_true", help="for programs")
+    where.set_defaults(act=secrets)
+    sealed.add_parser("rotate", help="a new key for everything that is sealed").set_defaults(act=rotate)
+
+    users = verbs.add_parser("user", help="a lost password or phone").add_subparsers(dest="verb", required=True)
+    password = users.add_parser("password", help="a new password; it is asked for, or piped in")
+    password.add_argument("name", nargs="?", metavar="NAME", help="default: TRADER_ADMIN_USERNAME")
+    password.add_argument("too_much", nargs="*", help=argparse.SUPPRESS)
+    password.set_defaults(act=user)
+    factor = users.add_parser("totp", help="enrol the second factor anew")
+    factor.add_argument("name", nargs="?", metavar="NAME", help="default: TRADER_ADMIN_USERNAME")
+    factor.add_argument("--off", action="store_true", help="remove it")
+    factor.set_defaults(act=user)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; wrong use and bad input give one line and exit code 2."""
-    chosen = parser().parse_args(arguments)
+    top = parser()
+    chosen, unknown = top.parse_known_args(arguments)
+    if unknown and chosen.command in ("secrets", "user"):
+        chosen.too_much = unknown  # may be a secret: it is not repeated
+    elif unknown:
+        top.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        return int((getattr(chosen, "act", None) or run)(chosen))
+        code = int((getattr(chosen, "act", None) or run)(chosen))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except TraderError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,6 @@
 """The only door for people: second factor, audit, then the inbox. What lowers risk never needs the second factor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from app.core.errors import NotAuthorized
@@ -34,11 +34,13 @@ class Controls:
         *,
         second_factor: SecondFactor,
         record: Record,
+        acknowledge: Callable[[str, Sequence[int] | None], Awaitable[int]],
         tasks: Tasks,
         new_id: Callable[[], str],
         live: bool,
     ) -> None:
         self._session, self._second_factor, self._record = session, second_factor, record
+        self._acknowledge = acknowledge
         self._tasks, self._new_id, self._live = tasks, new_id, live
 
     async def pause(self, who: Who) -> None:
@@ -72,6 +74,12 @@ class Controls:
         ids = [position.id for position in open_positions(self._session.engine.state)]
         await self._submit(who, CloseAll(at=self._session.now(), id=self._new_id(), actor=who.username))
         return ids
+
+    async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
+        count = await self._acknowledge(who.username, ids)
+        which = "all" if ids is None else " ".join(str(id) for id in ids)
+        await self._audit(who, "acknowledge", which, f"{count} alerts", "ok")
+        return count
 
     def _refuse_while_reconciling(self) -> None:
         if standing(self._session.engine.state, self._session.now())[0] == "RECONCILING":

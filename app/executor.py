@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, Protocol
 
+from app.core.alerts import AlertLevel
 from app.core.errors import ExchangeError, StoreError
 from app.core.messages import (
     Action,
@@ -33,6 +34,7 @@ from app.ports import Exchange, KillSeal
 from app.seam import Tasks
 
 log = logging.getLogger(__name__)
+LOUD = {AlertLevel.INFO: logging.INFO, AlertLevel.WARNING: logging.WARNING, AlertLevel.CRITICAL: logging.ERROR}
 
 
 class Desk(Protocol):
@@ -68,8 +70,8 @@ class Executor:
                     self._seal.seal(reason, self._desk.now())
                 case UnsealKillSwitch():
                     self._seal.unseal()
-                case Alert(event=event, text=text):
-                    log.warning("%s: %s", event, text)
+                case Alert(event=event, level=level, text=text):
+                    log.log(LOUD[level], "%s: %s", event, text)
                 case ReadAccount():
                     self._enqueue("", action)
                 case PlaceOrder() | CancelOrder() | QueryOrder():

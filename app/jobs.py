@@ -4,21 +4,27 @@ A missed or late job is never a correctness problem: the daily reset, for one, i
 date, and the job is only a hint.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
-from app.core.messages import Gate, GateClosed, GateOpened, TimePassed
+from app.core.alerts import AlertEvent
+from app.core.messages import Gate, GateClosed, GateOpened, NoticeGiven, TimePassed
+from app.core.model import Position
+from app.core.money import plain
+from app.ports import Status
 from app.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Either every so many seconds, or at a time of day (UTC, "HH:MM")."""
+    """Either every so many seconds, or at a time of day ("HH:MM" in `zone`)."""
 
     name: str
     run: Callable[[], Awaitable[None]]
     every_seconds: float | None = None
     daily_at: str | None = None
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +66,38 @@ def reconcile(session: Session) -> Callable[[], Awaitable[None]]:
         session.reconcile("periodic")
 
     return run
+
+
+def alive(session: Session, words: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[None]]:
+    """Once a day: the trader lives, and this is how it stands."""
+
+    async def run() -> None:
+        text = await words()
+        session.post(NoticeGiven(at=session.now(), event=AlertEvent.ALIVE, text=text))
+
+    return run
+
+
+def ping(well: Callable[[], Awaitable[bool]], call: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[None]]:
+    """Call the watchdog elsewhere while all is well; when it is not, the silence is what tells."""
+
+    async def run() -> None:
+        if await well():
+            await call()
+
+    return run
+
+
+def alive_words(status: Status, positions: Sequence[Position], head: str) -> str:
+    """How the trader stands: money, stops, and the journal's newest hash, so that a later change of it shows."""
+    lines = [
+        f"{status.state.lower()}{f' ({status.reason})' if status.reason else ''}, "
+        f"equity {status.equity:.2f} ({status.day_pnl_pct:+.2f} % today, {status.total_pnl_pct:+.2f} % in all)",
+        f"{len(positions)} open positions, {status.protected_pct:.0f} % under a stop; "
+        f"if the server dies now at most {status.max_loss_if_server_dies:.2f} is lost, plus gaps",
+    ]
+    for position in positions:
+        stop = f"stop {position.stop_price:.2f}" if position.stop_confirmed and position.stop_price else "NO STOP"
+        lines.append(f"{plain(position.remaining)} bought at {position.entry_price:.2f}, {stop}")
+    lines.append(f"journal {head}")
+    return "; ".join(lines)

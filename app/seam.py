@@ -8,6 +8,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -54,6 +55,11 @@ class Tasks:
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+
+
+def enough_threads(count: int) -> None:
+    """Room for so many blocking calls at once in the running loop: where some may hang, the others go on."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(count))
 
 
 def seeded(seed: int) -> random.Random:

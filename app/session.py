@@ -30,6 +30,7 @@ BATCH = 256
 CHECKPOINT_EVERY = 2_000  # journal rows
 PAGE = 1_000
 RETRY_SECONDS = 1.0
+LET_GO_FIRST = 3.0  # seconds
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class Session:
         self._sampled_at: datetime | None = None
         self._points: list[EquityPoint] = []
         self._seq = self._checkpoint_seq = 0
+        self.troubled = False  # the journal does not take what happens: nothing is traded
         self._executor = Executor(self, exchange, seal, tasks)
         exchange.listen(self.post)
 
@@ -106,6 +108,14 @@ class Session:
         while self._inbox or self._busy:
             self._idle.clear()
             await self._idle.wait()
+
+    async def quiet(self) -> None:
+        """Until there is nothing to do, or for a few seconds: what can wait lets trading go first."""
+        try:
+            async with asyncio.timeout(LET_GO_FIRST):
+                await self.drained()
+        except TimeoutError:
+            return
 
     def busy(self, count: int) -> None:
         self._busy += count
@@ -144,10 +154,12 @@ class Session:
     async def _start_over(self, error: StoreError) -> None:
         """What could not be written is not known to have happened: forget it, read the books, ask for the truth."""
         log.error("the journal could not be written (%s); starting over from what is in it", error)
+        self.troubled = True
         while True:
             await self._clock.sleep(RETRY_SECONDS)
             try:
                 await self.recover()
+                self.troubled = False
                 break
             except StoreError as still:
                 log.error("the journal cannot be read either (%s); trying again", still)

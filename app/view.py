@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 from app.core.messages import AnyCommand, Event
 from app.core.model import Decision, Order, Position, PositionStatus, Signal
 from app.core.money import HUNDRED, ONE, ZERO
 from app.core.portfolio import Account
 from app.core.state import State, equity, open_positions, price_of, protection, standing
-from app.ports import Status
+from app.notices import Told
+from app.ports import ChannelState, Status
 from app.seam import Clock, Tasks
 from app.session import Session
 
@@ -27,6 +29,22 @@ class Labels:
     version: str
 
 
+class Alerts(Protocol):
+    """How alerts stand, for whoever looks."""
+
+    @property
+    def unseen(self) -> Sequence[Told]: ...
+
+    def states(self) -> Sequence[ChannelState]: ...
+
+
+class NoAlerts:
+    unseen: tuple[Told, ...] = ()
+
+    def states(self) -> Sequence[ChannelState]:
+        return ()
+
+
 class View:
     """Implements app.ports.EngineView."""
 
@@ -35,6 +53,7 @@ class View:
     ) -> None:
         self._session, self._labels, self._clock, self._tasks = session, labels, clock, tasks
         self._two_factor = two_factor
+        self.alerts: Alerts = NoAlerts()
         self._callbacks: list[Callable[[], None]] = []
         self._told_at = float("-inf")
         self._later = False
@@ -76,6 +95,8 @@ class View:
             max_loss_if_server_dies=at_risk,
             two_factor=self._two_factor(),
             version=labels.version,
+            channels=tuple(self.alerts.states()),
+            unseen_alerts=tuple(self.alerts.unseen),
         )
 
     def positions(self) -> Sequence[Position]:

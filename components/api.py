@@ -50,6 +50,10 @@ class Confirmed(Strict):
     confirm: Literal[True]
 
 
+class Acknowledged(Strict):
+    ids: Annotated[list[Annotated[str, Field(pattern=r"^[0-9]{1,15}$")]], Field(max_length=200)] | None = None
+
+
 class Names(BaseModel):
     """Query names: unknown ones are refused."""
 
@@ -145,6 +149,7 @@ class Reading:
             ("/v1/decisions", self.decisions),
             ("/v1/decisions/{id}", self.decision),
             ("/v1/signals", self.signals),
+            ("/v1/alerts", self.alerts),
             ("/v1/logs", self.logs),
         ):
             api.add_api_route(path, work, methods=["GET"], dependencies=needs, response_model=None)
@@ -190,6 +195,10 @@ class Reading:
     async def signals(self, page: Annotated[Page, Query()]) -> Response:
         return _listed(*await self._rows("signals", page))
 
+    async def alerts(self, page: Annotated[Page, Query()]) -> Response:
+        """What people were told, and by which channels it went."""
+        return _listed(*await self._rows("alerts", page))
+
     async def logs(self, page: Annotated[LogsPage, Query()]) -> Response:
         return _listed(*await self._rows("logs", page, **({"level": page.level} if page.level else {})))
 
@@ -234,6 +243,7 @@ class Acting:
             ("/v1/resume", self.resume),
             ("/v1/positions/{id}/close", self.close),
             ("/v1/close-all", self.close_all),
+            ("/v1/alerts/acknowledge", self.acknowledge),
         ):
             # signed in comes before everything else: strangers learn nothing from how their body is judged
             needs = [Depends(gate.signed_in)]
@@ -288,6 +298,21 @@ class Acting:
 
         await self._do(request, work)
         return JSONResponse({"position_ids": ids}, 202)
+
+    async def acknowledge(
+        self, request: Request, _: Annotated[Names, Query()], body: Annotated[Acknowledged | None, Body()] = None
+    ) -> Response:
+        """Grave alerts are not repeated once somebody has seen them."""
+        named = body.ids if body else None
+        count = 0
+
+        async def work(who: Who) -> str:
+            nonlocal count
+            count = await self._doors.control.acknowledge(who, [int(id) for id in named] if named is not None else None)
+            return ""
+
+        await self._do(request, work)
+        return JSONResponse({"acknowledged": count})
 
     async def _do(
         self, request: Request, work: Callable[[Who], Awaitable[str | None]], otp: str | None = None

@@ -49,6 +49,15 @@ class Controls:
     def pause_button(self) -> "PauseButton":
         return PauseButton(self._doors, self._person, self._question)
 
+    def seen_button(self) -> None:
+        """Grave alerts are not repeated once somebody has pressed it."""
+
+        async def seen() -> None:
+            wrong = await self._person.order(lambda who: self._doors.control.acknowledge(who, None))
+            ui.notify(wrong or "Noted: it is not repeated", type="negative" if wrong else None, position="top")
+
+        Button("I have seen it", seen, "seen")
+
     def ask_to_close(self, position: Position, worth: Decimal, result: Decimal) -> None:
         async def close(_: str | None) -> str | None:
             wrong = await self._person.order(lambda who: self._doors.control.close(who, position.id))

@@ -9,6 +9,7 @@ from nicegui import app as web
 from nicegui import ui
 
 from app.ports import Status
+from components.alerts import Alerts
 from components.api import add_api
 from components.controls import Controls, Person
 from components.doors import Doors
@@ -83,6 +84,7 @@ def _dashboard(doors: Doors, live: Live, person: Person, username: str) -> None:
     ui.add_head_html(HEAD)
     Text("Not connected. The figures below are old; trying again …", "offline-banner", "div").props("role=alert")
     controls = Controls(doors, person)
+    alerts = Alerts(controls)
     stats = QuickStats(controls, username)
     panels: dict[str, Panel] = {}
     shown = TABS[0].name
@@ -105,6 +107,7 @@ def _dashboard(doors: Doors, live: Live, person: Person, username: str) -> None:
 
     def render() -> None:
         status = doors.view.status()
+        alerts.update(status)
         stats.update(status)
         panels[shown].update(status)
 

@@ -59,8 +59,8 @@ async def _problem(_: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     detail = {
-        404: f"there is nothing at {request.url.path}",
-        405: f"{request.method} is not possible at {request.url.path}",
+        404: "there is nothing at this address",
+        405: f"{request.method} is not possible at this address",
     }.get(error.status_code, str(error.detail))
     title = TITLES.get(error.status_code, "error")
     return Problem(error.status_code, detail, title=title, headers=dict(error.headers or {})).response()

@@ -6,7 +6,9 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from app.core.alerts import KINDS
 from app.core.money import plain
+from app.notices import Told
 from app.ports import Row, Status
 
 NUMBERS = frozenset({"score", "confidence", "weight", "contribution", "product"})
@@ -33,4 +35,13 @@ def time_text(at: datetime) -> str:
 
 
 def status_row(status: Status) -> Row:
-    return {field.name: wire(getattr(status, field.name), field.name) for field in dataclasses.fields(status)}
+    row = {field.name: wire(getattr(status, field.name), field.name) for field in dataclasses.fields(status)}
+    row["channels"] = [wire(dataclasses.asdict(each)) for each in status.channels]
+    row["unseen_alerts"] = [alert_row(each) for each in status.unseen_alerts]
+    return row
+
+
+def alert_row(told: Told) -> Row:
+    """A grave alert that nobody has acknowledged yet."""
+    title = KINDS[told.event].title
+    return {"id": str(told.id), "event": told.event.value, "title": title, "text": told.text, "at": time_text(told.at)}

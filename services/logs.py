@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 from app.core.errors import ConfigError
 
@@ -29,7 +30,7 @@ MAX_DETAIL_DEPTH = 6
 ROWS_KEPT = 1_000
 STARS = "***"
 # These write keys, headers or whole answers at DEBUG: they stay at INFO whatever the owner asks for.
-NEVER_DEBUG = ("ccxt", "aiohttp", "httpx", "httpcore", "urllib3", "asyncio", "websockets")
+NEVER_DEBUG = ("ccxt", "aiohttp", "httpx", "httpcore", "urllib3", "asyncio", "websockets", "apprise", "aiosmtplib")
 # These say at INFO what nobody needs: every statement, every job.
 QUIET = ("sqlalchemy", "alembic", "apscheduler", "uvicorn.access")
 
@@ -62,7 +63,8 @@ class Redactor:
         """Further values that must not be seen. Very short ones would star out ordinary words and are left."""
         known = set(self._values)
         for value in secrets:
-            known |= {form for form in (value, json.dumps(value)[1:-1]) if len(form) >= 6}
+            forms = (value, json.dumps(value)[1:-1], quote(value), quote(value, safe=""), quote_plus(value))
+            known |= {form for form in forms if len(form) >= 6}
         self._values = tuple(sorted(known, key=len, reverse=True))
 
     def text(self, text: str) -> str:
@@ -200,6 +202,10 @@ class Logs:
 
     def learn(self, secrets: Iterable[str]) -> None:
         self._redactor.learn(secrets)
+
+    def clean(self, text: str) -> str:
+        """`text` without secrets."""
+        return self._redactor.text(text)
 
     def recent(self) -> list[Row]:
         """The last rows, oldest first."""

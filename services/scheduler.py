@@ -31,7 +31,7 @@ class Scheduler:
     def _when(job: Job) -> dict[str, object]:
         if job.daily_at is not None:
             hour, minute = job.daily_at.split(":")
-            return {"trigger": "cron", "hour": int(hour), "minute": int(minute)}
+            return {"trigger": "cron", "hour": int(hour), "minute": int(minute), "timezone": job.zone}
         return {"trigger": "interval", "seconds": job.every_seconds}
 
     def stop(self) -> None:

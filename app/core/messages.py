@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from app.core.alerts import AlertEvent, AlertLevel
 from app.core.model import (
     Candle,
     Instrument,
@@ -207,6 +208,14 @@ class GateOpened(Message):
     gate: Gate
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeGiven(Message):
+    """Something outside the engine that people must be told: it becomes an alert, journalled like any other."""
+
+    event: AlertEvent
+    text: str
+
+
 Event = (
     Started
     | InstrumentChanged
@@ -226,6 +235,7 @@ Event = (
     | FlowSeen
     | GateClosed
     | GateOpened
+    | NoticeGiven
 )
 
 # ---------------------------------------------------------------- commands: a person asks
@@ -358,17 +368,11 @@ class UnsealKillSwitch:
     pass
 
 
-class AlertLevel(StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """Tell the people. `event` is a stable name, `text` a sentence without secrets."""
+    """Tell the people: `text` is a sentence without secrets."""
 
-    event: str
+    event: AlertEvent
     level: AlertLevel
     text: str
 

@@ -30,7 +30,8 @@ NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
     S.PARTIAL: frozenset({S.CANCELLING, S.CANCEL_UNKNOWN, S.UNKNOWN}) | _ENDS,
     # An exchange may answer a cancel with "still open": then the order simply is.
     S.CANCELLING: frozenset({S.OPEN, S.PARTIAL, S.CANCEL_UNKNOWN, S.UNKNOWN}) | _ENDS,
-    S.UNKNOWN: frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.CANCEL_UNKNOWN, S.STUCK}) | _ENDS | _REFUSALS,
+    # NOT_SENT: books that began anew while the order waited to leave thought that it might have left.
+    S.UNKNOWN: frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.CANCEL_UNKNOWN, S.STUCK, S.NOT_SENT}) | _ENDS | _REFUSALS,
     S.CANCEL_UNKNOWN: frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.STUCK}) | _ENDS,
     S.STUCK: frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.NOT_PLACED}) | _ENDS,
 } | {end: frozenset() for end in TERMINAL}

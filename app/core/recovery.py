@@ -1,8 +1,9 @@
 """Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
 
 from app.core import life, orders, portfolio, reports
+from app.core.alerts import AlertEvent
 from app.core.latches import latch
-from app.core.messages import AccountSeen, AlertLevel, Gate, ReadAccount, SealKillSwitch, Started
+from app.core.messages import AccountSeen, Gate, ReadAccount, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
 from app.core.money import ONE, ZERO, part, plain
 from app.core.state import held, liquidated, live_orders, open_positions
@@ -110,7 +111,7 @@ def _close_gate(turn: Turn, text: str) -> None:
     if text not in (turn.state.gates.get(Gate.EXTERNAL_CHANGE), turn.state.acknowledged):
         turn.touch()
         turn.state.gates[Gate.EXTERNAL_CHANGE] = text
-        turn.alert("external_change", AlertLevel.CRITICAL, text)
+        turn.alert(AlertEvent.EXTERNAL_CHANGE, text)
 
 
 def _resume_positions(turn: Turn) -> None:

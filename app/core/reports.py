@@ -5,8 +5,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from app.core import life, orders, stops
+from app.core.alerts import AlertEvent
 from app.core.latches import latch
-from app.core.messages import AlertLevel, CancelOrder, OrderNotFound, OrderRefused, Refusal
+from app.core.messages import CancelOrder, OrderNotFound, OrderRefused, Refusal
 from app.core.model import (
     ExitReason,
     Fill,
@@ -63,20 +64,18 @@ def _orphan(turn: Turn, report: OrderReport) -> None:
                 symbol=turn.instrument.symbol,
             )
         )
-        turn.alert(
-            "orphan_order", AlertLevel.CRITICAL, f"order {report.client_order_id} is not in the books; cancelling"
-        )
+        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {report.client_order_id} is not in the books; cancelling")
 
 
 def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool) -> None:
     """A report on an order that had ended: one that is open after all must not stay so."""
     if filled:
-        turn.alert("late_fill", AlertLevel.CRITICAL, f"order {order.id} was filled after it had ended")
+        turn.alert(AlertEvent.LATE_FILL, f"order {order.id} was filled after it had ended")
         if position := turn.position(order.position_id):
             life.fit_stop(turn, position)
     if report.status in life.RESTING:
         turn.do(CancelOrder(client_order_id=order.id, position_id=order.position_id, symbol=order.symbol))
-        turn.alert("late_order", AlertLevel.CRITICAL, f"order {order.id} had ended here but is open; cancelling")
+        turn.alert(AlertEvent.LATE_ORDER, f"order {order.id} had ended here but is open; cancelling")
 
 
 def book(turn: Turn, order: Order, fill: Fill) -> Order:
@@ -199,7 +198,7 @@ def refused(turn: Turn, message: OrderRefused) -> None:
         turn.state.reject_times = [*recent, turn.now]
     if message.refusal is Refusal.AUTH:
         latch(turn, LatchKind.AUTH, f"the exchange refuses our key: {message.reason}")
-    turn.alert("order_rejected", AlertLevel.WARNING, f"{order.role} order refused: {message.reason}")
+    turn.alert(AlertEvent.ORDER_REJECTED, f"{order.role} order refused: {message.reason}")
     after = turn.move(order, OrderStatus.REJECTED, message.reason)
     position = turn.position(order.position_id)
     if position is not None and _waits(position, after, message.refusal):
@@ -238,7 +237,7 @@ def chase_doubts(turn: Turn) -> None:
     for id, doubt in sorted(turn.state.doubts.items()):
         order = turn.state.orders[id]
         if order.status is not OrderStatus.STUCK and turn.now - doubt.since >= GIVE_UP_AFTER:
-            turn.alert("order_stuck", AlertLevel.CRITICAL, f"order {id} has no certain answer after 10 minutes")
+            turn.alert(AlertEvent.ORDER_STUCK, f"order {id} has no certain answer after 10 minutes")
             order = turn.move(order, OrderStatus.STUCK)
         if turn.now >= doubt.next_at:
             turn.ask(order)

@@ -83,8 +83,10 @@ class State:
     jumped: dict[str, datetime] = field(default_factory=dict)  # stop id → since when the price is past it
     kill_samples: list[datetime] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)  # warnings already given today
+    bare: list[str] = field(default_factory=list)  # positions whose missing stop was told
     difference: str = ""  # between balances and books, as it was last seen
     acknowledged: str = ""  # the difference that a person has seen and let pass
+    flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that were booked
     pending: list[PendingChange] = field(default_factory=list)
 
 

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from app.core import orders
+from app.core.alerts import KINDS, AlertEvent
 from app.core.errors import InvariantError
-from app.core.messages import Action, Alert, AlertLevel, PlaceOrder, QueryOrder
+from app.core.messages import Action, Alert, PlaceOrder, QueryOrder
 from app.core.model import (
     Decision,
     Fill,
@@ -100,8 +101,8 @@ class Turn:
         self.touch()
         self.actions.append(action)
 
-    def alert(self, event: str, level: AlertLevel, text: str) -> None:
-        self.do(Alert(event=event, level=level, text=text))
+    def alert(self, event: AlertEvent, text: str) -> None:
+        self.do(Alert(event=event, level=KINDS[event].level, text=text))
 
     # ------------------------------------------------------------ orders
 
@@ -165,15 +166,15 @@ class Turn:
     def move(self, order: Order, status: OrderStatus, reason: str = "") -> Order:
         """Put `order` in its next status by the table."""
         after = orders.moved(order, status, self.now, reason)
-        if after is not order:
-            self.put(after)
+        self.put(after)
         if after.status not in orders.IN_DOUBT:
             self.state.doubts.pop(after.id, None)
         return after
 
     def doubt(self, order: Order, status: OrderStatus, reason: str) -> None:
-        """The order's fate is uncertain: ask now, and again on a schedule."""
-        order = self.move(order, status, reason)
+        """The order's fate is uncertain: ask now, and again on a schedule. One doubt is enough for an order."""
+        if order.status not in orders.IN_DOUBT:
+            order = self.move(order, status, reason)
         if order.id not in self.state.doubts:
             self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, next_at=self.now)
         self.ask(order)
@@ -203,6 +204,7 @@ class Turn:
         del self.state.positions[position.id]
         self.state.exits.pop(position.id, None)
         self.state.retry_at.pop(position.id, None)
+        self.state.bare = [id for id in self.state.bare if id != position.id]
         for order in self.state.orders.values():
             if order.position_id == position.id:
                 self.state.jumped.pop(order.id, None)

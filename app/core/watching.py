@@ -4,7 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from app.core import life, orders, stops
-from app.core.messages import AlertLevel, CancelOrder
+from app.core.alerts import AlertEvent
+from app.core.messages import CancelOrder
 from app.core.model import ExitReason, Order, OrderStatus, Position, PositionStatus
 from app.core.money import ZERO
 from app.core.turn import Turn
@@ -15,6 +16,7 @@ RESCUE_AFTER = timedelta(seconds=5)
 
 def watch(turn: Turn, position: Position) -> None:
     """One position at the turn's time."""
+    _tell_of_a_bare_one(turn, position)
     due = turn.state.retry_at.get(position.id)
     if due is not None:
         if turn.now >= due:
@@ -28,12 +30,23 @@ def watch(turn: Turn, position: Position) -> None:
         if position.remaining > ZERO:
             life.stop_lost(turn, position, "no live stop order", again=True)
     elif bare_for >= UNPROTECTED_LIMIT and stop.status in (OrderStatus.UNKNOWN, OrderStatus.SENDING):
-        turn.alert("stop_missing", AlertLevel.CRITICAL, f"position {position.id} has had no certain stop for 30 s")
         life.begin_close(turn, position, ExitReason.EMERGENCY)
         _probe(turn, stop)
     elif _jumped(turn, position, stop):
-        turn.alert("stop_rescued", AlertLevel.CRITICAL, f"price jumped the stop of position {position.id}; selling")
+        turn.alert(AlertEvent.STOP_RESCUED, f"price jumped the stop of position {position.id}; selling")
         life.begin_close(turn, position, ExitReason.EMERGENCY)
+
+
+def _tell_of_a_bare_one(turn: Turn, position: Position) -> None:
+    """Once for each time without a certain stop: 30 seconds are too long. A candle feed sells a candle later."""
+    since, started = position.unprotected_since, turn.state.started
+    selling = position.status is PositionStatus.CLOSING and started is not None and started.candle_fed
+    bare = since is not None and turn.now - since >= UNPROTECTED_LIMIT and not selling
+    if bare and position.id not in turn.state.bare:
+        life.tell_bare(turn, position, f"position {position.id} has had no certain stop for 30 s")
+    elif since is None and position.id in turn.state.bare:
+        turn.state.bare.remove(position.id)
+        turn.touch()
 
 
 def _try_again(turn: Turn, position: Position) -> None:

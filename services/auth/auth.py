@@ -5,6 +5,7 @@ Must never log or record a password, code, session id or token.
 
 import asyncio
 import hashlib
+import logging
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,8 +13,9 @@ from datetime import datetime, timedelta
 from app.core.errors import ConfigError
 from app.seam import Clock, Tasks, token
 from services.auth import codes, tokens
-from services.auth.model import Answer, LoginSession, Record, SignedIn, Store, User
+from services.auth.model import Answer, LoginSession, Record, Seals, SignedIn, Store, User
 from services.auth.passwords import Passwords, fault, first_password
+from services.auth.seeds import Seeds
 from services.auth.throttle import Throttle, neighbourhood
 
 SESSION = timedelta(hours=24)
@@ -21,6 +23,7 @@ SESSIONS_EACH = 5
 QUARTER = 15 * 60.0
 SURE_SECONDS = 2.0  # how long a session found good is believed without asking the store again
 WRONG = Answer(outcome="wrong")
+log = logging.getLogger("auth")
 
 
 class Auth:
@@ -31,12 +34,13 @@ class Auth:
         store: Store,
         *,
         key: bytes,
+        seals: Seals,
         record: Record,
         clock: Clock,
         tasks: Tasks,
         passwords: Passwords | None = None,
     ) -> None:
-        self._store, self._key, self._record = store, key, record
+        self._store, self._key, self._record, self._seeds = store, key, record, Seeds(seals)
         self._clock, self._tasks = clock, tasks
         self._passwords = passwords or Passwords()
         self._pairs = Throttle(clock, 5, QUARTER)
@@ -53,14 +57,15 @@ class Auth:
     async def start(self, username: str, password: str | None = None, totp_secret: str | None = None) -> str | None:
         """Make the first user where there is none. Returns the random first password, to be shown once, if it made one.
 
-        Raises ConfigError for a password or secret that will not do.
+        Raises ConfigError for a password or secret that will not do, and where a second factor cannot be opened.
         """
         return await self._tasks.in_thread(lambda: self._start(username, password, totp_secret))
 
     def _start(self, username: str, password: str | None, totp_secret: str | None) -> str | None:
         if self._store.has_users():
             if user := self._store.get_user(_folded(username)):
-                self._note(user)
+                self._seeds.opened(user)
+                self._note(self._store.change_user(user.username, self._with_sealed_seed) or user)
             return None
         if password is not None and (why := fault(password, username)):
             raise ConfigError(f"TRADER_ADMIN_PASSWORD: {why}")
@@ -69,12 +74,17 @@ class Auth:
             username=_folded(username),
             password_hash=self._passwords.hashed(first),
             must_change=password is None,
-            totp_secret=codes.checked_secret(totp_secret) if totp_secret else "",
+            totp_secret=self._seeds.sealed(_folded(username), codes.checked_secret(totp_secret) if totp_secret else ""),
         )
         self._store.save_user(user)
         self._note(user)
         self._audit(user.username, "first user made", "", "ok")
         return first if password is None else None
+
+    def _with_sealed_seed(self, user: User) -> User | None:
+        """None where it is sealed, or there is none."""
+        seed = self._seeds.sealed(user.username, user.totp_secret)
+        return replace(user, totp_secret=seed) if seed != user.totp_secret else None
 
     # ------------------------------------------------------------ signing in
 
@@ -98,7 +108,7 @@ class Auth:
         pair = f"{name}\n{where}"
         waits = self._pairs.wait(pair), self._addresses.wait(where), self._everybody.wait("")
         if max(waits):
-            await self._audited(name, action, address, "refused", "too many tries")
+            await self._audited_try(name, action, address, "refused", "too many tries")
             return Answer(outcome="too_many", retry_after_seconds=max(waits))
         self._pairs.count(pair)
         self._addresses.count(where)
@@ -113,7 +123,7 @@ class Auth:
             self._addresses.forgive(where)
         good = isinstance(answer, User)
         detail = "" if isinstance(answer, User) else answer.outcome.replace("_", " ")
-        await self._audited(name, action, address, "ok" if good else "refused", detail)
+        await self._audited_try(name, action, address, "ok" if good else "refused", detail)
         return answer
 
     def _judge(self, name: str, password: str, otp: str | None) -> User | Answer:
@@ -127,9 +137,7 @@ class Auth:
         if user.totp_secret and not self.verify(name, otp or ""):
             return WRONG
         if self._passwords.is_dated(user.password_hash):
-            with self._users:
-                user = replace(self._store.get_user(name) or user, password_hash=self._passwords.hashed(password))
-                self._store.save_user(user)
+            user = self._exchange(user, replace(user, password_hash=self._passwords.hashed(password))) or user
         return user
 
     def _new_session(self, user: User, address: str, agent: str) -> Answer:
@@ -237,11 +245,21 @@ class Auth:
                 return why
             if self._passwords.matches(user.password_hash, new):
                 return "The new password must differ from the old one"
-            self._store.save_user(
-                replace(user, password_hash=self._passwords.hashed(new), must_change=False, epoch=user.epoch + 1)
-            )
+            changed = replace(user, password_hash=self._passwords.hashed(new), must_change=False, epoch=user.epoch + 1)
+            if not self._exchange(user, changed):
+                return "This user was changed meanwhile; try again"
             self._store.delete_sessions(who)
         return None
+
+    def _exchange(self, seen: User, new: User) -> User | None:
+        """Hashing takes long, so it is done before; None where another process was quicker."""
+
+        def change(user: User) -> User | None:
+            if (user.password_hash, user.epoch) != (seen.password_hash, seen.epoch):
+                return None
+            return replace(user, password_hash=new.password_hash, must_change=new.must_change, epoch=new.epoch)
+
+        return self._store.change_user(seen.username, change)
 
     async def end_all(self, username: str, address: str = "") -> None:
         """Sign this user out everywhere, programs too."""
@@ -249,8 +267,7 @@ class Auth:
 
         def end() -> None:
             with self._users:
-                if user := self._store.get_user(name):
-                    self._store.save_user(replace(user, epoch=user.epoch + 1))
+                if self._store.change_user(name, lambda user: replace(user, epoch=user.epoch + 1)):
                     self._store.delete_sessions(name)
 
         await self._tasks.in_thread(end)
@@ -275,13 +292,25 @@ class Auth:
             user = self._store.get_user(name)
             if user is None or not user.totp_secret or self._codes.wait(name):
                 return False
-            step = codes.used_step(user.totp_secret, code, self._clock.now().timestamp(), user.totp_step)
-            if step is None:
+            try:
+                used = self._store.change_user(name, lambda user: self._used(user, code))
+            except ConfigError as error:  # its key is gone: nobody gets in with a code, and the trader goes on
+                log.error("%s", error)
+                return False
+            if used is None:
                 self._codes.count(name)
                 return False
             self._codes.clear(name)
-            self._store.save_user(replace(user, totp_step=step))
         return True
+
+    def _used(self, user: User, code: str) -> User | None:
+        """With this code used up, and a seed that stood in clear sealed; None for a code that is not good."""
+        if not user.totp_secret:
+            return None
+        step = codes.used_step(self._seeds.opened(user), code, self._clock.now().timestamp(), user.totp_step)
+        if step is None:
+            return None
+        return replace(user, totp_step=step, totp_secret=self._seeds.sealed(user.username, user.totp_secret))
 
     # ------------------------------------------------------------ small things
 
@@ -293,6 +322,15 @@ class Auth:
 
     async def _audited(self, actor: str, action: str, address: str, result: str, detail: str = "") -> None:
         await self._tasks.in_thread(lambda: self._audit(actor, action, address, result, detail))
+
+    async def _audited_try(self, name: str, action: str, address: str, result: str, detail: str) -> None:
+        """A name that is nobody's may be a password that was typed into the wrong field."""
+
+        def record() -> None:
+            known = self._store.get_user(name) is not None
+            self._audit(name if known else "unknown user", action, address, result, detail)
+
+        await self._tasks.in_thread(record)
 
     def _audit(self, actor: str, action: str, address: str, result: str, detail: str = "") -> None:
         self._record(actor=actor[:64], action=action, target="", detail=detail, address=address, result=result)

@@ -1,11 +1,14 @@
 """The second factor: six digits from a phone (TOTP, RFC 6238), each good once and for a step before and after."""
 
+import base64
 import hmac
 
 import pyotp
 
 from app.core.errors import ConfigError
+from app.seam import token
 
+ISSUER = "bitcoin-autotrader"
 STEP_SECONDS = 30
 
 
@@ -18,6 +21,16 @@ def used_step(secret: str, code: str, unix_seconds: float, last_step: int) -> in
     made = pyotp.HOTP(secret)
     found = [step for step in (now - 1, now, now + 1) if hmac.compare_digest(made.at(step), digits)]
     return next((step for step in found if step > last_step), None)
+
+
+def new_secret() -> str:
+    """160 random bits in base32."""
+    return base64.b32encode(base64.urlsafe_b64decode(token(20) + "=")).decode()
+
+
+def address(secret: str, username: str) -> str:
+    """What authenticator apps read: otpauth://…"""
+    return pyotp.TOTP(secret, name=username, issuer=ISSUER).provisioning_uri()
 
 
 def checked_secret(secret: str) -> str:

@@ -1,6 +1,6 @@
 """What signing in is made of: users, sessions, answers, and the store they live in. No secret is ever in clear here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -8,7 +8,10 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """`epoch` goes up with each change that must end every session and token; `totp_step` is the last one used."""
+    """`epoch` goes up with each change that must end every session and token; `totp_step` is the last one used.
+
+    `totp_secret` is sealed; a clear one is of an older version.
+    """
 
     username: str
     password_hash: str
@@ -41,6 +44,12 @@ class Store(Protocol):
     def save_user(self, user: User) -> None:
         """Insert or replace."""
 
+    def change_user(self, username: str, change: Callable[[User], User | None]) -> User | None:
+        """Read, change and save as one step, also for other processes.
+
+        What was saved; None where there is no such user or `change` wanted nothing saved.
+        """
+
     def create_session(self, session: LoginSession) -> None: ...
 
     def get_session(self, id: str) -> LoginSession | None: ...
@@ -53,6 +62,21 @@ class Store(Protocol):
     def delete_sessions(self, username: str) -> None: ...
 
     def delete_expired(self, now: datetime) -> None: ...
+
+
+class People(Store, Protocol):
+    """Everybody, for commands."""
+
+    def names(self) -> Sequence[str]: ...
+
+
+class Seals(Protocol):
+    """Seals and opens short texts, each bound to a name."""
+
+    def seal(self, name: str, text: str) -> str: ...
+
+    def open(self, name: str, text: str, place: str, again: str) -> str:
+        """ConfigError says what is wrong in `place`, and with `again` how the value is made anew."""
 
 
 class Record(Protocol):

@@ -1,6 +1,5 @@
 """Bearer tokens for the API: signed with a key of our own, good for a day, revoked with the user's epoch."""
 
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import jwt
 
 from app.core.errors import ConfigError
 from app.seam import token
+from services.private_files import read_private, write_private
 
 LIFETIME = timedelta(hours=24)
 AUDIENCE = "bitcoin-autotrader-api"
@@ -43,18 +43,12 @@ def read(key: bytes, text: str, now: datetime) -> tuple[str, int, datetime] | No
 
 def key_file(path: Path) -> bytes:
     """The signing key kept at `path`, made at the first start (mode 0600)."""
-    try:
-        if not path.exists():
-            fresh = path.with_name(f"{path.name}.new")
-            opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(opened, "w", encoding="ascii") as file:
-                file.write(token(48))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        key = path.read_bytes().strip()
-    except OSError as error:
-        raise ConfigError(f"{path}: the key for API tokens cannot be read or made: {error.strerror}") from error
+    what = "the key for API tokens"
+    key = read_private(path, what)
+    if key is None:
+        write_private(path, token(48).encode(), what, only_new=True)
+        key = read_private(path, what) or b""
+    key = key.strip()
     if len(key) < 32:
         raise ConfigError(f"{path}: too short for a signing key; delete the file and start again")
     return key

@@ -85,11 +85,11 @@ def reason(error: BaseException) -> str:
 
 def open_database(url_text: str) -> Database:
     """Connect, migrate to the newest schema, and return the database. ConfigError names what is wrong and the cure."""
-    url = _url(url_text)
+    url = checked_url(url_text)
     path = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
     if path is not None:
         _prepare_file(path)
-        writer, readers = _sqlite(url, reading=False), _sqlite(url, reading=True)
+        writer, readers = sqlite_engine(url, reading=False), sqlite_engine(url, reading=True)
     else:
         writer, readers = _postgres(url, reading=False), _postgres(url, reading=True)
     try:
@@ -104,7 +104,7 @@ def open_database(url_text: str) -> Database:
     return Database(url=url, writer=writer, readers=readers, path=path)
 
 
-def _url(text: str) -> URL:
+def checked_url(text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
@@ -141,7 +141,7 @@ def _postgres(url: URL, *, reading: bool) -> Engine:
     return create_engine(url, connect_args=arguments, isolation_level=level, pool_pre_ping=True, **POOL)
 
 
-def _sqlite(url: URL, *, reading: bool) -> Engine:
+def sqlite_engine(url: URL, *, reading: bool) -> Engine:
     """Transactions begin where we say, not where the driver guesses: a page and its total belong together, a
     migration is all or nothing, and a writer waits for its turn at the start instead of failing in the middle."""
     pooled = POOL if reading else {"poolclass": NullPool}

@@ -137,6 +137,8 @@ class DatabaseJournal:
                 "text": action["of"]["text"],
                 "created_at": entry.recorded_at,
                 "status": "waiting",
+                "acknowledged_by": "",
+                "repeated": 0,
             }
             for entry in entries
             if '"type":"Alert"' in entry.actions
@@ -187,6 +189,12 @@ class DatabaseJournal:
         if known > last.seq:
             return f"rows {last.seq + 1} to {known} of ledger {self._ledger} are missing"
         return None
+
+    def head(self) -> str:
+        """The newest row's number and hash; the session's thread may be writing, so it is read."""
+        with self._database.reading() as connection:
+            link = self._end(connection)
+        return f"{link.seq} {link.hash}"
 
     def save_checkpoint(self, seq: int, schema: int, state: str) -> None:
         """A faster start, nothing more: the journal stays the truth. The newest three are kept."""

@@ -12,12 +12,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.database.connection import Database
 
 
+def lock_file(database: Path, ledger: str) -> Path:
+    """Beside SQLite's file; whoever runs the ledger holds a lock on it."""
+    return database.with_name(f"{database.name}.{hashlib.sha256(ledger.encode()).hexdigest()[:12]}.lock")
+
+
+def lock_number(ledger: str) -> int:
+    """Of the advisory lock on PostgreSQL."""
+    return int.from_bytes(hashlib.sha256(ledger.encode()).digest()[:8], "big", signed=True)
+
+
 class LedgerLock:
     def __init__(self, database: Database, ledger: str) -> None:
-        self._database = database
-        digest = hashlib.sha256(ledger.encode()).digest()
-        self._key = int.from_bytes(digest[:8], "big", signed=True)
-        self._name = digest.hex()[:12]
+        self._database, self._ledger = database, ledger
+        self._key = lock_number(ledger)
         self._file: IO[str] | None = None
         self._connection: Connection | None = None
 
@@ -39,7 +47,7 @@ class LedgerLock:
         return True
 
     def _take_file(self, database: Path) -> bool:
-        path = database.with_name(f"{database.name}.{self._name}.lock")
+        path = lock_file(database, self._ledger)
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

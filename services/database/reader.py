@@ -49,6 +49,7 @@ KINDS = {
     "logs": Kind(tables.SystemLogTable, "id", wording.log_row, of_ledger=False),
     "audit": Kind(tables.AuditTable, "id", wording.audit_row, of_ledger=False),
 }
+ALERTS = Kind(tables.OutboxTable, "id", wording.alert_row)
 DECISIONS = KINDS["decisions"].columns
 
 
@@ -61,6 +62,8 @@ class DatabaseReader:
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[Rows, int]:
         if kind == "signals":
             return await self._tasks.in_thread(lambda: self._signals(limit, offset))
+        if kind == "alerts":
+            return await self._tasks.in_thread(lambda: self._alerts(limit, offset))
         return await self._tasks.in_thread(lambda: self._page(KINDS[kind], limit, offset, filters))
 
     async def one(self, kind: str, id: str) -> dict[str, Any] | None:
@@ -122,6 +125,18 @@ class DatabaseReader:
             query = query.where(tuple_(table.c.timestamp, table.c.id) > after)
         with self._database.reading() as connection:
             return [dict(row) for row in connection.execute(query.limit(PAGE)).mappings()]
+
+    def _alerts(self, limit: int, offset: int) -> tuple[Rows, int]:
+        """Each with its letters, in the order in which they were written."""
+        rows, total = self._page(ALERTS, limit, offset, {})
+        letters = tables.LetterTable.__table__  # type: ignore[attr-defined]
+        ids = [int(row["id"]) for row in rows]
+        query = select(letters).where(letters.c.outbox_id.in_(ids)).order_by(letters.c.id)
+        with self._database.reading() as connection:
+            found = [dict(row) for row in connection.execute(query).mappings()]
+        for row in rows:
+            row["letters"] = [wording.letter_row(each) for each in found if str(each["outbox_id"]) == row["id"]]
+        return rows, total
 
     def _signals(self, limit: int, offset: int) -> tuple[Rows, int]:
         """Signals stand inside their decisions: newest decisions first; only those on the page are opened."""

@@ -203,7 +203,42 @@ class OutboxTable(SQLModel, table=True):
     level: str
     text: str = text()
     created_at: datetime = utc()
-    status: str = "waiting"
+    status: str = "waiting"  # posted: its letters are written; over: what it told of has ended
+    acknowledged_at: datetime | None = utc(nullable=True)
+    acknowledged_by: str = name()
+    over_at: datetime | None = utc(nullable=True)
+    repeated: int = 0
+    repeated_at: datetime | None = utc(nullable=True)
+
+
+class LetterTable(SQLModel, table=True):
+    """One alert on its way through one channel. `round`: 0 first, 1, 2, … repeats, -1 its end."""
+
+    __tablename__ = "letters"
+    id: int | None = Field(default=None, primary_key=True)
+    outbox_id: int = Field(index=True)
+    ledger: str
+    channel: str
+    round: int
+    silent: bool
+    due_at: datetime = utc()
+    status: str = "waiting"  # sending, sent, delivered, refused, expired
+    attempts: int = 0
+    sent_at: datetime | None = utc(nullable=True)
+    reference: str = ""
+    provider_id: str = name()
+    error: str = text()
+
+
+class ChannelTable(SQLModel, table=True):
+    """How a channel for alerts stands: untested, ok, failing, revoked."""
+
+    __tablename__ = "channels"
+    name: str = Field(primary_key=True)
+    status: str
+    error: str = text()
+    changed_at: datetime | None = utc(nullable=True)
+    sent_at: datetime | None = utc(nullable=True)
 
 
 class SystemLogTable(SQLModel, table=True):
@@ -342,6 +377,7 @@ class PaperReportTable(SQLModel, table=True):
     report: str = text()
 
 
+Index("ix_letters_channel_status", LetterTable.channel, LetterTable.status)
 Index("ix_positions_ledger_status", PositionTable.ledger, PositionTable.status)
 Index("ix_decisions_ledger_at", col(DecisionTable.ledger), col(DecisionTable.at))
 Index("ix_trades_ledger_timestamp", col(TradeTable.ledger), col(TradeTable.timestamp))

@@ -1,6 +1,6 @@
 """People: accounts, sign-ins, the audit trail, remembered answers. Nothing here is part of trading."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import col, delete, select
@@ -26,16 +26,21 @@ class Users:
             return session.exec(select(UserTable).limit(1)).first() is not None
 
     def save_user(self, user: User) -> None:
-        row = UserTable(
-            username=user.username,
-            password_hash=user.password_hash,
-            must_change=user.must_change,
-            epoch=user.epoch,
-            totp_secret=user.totp_secret,
-            totp_step=user.totp_step,
-        )
         with self._database.writing_rows() as session:
-            session.merge(row)
+            session.merge(_row(user))
+
+    def change_user(self, username: str, change: Callable[[User], User | None]) -> User | None:
+        """The row is locked meanwhile, so that the trader and a command never undo each other's change."""
+        with self._database.writing_rows() as session:
+            found = session.get(UserTable, username, with_for_update=True)
+            changed = change(_user(found)) if found else None
+            if changed is not None:
+                session.merge(_row(changed))
+            return changed
+
+    def names(self) -> Sequence[str]:
+        with self._database.reading_rows() as session:
+            return [row.username for row in session.exec(select(UserTable).order_by(UserTable.username)).all()]
 
     def create_session(self, session: LoginSession) -> None:
         with self._database.writing_rows() as writing:
@@ -72,6 +77,17 @@ class Users:
     def delete_expired(self, now: datetime) -> None:
         with self._database.writing_rows() as session:
             session.exec(delete(LoginSessionTable).where(col(LoginSessionTable.expires_at) <= now))
+
+
+def _row(user: User) -> UserTable:
+    return UserTable(
+        username=user.username,
+        password_hash=user.password_hash,
+        must_change=user.must_change,
+        epoch=user.epoch,
+        totp_secret=user.totp_secret,
+        totp_step=user.totp_step,
+    )
 
 
 def _user(row: UserTable) -> User:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from app import codec
+from app.core.alerts import KINDS
 from app.core.model import Decision, Signal
 from app.core.money import ZERO, plain
 
@@ -213,3 +214,26 @@ def signals_of(record: str) -> list[Row]:
     """The signals inside a stored decision."""
     decision: Decision = codec.decode(record)
     return [signal_row(signal, decision.id, decision) for signal in decision.signals]
+
+
+def alert_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """`over_at`: when what it told of had ended."""
+    kind = KINDS.get(row["event"])
+    return {
+        "id": str(row["id"]),
+        "at": time_text(row["created_at"]),
+        "event": row["event"],
+        "level": row["level"],
+        "title": kind.title if kind else row["event"],
+        "text": row["text"],
+        "acknowledged_at": time_text(row["acknowledged_at"]),
+        "acknowledged_by": row["acknowledged_by"] or None,
+        "over_at": time_text(row["over_at"]),
+    }
+
+
+def letter_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One channel's part. `round`: 0 first, then repeats; -1 tells of the end."""
+    plain_names = ("channel", "round", "status", "attempts", "error")
+    times = {name: time_text(row[name]) for name in ("due_at", "sent_at")}
+    return {**{name: row[name] for name in plain_names}, **times}

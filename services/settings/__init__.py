@@ -1,5 +1,6 @@
 """Settings from environment, `.env` and `config/*.yml`, typed and checked. Never guesses at a wrong one."""
 
+from services.settings.addresses import is_loopback
 from services.settings.config_files import AppConfig, LoadedRules, load_rules
 from services.settings.environment import SETTINGS, Mode, Setting, Settings, load_settings
 from services.settings.saving import save_rules
@@ -13,6 +14,7 @@ __all__ = [
     "Secret",
     "Setting",
     "Settings",
+    "is_loopback",
     "load_rules",
     "load_settings",
     "save_rules",

@@ -4,6 +4,8 @@ import copy
 from decimal import Decimal
 from typing import TypedDict
 
+from app.notices import AlertRules
+
 
 class NewsConfig(TypedDict):
     keywords: dict[str, tuple[str, ...]]
@@ -14,15 +16,10 @@ class DeepSeekConfig(TypedDict):
     cutoffs: dict[str, str]  # model → last day it knows
 
 
-class AlertsConfig(TypedDict):
-    events: dict[str, tuple[str, ...]]  # event → channels
-    quiet_hours: dict[str, str] | None  # start, end, in UTC
-
-
 class AppConfig(TypedDict):
     news: NewsConfig
     deepseek: DeepSeekConfig
-    alerts: AlertsConfig
+    alerts: AlertRules
 
 
 _DEFAULT: AppConfig = {
@@ -47,18 +44,7 @@ _DEFAULT: AppConfig = {
         },
         "cutoffs": {},
     },
-    "alerts": {
-        "events": {
-            "kill_switch": ("email", "sms", "push", "apprise"),
-            "runaway": ("email", "sms", "push", "apprise"),
-            "daily_loss": ("email", "push", "apprise"),
-            "unprotected": ("email", "sms", "push", "apprise"),
-            "connection_lost": ("email", "push", "apprise"),
-            "order": ("push",),
-            "warning": ("push",),
-        },
-        "quiet_hours": None,
-    },
+    "alerts": AlertRules(),
 }
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from app.core.rules import (
     VotingRules,
     Warnings,
 )
+from app.notices import AlertRules, Loud, Matrix
 from services.settings.app_config import AppConfig, default_app_config
 from services.settings.reading import Reading, read_file
 from services.settings.schema import FILES, TOGETHER
@@ -92,7 +94,8 @@ def rules_of(texts: MappingOf[str, str | None], config_dir: Path, backtest: bool
     rules = Rules(risk=_build(RiskLimits, risk_given), voting=_voting(readings["strategies.yml"]))
     _check_together(rules.risk, readings["risk.yml"])
     app = _app(readings["app.yml"])
-    canonical = codec.encode([rules, simulation, app])
+    deciding = {name: part for name, part in app.items() if name != "alerts"}  # how alerts travel decides nothing
+    canonical = codec.encode([rules, simulation, deciding])
     sha256 = hashlib.sha256(canonical.encode()).hexdigest()
     return LoadedRules(rules=rules, simulation=simulation, app=app, sha256=sha256)
 
@@ -144,15 +147,38 @@ def _app(reading: Reading) -> AppConfig:
     """Tables that are given replace the default ones, keywords list by list."""
     app: Any = default_app_config()
     for section, tables in reading.values.items():
+        if section == "alerts":
+            app["alerts"] = _alerts(tables, reading)
+            continue
         for name, value in tables.items():
             app[section][name] = {**app[section][name], **value} if name == "keywords" else value
     result: AppConfig = app
-    quiet = result["alerts"]["quiet_hours"]
-    if quiet is not None and len(quiet) != 2:
-        path = "alerts.quiet_hours"
-        raise ConfigError(f"{reading.where(path)}: {path} needs both start and end; add the other or write null")
     for model, prices in result["deepseek"]["prices"].items():
         if len(prices) != 3:
             path = f"deepseek.prices.{model}"
             raise ConfigError(f"{reading.where(path)}: {path} needs cached_usd, input_usd and output_usd; add them")
     return result
+
+
+def _alerts(given: dict[str, Any], reading: Reading) -> AlertRules:
+    """The matrix keeps its defaults where nothing is said."""
+    rules = AlertRules()
+    quiet = given.get("quiet_hours")
+    if quiet is not None and (len(quiet) != 2 or quiet["start"] == quiet["end"]):
+        path = "alerts.quiet_hours"
+        raise ConfigError(f"{reading.where(path)}: {path} needs a start and another end; correct it or write null")
+    alive = given.get("alive_at")
+    return AlertRules(
+        max_per_hour=given.get("max_per_hour", rules.max_per_hour),
+        repeat=timedelta(minutes=given["repeat_minutes"]) if "repeat_minutes" in given else rules.repeat,
+        alive_at=rules.alive_at if alive is None else None if alive == "never" else time.fromisoformat(alive),
+        zone=given.get("timezone", rules.zone),
+        quiet=(time.fromisoformat(quiet["start"]), time.fromisoformat(quiet["end"])) if quiet else None,
+        levels=_over(rules.levels, given.get("levels", {})),
+        events=_over(rules.events, given.get("events", {})),
+    )
+
+
+def _over(default: Matrix, given: dict[str, dict[str, str]]) -> Matrix:
+    named = {name: {channel: Loud(how) for channel, how in row.items()} for name, row in given.items()}
+    return {name: {**default.get(name, {}), **named.get(name, {})} for name in [*default, *named]}

@@ -9,9 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from app.core.errors import ConfigError
+from services.secrets import STORE, Vault, is_sealed
 from services.settings.addresses import (
     ChannelUrl,
     DatabaseUrl,
@@ -22,10 +22,11 @@ from services.settings.addresses import (
     PathText,
     Url,
 )
+from services.settings.hidden import forms_of, signed_in
 from services.settings.kinds import Choice, Integer, Kind, ListOf, Number, Text, Wrong, shown
 from services.settings.passwords import PASSWORD
 from services.settings.secret import Secret
-from services.settings.sources import Raw, read_sources
+from services.settings.sources import Raw, flaw, read_sources
 
 
 class Mode(StrEnum):
@@ -108,20 +109,10 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, for the filter that keeps them out of logs. Nothing else may ask."""
         values = (getattr(self, row.field) for row in SETTINGS if row.secret)
-        hidden = [part for value in values if isinstance(value, Secret) for part in _hidden(value.reveal())]
+        hidden = [form for value in values if isinstance(value, Secret) for form in forms_of(value.reveal())]
+        if self.twilio_account_sid and self.twilio_auth_token:
+            hidden += signed_in(self.twilio_account_sid.reveal(), self.twilio_auth_token.reveal())
         return tuple(dict.fromkeys(hidden))
-
-
-def _hidden(text: str) -> list[str]:
-    """What of a secret must not be seen: of addresses also the password alone, as written and decoded."""
-    if "://" not in text:
-        return [text]
-    parts: list[str] = []
-    for address in text.split(","):
-        if not address.strip().startswith("sqlite:"):
-            password = urlsplit(address.strip()).password or ""
-            parts += [part for part in (address.strip(), password, unquote(password)) if part]
-    return parts
 
 
 def _row(name: str, kind: Kind, meaning: str, default: str | None = None, *, secret: bool = False) -> Setting:
@@ -136,6 +127,7 @@ _WORD = Text(r"[A-Za-z0-9._@-]{1,64}", "1 to 64 letters, digits or . _ @ -")
 _MODEL = Text(r"[A-Za-z0-9._:/-]{1,100}", "a model's name such as deepseek-flash")
 _BASE32 = Text(r"[A-Z2-7]{16,128}=*", "at least 16 characters of base32: A to Z in capitals and 2 to 7, without blanks")
 _TOKEN = Text(r"[\x21-\x7e]{16,256}", "16 to 256 visible characters without blanks")
+_KEY_FILE = "TRADER_SECRETS_KEY_FILE"
 _WEB = Url()
 _SOCKET = Url(schemes=("wss", "ws"))
 _FREE_FEEDS = ",".join(
@@ -183,7 +175,7 @@ SETTINGS: tuple[Setting, ...] = (
     _row("TRADER_STRATEGIES_DIR", PathText(), "strategies, one file each", "strategies"),
     _row("TRADER_BACKUP_DIR", PathText(), "where backups go; unset: `backups` in the data directory"),
     _row(
-        "TRADER_SECRETS_KEY_FILE",
+        _KEY_FILE,
         PathText(),
         "key of the sealed secrets; unset: `secrets.key` in the data directory",
     ),
@@ -254,13 +246,24 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 _BY_NAME = {row.name: row for row in SETTINGS}
+SECRETS = {row.name for row in SETTINGS if row.secret}
 
 
 def load_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings:
     """Read and check everything. Raises ConfigError at the first wrong thing; nothing is written."""
-    given = read_sources(environ, env_file, set(_BY_NAME), {row.name for row in SETTINGS if row.secret})
-    values: dict[str, Any] = {row.field: _value(row, given.get(row.name)) for row in SETTINGS}
-    _check_together(values, given)
+    given = with_sealed(read_sources(environ, env_file, set(_BY_NAME), SECRETS))
+    values = values_of(given)
+    check_together(values, given)
+    return settled(values)
+
+
+def values_of(given: Mapping[str, Raw]) -> dict[str, Any]:
+    """Each field's value, or its default, alone."""
+    return {row.field: value_of(row, given.get(row.name)) for row in SETTINGS}
+
+
+def settled(values: dict[str, Any]) -> Settings:
+    """With the defaults that depend on other values."""
     data_dir: Path = values["data_dir"]
     values["mode"] = Mode(values["mode"])
     values["market_speed"] = float(values["market_speed"])
@@ -270,7 +273,35 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings
     return Settings(**values)
 
 
-def _value(row: Setting, raw: Raw | None) -> object:
+def vault_of(given: Mapping[str, Raw]) -> Vault:
+    """Where sealed secrets and their key are, by these settings."""
+    folder, key_file = (value_of(_BY_NAME[name], given.get(name)) for name in ("TRADER_DATA_DIR", _KEY_FILE))
+    data_dir = Path(str(folder))
+    return Vault(Path(str(key_file)) if key_file else data_dir / "secrets.key", data_dir)
+
+
+def with_sealed(given: Mapping[str, Raw]) -> dict[str, Raw]:
+    """With what the store gives where nobody else does, and everything that is sealed opened."""
+    vault = vault_of(given)
+    with vault.reading():
+        kept = {name: Raw(name, text, STORE) for name, text in vault.kept().values.items()}
+        return {name: opened_raw(vault, raw) for name, raw in {**kept, **given}.items()}
+
+
+def opened_raw(vault: Vault, raw: Raw) -> Raw:
+    if raw.place == STORE and raw.name not in SECRETS:
+        raise ConfigError(f"{STORE}: {raw.name} is no secret setting; run: main.py secrets set {raw.name} --remove")
+    if not is_sealed(raw.text) and raw.place != STORE:
+        return raw
+    if raw.name not in SECRETS:
+        raise ConfigError(f"{raw.place}: {raw.name} is no secret, so it is not sealed; write its value as it is")
+    text = vault.open(raw.name, raw.text, raw.place)
+    if wrong := flaw(text) if text else "is empty":
+        raise ConfigError(f"{raw.place}: {raw.name} {wrong}")
+    return Raw(raw.name, text, raw.place)
+
+
+def value_of(row: Setting, raw: Raw | None) -> object:
     """What a row holds: read, wrapped where secret, () or None where not given."""
     text = raw.text if raw else row.default
     if text is None:
@@ -289,7 +320,7 @@ def _is(row: Setting, text: str) -> str:
     return "is not right" if hidden else f"is {shown(text)}"
 
 
-def _check_together(values: dict[str, Any], given: dict[str, Raw]) -> None:
+def check_together(values: dict[str, Any], given: dict[str, Raw]) -> None:
     """What no single value shows."""
     market, mode = values["market"], values["mode"]
     if mode != Mode.PAPER and market not in ("auto", "binanceus"):

@@ -3,11 +3,13 @@
 `read(text)` raises `Wrong` with the cure; whoever knows place and name puts them before it.
 """
 
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.core.money import plain
 
@@ -169,3 +171,32 @@ TIMEFRAME = Choice(TIMEFRAMES)
 
 def percent(low: str, high: str) -> Number:
     return Number(Decimal(low), Decimal(high))
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of many names: the refusal tells the nearest one, not all of them."""
+
+    names: tuple[str, ...]
+    cure: str
+    bounds: None = None
+
+    def read(self, text: str) -> str:
+        if text in self.names:
+            return text
+        found = difflib.get_close_matches(text, self.names, n=1, cutoff=0.6)
+        raise Wrong(f"it must be {self.cure}{f'; did you mean {found[0]}?' if found else ''}")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeZone:
+    """A zone of the IANA list."""
+
+    cure: str = "a time zone such as UTC or America/New_York"
+    bounds: None = None
+
+    def read(self, text: str) -> ZoneInfo:
+        try:
+            return ZoneInfo(text)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise Wrong(f"it must be {self.cure}") from error

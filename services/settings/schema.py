@@ -7,8 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.core.alerts import AlertEvent, AlertLevel
 from app.core.rules import Asking, EntryOrder, RiskLimits
-from services.settings.kinds import TIMEFRAME, Choice, Flag, Integer, Kind, ListOf, Number, Text, percent
+from app.notices import CHANNELS, Loud
+from services.settings.kinds import (
+    TIMEFRAME,
+    Choice,
+    Flag,
+    Integer,
+    Kind,
+    ListOf,
+    Number,
+    OneOf,
+    Text,
+    TimeZone,
+    percent,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,8 @@ NAMES: dict[str, Kind] = {
     "settings": STRATEGY_NAME,
     "prices": Text(r"[A-Za-z0-9._:/-]{1,100}", "a model's name"),
     "cutoffs": Text(r"[A-Za-z0-9._:/-]{1,100}", "a model's name"),
-    "events": Text(r"[a-z][a-z_]{0,39}", "an event's name: small letters and _"),
+    "levels": Choice(tuple(AlertLevel)),
+    "events": OneOf(tuple(AlertEvent), "an event of the list in docs/settings.md"),
 }
 MAX_NAMES = 100
 OFF_SECTIONS = ("trailing", "tripwires")  # `trailing: null` in a backtest
@@ -108,7 +123,15 @@ STRATEGIES = (
 
 _WORDS = ListOf(Text(r"[^\x00-\x1f]{2,60}", "a word of 2 to 60 characters"), 200)
 _USD = Number(Decimal(0), Decimal(1000))
-_TIME = Text(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a UTC time such as 22:00")
+_HOURS = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_TIME = Text(_HOURS, "a time such as 22:00")
+
+
+def _loud(channel: str) -> Choice:
+    """A text message cannot come without a sound."""
+    return Choice((Loud.ON, Loud.OFF) if channel == "sms" else tuple(Loud))
+
+
 APP = (
     Key("news.keywords.high", _WORDS, "words that make news grave"),
     Key("news.keywords.medium", _WORDS, "words that make news matter"),
@@ -120,9 +143,14 @@ APP = (
         Text(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", "a date such as 2025-07-01"),
         "last day it knows",
     ),
-    Key("alerts.events.*", ListOf(Choice(("email", "sms", "push", "apprise")), 4), "channels of an event"),
+    Key("alerts.max_per_hour", Integer(4, 200), "messages an hour on each channel; what is more shares one message"),
+    Key("alerts.repeat_minutes", Integer(1, 1440), "how often a grave alert that lasts is repeated until it is seen"),
+    Key("alerts.alive_at", Text(f"never|{_HOURS}", "a time such as 08:00, or never"), "daily word that all is well"),
+    Key("alerts.timezone", TimeZone(), "in which the times here are meant"),
     Key("alerts.quiet_hours.start", _TIME, "from when only grave alerts are sent"),
     Key("alerts.quiet_hours.end", _TIME, "until when"),
+    *(Key(f"alerts.levels.*.{channel}", _loud(channel), f"how a level arrives by {channel}") for channel in CHANNELS),
+    *(Key(f"alerts.events.*.{channel}", _loud(channel), f"the same for an event by {channel}") for channel in CHANNELS),
 )
 
 FILES: dict[str, tuple[Key, ...]] = {"risk.yml": RISK, "strategies.yml": STRATEGIES, "app.yml": APP}

@@ -13,8 +13,10 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from app.core.errors import ConfigError
+from services.secrets import is_sealed
 
 MAX_VALUE = 8 * 1024
+MAX_SEALED = 2 * MAX_VALUE  # of a sealed text, which is longer than what is in it
 MAX_FILE = 64 * 1024
 OWN_PREFIX = "TRADER_"
 _ENVIRONMENT = "environment"
@@ -23,11 +25,12 @@ _QUOTES = "\"'`"
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """One setting as found. `place` is for people: "environment" or ".env line 3"."""
+    """One setting as found. `place` is for people: "environment" or ".env line 3". `from_file`: by way of X_FILE."""
 
     name: str
     text: str
     place: str
+    from_file: bool = False
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -40,14 +43,21 @@ def read_sources(
     environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str]
 ) -> dict[str, Raw]:
     """Each setting that is given, by name; the environment wins over the file. Empty means not given."""
-    known = names | {f"{name}_FILE" for name in secrets}
     found: dict[str, Raw] = {}
-    for layer in (_from_file(env_file, known), _from_environment(environ, known)):
-        found.update(_resolved(layer, secrets))
+    for layer in read_layers(environ, env_file, names, secrets):
+        found.update(layer)
     return found
 
 
-def _from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Raw]:
+def read_layers(
+    environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str]
+) -> tuple[dict[str, Raw], dict[str, Raw]]:
+    """What the file gives, and what the environment gives."""
+    known = names | {f"{name}_FILE" for name in secrets}
+    return resolved(_from_file(env_file, known), secrets), resolved(from_environment(environ, known), secrets)
+
+
+def from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Raw]:
     raws = {}
     for name, text in environ.items():
         if name in known:
@@ -62,7 +72,7 @@ def _from_file(path: Path | None, known: set[str]) -> dict[str, Raw]:
         return {}
     raws: dict[str, Raw] = {}
     for binding in parse_stream(io.StringIO(file_text(path, str(path), MAX_FILE))):
-        place = f"{path} line {_line(binding)}"
+        place = f"{path} line {binding_line(binding)}"
         if binding.error:
             raise ConfigError(f"{place}: cannot be read; write NAME=value and close each quote")
         if binding.key is None:
@@ -71,7 +81,7 @@ def _from_file(path: Path | None, known: set[str]) -> dict[str, Raw]:
         if name in raws:
             raise ConfigError(f"{place}: {name} is given twice; remove one of the lines")
         if name not in known:
-            _refuse_misspelt(name, place, known)
+            refuse_misspelt(name, place, known)
             continue
         if binding.value is None:
             raise ConfigError(f"{place}: {name} has no value; write {name}=value or remove the line")
@@ -79,12 +89,12 @@ def _from_file(path: Path | None, known: set[str]) -> dict[str, Raw]:
     return raws
 
 
-def _line(binding: Binding) -> int:
+def binding_line(binding: Binding) -> int:
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
-def _refuse_misspelt(name: str, place: str, known: set[str]) -> None:
+def refuse_misspelt(name: str, place: str, known: set[str]) -> None:
     """Others' names may stand in a shared file; one that is ours but for a slip may not."""
     if name.upper().startswith(OWN_PREFIX) or difflib.get_close_matches(name.upper(), list(known), n=1, cutoff=0.85):
         raise _unknown(name, place, known)
@@ -97,7 +107,7 @@ def _unknown(name: str, place: str, known: set[str]) -> ConfigError:
     return ConfigError(f"{place}: {shown} is not a setting; {cure}")
 
 
-def _resolved(layer: dict[str, Raw], secrets: set[str]) -> dict[str, Raw]:
+def resolved(layer: dict[str, Raw], secrets: set[str]) -> dict[str, Raw]:
     """Follow `X_FILE` for secrets, drop what is empty, check what is left."""
     found = {}
     for name, raw in layer.items():
@@ -119,11 +129,13 @@ def _secret_from(raw: Raw, owner: str) -> Raw:
     path = Path(raw.text)
     if not path.is_file():
         raise ConfigError(f"{raw.place}: {raw.name} names a file that is not there; correct the path")
-    text = file_text(path, place, MAX_VALUE)
+    text = file_text(path, place, MAX_SEALED)
+    if len(text) > MAX_VALUE and not is_sealed(text):
+        raise ConfigError(f"{place}: is larger than {MAX_VALUE // 1024} KB; shorten it")
     text = text.removesuffix("\n")
     if not text:
         raise ConfigError(f"{place}: it is empty; write the value into it or remove {raw.name}")
-    secret = Raw(owner, text, place)
+    secret = Raw(owner, text, place, from_file=True)
     _check(secret)
     return secret
 
@@ -152,12 +164,13 @@ def file_text(path: Path, place: str, most: int) -> str:
 
 def _check(raw: Raw) -> None:
     """Refuse a value that carries more than it shows."""
-    if wrong := _flaw(raw.text):
+    if wrong := flaw(raw.text):
         raise ConfigError(f"{raw.place}: {raw.name} {wrong}")
 
 
-def _flaw(text: str) -> str:
-    if len(text) > MAX_VALUE:
+def flaw(text: str) -> str:
+    """What is wrong with a text, whatever it is for; it never shows the text."""
+    if len(text) > (MAX_SEALED if is_sealed(text) else MAX_VALUE):
         return f"is {len(text)} characters long; at most {MAX_VALUE} are allowed, shorten it"
     if text.endswith("\r"):
         return "ends with a carriage return; save the file it comes from with LF line ends"

@@ -16,6 +16,7 @@ def main() -> int:
     arguments = parser.parse_args()
     rows: list[Row] = [
         *asyncio.run(latency.decision_to_order()),
+        *asyncio.run(latency.closing_while_mail_is_down()),
         *asyncio.run(latency.event_to_text()),
         *replaying.dense(),
         *starting.whole_process(),

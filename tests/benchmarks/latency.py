@@ -1,16 +1,24 @@
 """How long until an order leaves, and until a person sees what happened."""
 
 import asyncio
+import socket
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
 from app.core.messages import PlaceOrder
 from app.core.model import Candle, MarketData, OrderReport
 from app.core.rules import EntryRules, RiskLimits, Rules, StrategyRule, Tripwires, VotingRules
+from app.notices import CHANNELS, AlertRules, Loud, Sender
+from app.notifier import Notifier
+from app.seam import Clock, Tasks
 from backtest.paper import PaperExchange
-from services.database import DatabaseJournal, DatabasePaperStore, Ledgers, open_database
+from services.database import DatabaseJournal, DatabaseOutbox, DatabasePaperStore, Ledgers, open_database
+from services.notifications.email import Email
+from services.settings import Secret
 from tests.benchmarks.rows import Row, percentile
 from tests.builders import NOON
 from tests.fakes import Answer, ScriptedStrategies
@@ -80,8 +88,83 @@ async def decision_to_order(candles: int = 1200) -> list[Row]:
     ]
 
 
-async def _timed(day: Day) -> list[float]:
-    """Milliseconds from a candle's post to the entry that it led to."""
+async def closing_while_mail_is_down(candles: int = 900) -> list[Row]:
+    """From a candle going in to the sale at the exchange's door: with no channel, and with a mail server that hangs.
+
+    Every trade is told by mail, so that the outbox is written to and tried all the while.
+    """
+    alone, beside = await _closing(candles, notifying=False), await _closing(candles, notifying=True)
+    rows = []
+    for share, name in ((0.5, "p50"), (0.99, "p99")):
+        without, with_mail = percentile(alone, share), percentile(beside, share)
+        how = f"{len(beside)} sales; {without:.2f} ms with no channel in the same run"
+        what = f"closing while the mail server hangs: candle in → sale, {name}"
+        rows.append(Row(what=what, value=with_mail, unit="ms", target=20 if share > 0.9 else None, how=how))
+    return rows
+
+
+async def _closing(candles: int, *, notifying: bool) -> list[float]:
+    minutes = random_candles(5, candles)
+    with tempfile.TemporaryDirectory() as folder, _hanging_server() as port:
+        database = open_database(f"sqlite:///{folder}/trader.db")
+        ledger = Ledgers(database, min).open("paper", "bench", "BTC/USD", NOON)
+        journal = DatabaseJournal(database, ledger.name, "bench")
+        day = Day(
+            RULES,
+            minutes[:40],
+            minutes[40:],
+            strategies=ScriptedStrategies(flip),
+            journal=journal,  # type: ignore[arg-type]
+            store=DatabasePaperStore(database, ledger.name),  # type: ignore[arg-type]
+        )
+        tasks = Tasks()
+        everything = dict.fromkeys(CHANNELS, Loud.ON)
+        notifier = Notifier(
+            outbox=DatabaseOutbox(database, ledger.name),
+            channels=[Email(Secret(f"smtp://127.0.0.1:{port}"), None, ["me@example.org"])],
+            rules=AlertRules(levels=dict.fromkeys(("critical", "warning", "info"), everything)),
+            sender=Sender(label="BENCH", about="bench", link=None, clean=str),
+            lasting=frozenset,
+            tell=lambda event, text: None,
+            quiet=lambda: day.session.quiet(),  # noqa: PLW0108  # made when the day starts
+            clock=Eager(),
+            tasks=tasks,
+        )
+        post = asyncio.create_task(_beside(day, notifier)) if notifying else None
+        taken = await _timed(day, role="exit")
+        if post is not None:
+            post.cancel()
+            await asyncio.gather(post, return_exceptions=True)
+            await tasks.stop()
+        journal.close()
+        database.close()
+    return taken
+
+
+async def _beside(day: Day, notifier: Notifier) -> None:
+    while not hasattr(day, "session"):
+        await asyncio.sleep(0)
+    await notifier.run()
+
+
+class Eager(Clock):
+    """The notifier looks twenty times as often as it does in life, so that a bench of seconds meets it often."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 20)
+
+
+@contextmanager
+def _hanging_server() -> Iterator[int]:
+    """Takes connections and never says a word."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(100)
+        yield int(server.getsockname()[1])
+
+
+async def _timed(day: Day, role: str = "entry") -> list[float]:
+    """Milliseconds from a candle's post to the order of this role that it led to."""
     from tests import trading_day
 
     newest = [0.0]
@@ -89,7 +172,7 @@ async def _timed(day: Day) -> list[float]:
 
     class Timed(PaperExchange):
         async def place(self, order: PlaceOrder) -> OrderReport:
-            if order.role == "entry":
+            if order.role == role:
                 taken.append((time.perf_counter() - newest[0]) * 1000)
             return await super().place(order)
 

@@ -12,7 +12,10 @@ from decimal import Decimal
 from nicegui import app as web
 from nicegui import ui
 
+from app.core.alerts import AlertEvent
 from app.core.model import PositionStatus, SignalStatus
+from app.notices import Told
+from app.ports import ChannelState
 from app.seam import Clock
 from components.page import RUN, build
 from tests.builders import a_signal, d
@@ -48,6 +51,19 @@ def set_scene(desk: Desk, scene: str) -> None:
             a_position("p4", "64400", "0.0078", status=PositionStatus.CLOSING, stop_confirmed=False),
         ]
         view.now = view.now.__class__(**{**_fields(view.now), "max_loss_if_server_dies": d("140.2")})
+    if scene == "alarm":
+        told = Told(id=7, event=AlertEvent.KILL_SWITCH, text="down 50.12 % in all, limit 50 %", at=NOW)
+        other = Told(id=6, event=AlertEvent.STOP_MISSING, text="position p1 has had no certain stop for 30 s", at=NOW)
+        error = "mail.example.org:587 answers 535 authentication failed"
+        view.set(
+            unseen_alerts=(told, other),
+            channels=(
+                ChannelState(name="email", status="revoked", error=error),
+                ChannelState(name="sms-1", status="ok"),
+            ),
+            state="STOPPED",
+            reason="kill_switch",
+        )
     if scene == "paused":
         view.now = view.now.__class__(
             **{

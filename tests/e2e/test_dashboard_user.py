@@ -12,7 +12,10 @@ from nicegui import Client, ui
 from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 
+from app.core.alerts import AlertEvent
 from app.core.model import Outcome
+from app.notices import Told
+from app.ports import ChannelState
 from components import page
 from tests.builders import d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
@@ -232,3 +235,35 @@ async def test_the_last_decision_says_its_arithmetic_once() -> None:
     async with signed_in(desk) as user:
         assert text_of(user, "verdict") == "HOLD: 31.2, buys from 60"
         await user.should_see(text)
+
+
+# ---------------------------------------------------------------- alerts
+
+
+def a_grave_alert(number: int, event: AlertEvent, text: str) -> Told:
+    return Told(id=number, event=event, text=text, at=NOW)
+
+
+async def test_a_grave_alert_stands_above_everything_until_it_is_seen() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_not_see(marker="grave")
+        killed = a_grave_alert(7, AlertEvent.KILL_SWITCH, "down 50.12 % in all, limit 50 %")
+        bare = a_grave_alert(6, AlertEvent.STOP_MISSING, "position p1 has had no certain stop for 30 s")
+        await show(desk, unseen_alerts=(killed, bare))
+        await user.should_see("Kill switch (and 1 more)")
+        await user.should_see("down 50.12 % in all, limit 50 %")
+        user.find("I have seen it").click()
+        await user.should_see("Noted: it is not repeated")
+        assert desk.control.orders[-1] == ("acknowledge", "admin", "all")
+        await user.should_not_see(marker="grave")
+
+
+async def test_a_channel_that_fails_is_told_with_its_reason() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        works = ChannelState(name="email", status="ok")
+        await show(desk, channels=(works, ChannelState(name="sms-1", status="revoked", error="Twilio answers 401")))
+        await user.should_see("Alerts do not arrive by sms-1: Twilio answers 401")
+        await show(desk, channels=(works, ChannelState(name="sms-1", status="ok")))
+        await user.should_not_see("Alerts do not arrive")

@@ -1,7 +1,7 @@
 """The door for people and the face they see, on a real session with a paper exchange."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -70,6 +70,7 @@ class Floor:
         labels = Labels(mode="paper", market="test", symbol="BTC/USD", ledger="test", version="1")
         self.codes = Codes()
         self.audit: list[dict[str, str]] = []
+        self.seen: list[tuple[str, Sequence[int] | None]] = []
         self.view = View(
             self.session, labels, clock=self.clock, tasks=self.tasks, two_factor=lambda: self.codes.is_enrolled
         )
@@ -78,10 +79,15 @@ class Floor:
             self.session,
             second_factor=self.codes,
             record=lambda **line: self.audit.append(line),
+            acknowledge=self.acknowledge,
             tasks=self.tasks,
             new_id=lambda: f"c{next(numbers)}",
             live=False,
         )
+
+    async def acknowledge(self, who: str, ids: Sequence[int] | None) -> int:
+        self.seen.append((who, ids))
+        return 2
 
     async def start(self) -> None:
         self.tasks.start(self.session.run(), "session")
@@ -263,3 +269,12 @@ def test_profits_are_neutral_to_flows(floor: Floor) -> None:
     )
     assert profits(paid_in, Decimal(20_000)) == (0, 0, 0, 0)
     assert profits(replace(account, units=Decimal(0)), Decimal(0))[1::2] == (0, 0)
+
+
+async def test_acknowledging_is_audited_and_needs_no_second_factor(floor: Floor) -> None:
+    floor.codes.is_enrolled = True
+    assert await floor.control.acknowledge(ME, [3, 4]) == 2
+    assert floor.seen == [("admin", [3, 4])]
+    assert (floor.audit[-1]["action"], floor.audit[-1]["target"]) == ("acknowledge", "3 4")
+    await floor.control.acknowledge(ME, None)
+    assert floor.audit[-1]["target"] == "all"

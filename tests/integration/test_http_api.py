@@ -9,8 +9,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.core.alerts import AlertEvent
 from app.core.errors import StoreError
 from app.core.model import PositionStatus
+from app.notices import Told
+from app.ports import ChannelState
 from components.api import add_api
 from components.edge import Edge
 from components.login import add_login
@@ -84,8 +87,8 @@ async def test_health_says_one_word_to_anybody(stranger: Program, word: str, sta
 
 
 READS = ["status", "positions", "positions/x", "trades", "trades.csv", "orders", "fills", "decisions", "decisions/x",
-         "signals", "logs"]  # fmt: skip
-ACTS = ["pause", "resume", "positions/x/close", "close-all"]
+         "signals", "alerts", "logs"]  # fmt: skip
+ACTS = ["pause", "resume", "positions/x/close", "close-all", "alerts/acknowledge"]
 
 
 @pytest.mark.parametrize("path", READS)
@@ -442,3 +445,35 @@ async def test_an_answer_given_up_because_the_visitor_left_is_ended_in_good_orde
     scope = {"type": "http", "method": "GET", "path": "/health", "headers": [(b"host", b"localhost")]}
     await Edge(gives_up, Desk().doors())(scope, nothing, listen)  # type: ignore[arg-type]
     assert [message["type"] for message in said] == ["http.response.start", "http.response.body"]
+
+
+# ---------------------------------------------------------------- alerts
+
+
+async def test_the_status_tells_of_grave_alerts_and_of_channels(program: Program) -> None:
+    told = Told(id=7, event=AlertEvent.KILL_SWITCH, text="down 50.12 %", at=NOW)
+    broken = ChannelState(name="sms-1", status="revoked", error="Twilio answers 401", changed_at=NOW)
+    program.desk.view.set(unseen_alerts=(told,), channels=(broken,))
+    row = (await program.get("status")).json()
+    at = "2026-03-10T12:00:00.000Z"
+    assert row["unseen_alerts"] == [
+        {"id": "7", "event": "kill_switch", "title": "Kill switch", "text": "down 50.12 %", "at": at}
+    ]
+    assert row["channels"] == [
+        {"name": "sms-1", "status": "revoked", "error": "Twilio answers 401", "changed_at": at, "sent_at": None}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "which"), [(None, "all"), ({}, "all"), ({"ids": ["7", "12"]}, "7 12"), ({"ids": []}, "")]
+)
+async def test_alerts_are_acknowledged_all_or_by_id(program: Program, body: Any, which: str) -> None:
+    answer = await program.post("alerts/acknowledge", **({"json": body} if body is not None else {}))
+    assert (answer.status_code, answer.json()) == (200, {"acknowledged": 1})
+    assert program.desk.control.orders == [("acknowledge", "admin", which)]
+
+
+@pytest.mark.parametrize("ids", [["x"], [7], "7", ["-1"], ["9" * 16], ["7"] * 201])
+async def test_an_id_that_is_none_is_refused(program: Program, ids: Any) -> None:
+    assert is_problem(await program.post("alerts/acknowledge", json={"ids": ids}), 422, "ids")
+    assert program.desk.control.orders == []

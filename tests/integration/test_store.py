@@ -1,6 +1,7 @@
 """The store keeps its promises on SQLite and on a real PostgreSQL alike."""
 
 import random
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -191,6 +192,26 @@ def test_the_paper_exchange_keeps_its_own_books(database: Database, ledger: Ledg
     assert store.report("id1") == "filled"
     assert store.report("unknown") is None
     store.close()
+
+
+def test_a_user_is_changed_as_one_step_also_by_two_at_once(database: Database) -> None:
+    users = Users(database)
+    assert users.change_user("admin", lambda user: user) is None
+    users.save_user(User(username="admin", password_hash="h", totp_step=7))
+    assert users.change_user("admin", lambda _: None) is None
+    tries = 10
+
+    def count() -> None:
+        for _ in range(tries):
+            users.change_user("admin", lambda user: replace(user, epoch=user.epoch + 1))
+
+    threads = [threading.Thread(target=count) for _ in range(3)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert users.get_user("admin") == User(username="admin", password_hash="h", totp_step=7, epoch=3 * tries)
+    assert users.names() == ["admin"]
 
 
 def test_people_sessions_audit_and_answers(database: Database) -> None:

@@ -16,10 +16,22 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event, text
 from sqlmodel import SQLModel
 
+from app import codec
+from app.core.alerts import AlertEvent, AlertLevel
 from app.core.errors import ConfigError, ExchangeUnreachable, StoreError
+from app.core.messages import Alert
 from app.core.model import Latch, LatchKind, Trade
 from app.ports import EquityPoint, LedgerRow
-from services.database import Audit, Database, DatabaseJournal, DatabasePaperStore, Ledgers, Users, open_database
+from services.database import (
+    Audit,
+    Database,
+    DatabaseJournal,
+    DatabaseOutbox,
+    DatabasePaperStore,
+    Ledgers,
+    Users,
+    open_database,
+)
 from services.database.logs_store import WAITING, LogStore
 from tests.builders import NOON, d
 from tests.integration.store_cases import a_whole_trade, entry
@@ -75,6 +87,22 @@ def test_decisions_stored_by_the_first_schema_are_listed(database_url: str) -> N
     with upgraded.reading() as connection:
         row = connection.execute(text("SELECT signal_count, program_version FROM decisions")).one()
     assert tuple(row) == (1, "1")
+    upgraded.close()
+
+
+def test_alerts_from_before_there_were_channels_are_history(database_url: str) -> None:
+    database = open_database(database_url)
+    ledger = Ledgers(database, min).open("paper", "m", "BTC/USD", NOON)
+    alert = Alert(event=AlertEvent.KILL_SWITCH, level=AlertLevel.CRITICAL, text="long ago")
+    journal = DatabaseJournal(database, ledger.name, "1")
+    journal.commit([entry(1, actions=codec.encode([alert]))], [])
+    journal.close()
+    assert len(DatabaseOutbox(database, ledger.name).fresh()) == 1
+    _to_first_schema(database)
+    database.close()
+    upgraded = open_database(database_url)
+    outbox = DatabaseOutbox(upgraded, ledger.name)
+    assert (outbox.fresh(), outbox.unseen(NOON - timedelta(days=9))) == ([], [])
     upgraded.close()
 
 
@@ -190,7 +218,7 @@ def test_a_failure_between_any_two_statements_leaves_nothing(
     journal: DatabaseJournal, database: Database, table: str
 ) -> None:
     journal.commit([entry(1)], [])
-    alert = '[{"of":{"event":"e","level":"info","text":"t"},"type":"Alert"}]'
+    alert = '[{"of":{"event":"test","level":"info","text":"t"},"type":"Alert"}]'
     _, entries = a_whole_trade()
     entries = [*entries, entry(2, actions=alert)]
     points = [EquityPoint(at=NOON, equity=d(1), cash=d(1), quantity=d(0), price=d(1))]
@@ -208,7 +236,8 @@ def test_a_failure_between_any_two_statements_leaves_nothing(
         assert count(database, each) == 0
     assert journal.commit(entries, points) == 1 + len(entries)
     assert journal.verify() is None
-    assert count(database, "trades") == count(database, "outbox") == count(database, "equity") == 1
+    assert count(database, "trades") == count(database, "equity") == 1
+    assert count(database, "outbox") == 3  # bought, sold, and the one above
 
 
 def test_rows_cut_off_at_the_end_are_missed(journal: DatabaseJournal, database: Database) -> None:

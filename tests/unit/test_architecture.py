@@ -17,9 +17,9 @@ MOST_LINES = 500
 
 # What the pure core may take of the standard library: no input, no output, no clock, no chance.
 PURE = {
-    *("abc", "bisect", "collections", "collections.abc", "copy", "dataclasses", "datetime", "decimal", "enum"),
-    *("fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re", "statistics"),
-    *("string", "types", "typing"),
+    *("__future__", "abc", "bisect", "collections", "collections.abc", "copy", "dataclasses", "datetime", "decimal"),
+    *("enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re"),
+    *("statistics", "string", "types", "typing"),
 }
 
 # One library, one room: where a third-party library may be imported. What is not named here may be nowhere.
@@ -27,7 +27,7 @@ LIBRARIES = {
     "ccxt": ("services/binance_us",),
     "aiohttp": ("services/binance_us",),
     "yarl": ("services/binance_us",),
-    "httpx": ("services/deepseek", "services/news", "services/notifications"),
+    "httpx": ("services/deepseek", "services/news", "services/notifications", "services/doctor"),
     "sqlmodel": ("services/database",),
     "sqlalchemy": ("services/database",),
     "psycopg": ("services/database",),
@@ -36,6 +36,9 @@ LIBRARIES = {
     "pyotp": ("services/auth",),
     "argon2": ("services/auth",),
     "jwt": ("services/auth",),
+    "aiosmtplib": ("services/notifications",),
+    "apprise": ("services/notifications",),
+    "cryptography": ("services/secrets",),
     "ruamel": ("services/settings",),
     "dotenv": ("services/settings",),
     "pydantic": ("services/settings", "components/"),
@@ -46,6 +49,7 @@ LIBRARIES = {
     "pandas": ("strategies/", "backtest/"),
     "numpy": ("strategies/", "backtest/"),
     "ta": ("strategies/", "backtest/"),
+    "numba": ("strategies/", "backtest/"),
     "pyarrow": ("strategies/", "backtest/"),
 }
 
@@ -226,7 +230,12 @@ def _is_mode(node: ast.expr) -> bool:
 def broad_guards_say_which(source: Source) -> Iterator[str]:
     """Four guards may catch everything, and say so. Whoever only cleans up ends with a bare `raise`."""
     lines = source.text.splitlines()
+    known = names_in(source)
     for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and full_name(node.func, known) == "contextlib.suppress":
+            if any(_broad(each) for each in node.args):
+                yield f"{source.path}:{node.lineno}: suppresses everything; a guard is an `except` that says which"
+            continue
         if not isinstance(node, ast.ExceptHandler) or not _broad(node.type):
             continue
         last = node.body[-1]
@@ -324,6 +333,7 @@ def test_every_room_was_looked_at() -> None:
         (broad_guards_say_which, "app/session.py", "try:\n    f()\nexcept:\n    pass"),
         (broad_guards_say_which, "app/session.py", "try:\n    f()\nexcept (OSError, BaseException):\n    pass"),
         (broad_guards_say_which, "app/session.py", "try:\n    f()\nexcept Exception:  # guard: haste\n    pass"),
+        (broad_guards_say_which, "app/session.py", "import contextlib\nwith contextlib.suppress(Exception):\n    f()"),
         (no_asserts, "app/session.py", "assert True"),
         (not_too_long, "app/session.py", "x = 1\n" * 501),
     ],

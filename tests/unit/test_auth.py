@@ -198,6 +198,14 @@ async def test_every_try_is_in_the_audit_trail_and_no_password_ever_is() -> None
     assert "wrong guess" not in str(desk.audit.lines)
 
 
+async def test_a_password_typed_into_the_wrong_field_is_not_kept() -> None:
+    desk, _ = await a_desk()
+    for _ in range(6):
+        await desk.auth.sign_in(PASSWORD, "admin", None, HERE)
+    assert [line["actor"] for line in desk.audit.lines[-6:]] == ["unknown user"] * 6
+    assert PASSWORD not in str(desk.audit.lines)
+
+
 # ---------------------------------------------------------------- second factor
 
 

@@ -62,7 +62,7 @@ def test_a_close_takes_the_stop_back_sells_what_is_left_and_books_the_trade() ->
     assert (sale.side, sale.type, sale.quantity) == (Side.SELL, OrderType.MARKET, d("0.00996"))
     assert (sale.price, sale.stop_price) == (None, None)
     trader.sends(sale)
-    assert trader.wait(seconds=1).reports(sale, "FILLED", price="51000") == []
+    assert words(trader.wait(seconds=1).reports(sale, "FILLED", price="51000")) == []
 
     (trade,) = changed(trader, Trade)
     assert (trade.exit_reason, trade.entry_price, trade.exit_price) == (ExitReason.MANUAL, 50_000, 51_000)
@@ -138,7 +138,7 @@ def test_an_entry_that_is_to_be_closed_but_bought_nothing_is_simply_over() -> No
     entry = trader.place()
     trader.sends(entry)
     close_all(trader)
-    assert trader.tell_status(entry.client_order_id, "EXPIRED") == []
+    assert words(trader.tell_status(entry.client_order_id, "EXPIRED")) == []
     assert trader.engine.state.positions == {}
 
 
@@ -152,7 +152,7 @@ def test_the_stop_fills_while_it_is_being_taken_back() -> None:
     close(trader)
     actions = trader.tell(CancelUncertain(at=trader.now, client_order_id=stop.client_order_id, reason="-2011"))
     assert words(actions) == ["query S02 completely"] or words(actions) == ["query S02"]
-    assert trader.reports(stop, "FILLED", price="47400") == []
+    assert words(trader.reports(stop, "FILLED", price="47400")) == []
     (trade,) = changed(trader, Trade)
     assert trade.exit_reason is ExitReason.STOP
     assert trader.engine.state.positions == {}
@@ -191,7 +191,7 @@ def test_the_stop_still_open_after_the_cancel_was_asked_for_is_waited_for() -> N
     trader = desk()
     stop_id = trader.bought().stop_order_id
     close(trader)
-    assert trader.tell_status(stop_id, "OPEN") == []
+    assert words(trader.tell_status(stop_id, "OPEN")) == []
     assert orders_of(trader)["S02"] == "CANCELLING"
 
 
@@ -266,7 +266,7 @@ def test_the_old_stop_that_fills_before_it_was_moved_is_a_plain_stop() -> None:
     trader = desk()
     trader.bought()
     trader.price("52000", after=MINUTE)
-    assert trader.reports(trader.place_of("test-0000001", "S02"), "FILLED", price="47500") == []
+    assert words(trader.reports(trader.place_of("test-0000001", "S02"), "FILLED", price="47500")) == []
     (trade,) = changed(trader, Trade)
     assert trade.exit_reason is ExitReason.STOP
     assert orders_of(trader)["S03"] == "NOT_SENT"  # the move has nothing to protect any more
@@ -278,7 +278,7 @@ def test_the_old_stop_that_fills_before_it_was_moved_is_a_plain_stop() -> None:
 def test_a_sale_that_fills_in_part_is_followed_by_another_for_the_rest() -> None:
     trader, sale = closing()
     trader.sends(sale)
-    assert trader.reports(sale, "PARTIAL", price="50000", quantity="0.00400") == []
+    assert words(trader.reports(sale, "PARTIAL", price="50000", quantity="0.00400")) == []
     assert words(trader.tell_status(sale.client_order_id, "EXPIRED")) == ["place exit"]
     assert trader.place().quantity == d("0.00596")
 
@@ -295,7 +295,7 @@ def test_after_five_sales_a_person_must_look_and_what_is_left_stays_under_a_stop
     assert (stop.stop_price, stop.quantity) == (47_500, d("0.00996"))
     assert trader.position().status is PositionStatus.QUARANTINE
     trader.sends(stop)
-    assert trader.tell_status(stop.client_order_id, "OPEN") == []  # and it stays
+    assert words(trader.tell_status(stop.client_order_id, "OPEN")) == []  # and it stays
     assert trader.position().stop_confirmed
 
 
@@ -327,7 +327,7 @@ def test_its_stop_is_put_back_when_it_is_lost_and_fills_like_any_other() -> None
     assert trader.position().status is PositionStatus.QUARANTINE
     stop = trader.place()
     trader.sends(stop)
-    assert trader.reports(stop, "FILLED", price="47500") == []
+    assert words(trader.reports(stop, "FILLED", price="47500")) == []
     (trade,) = changed(trader, Trade)
     assert trade.exit_reason is ExitReason.STOP
 
@@ -415,7 +415,7 @@ def test_a_doubtful_sale_is_not_repeated_before_it_has_an_answer() -> None:
     trader.tell(OrderUncertain(at=trader.now, client_order_id=sale.client_order_id, reason="timed out"))
     assert close(trader) == []
     assert "place exit" not in tick(trader, seconds=15)
-    assert trader.reports(sale, "FILLED", price="50000") == []
+    assert words(trader.reports(sale, "FILLED", price="50000")) == []
     assert len(changed(trader, Trade)) == 1
 
 
@@ -426,7 +426,7 @@ def test_what_is_worth_less_than_the_minimum_is_kept_as_dust() -> None:
     trader, sale = closing()
     trader.sends(sale)
     trader.reports(sale, "PARTIAL", price="50000", quantity="0.00980")
-    assert trader.tell_status(sale.client_order_id, "EXPIRED") == []  # 0.00016 × 50,000 is $8
+    assert words(trader.tell_status(sale.client_order_id, "EXPIRED")) == []  # 0.00016 × 50,000 is $8
     (trade,) = changed(trader, Trade)
     assert trade.quantity == d("0.00980")
     account = trader.engine.state.account
@@ -517,5 +517,5 @@ def test_a_stop_that_the_exchange_is_cancelling_already_is_waited_for() -> None:
     stop = trader.place()
     trader.sends(stop)
     close(trader)
-    assert trader.tell_status(stop.client_order_id, "CANCELLING") == []
+    assert words(trader.tell_status(stop.client_order_id, "CANCELLING")) == []
     assert words(trader.tell_status(stop.client_order_id, "CANCELED")) == ["place exit"]

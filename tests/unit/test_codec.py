@@ -8,12 +8,12 @@ import pytest
 
 from app import codec
 from app.core import messages, model
+from app.core.alerts import AlertEvent, AlertLevel
 from app.core.engine import Engine
 from app.core.errors import DataError
 from app.core.messages import (
     AccountSeen,
     Alert,
-    AlertLevel,
     CandleClosed,
     ChangeRisk,
     ChangeVoting,
@@ -45,7 +45,7 @@ THINGS = [
     ChangeRisk(at=NOON, id="1", actor="me", limits=RiskLimits(trailing=None), name="n", value="v", now=False),
     ChangeVoting(at=NOON, id="1", actor="me", rules=Rules(risk=RiskLimits(trailing=Trailing())), note=""),
     Unlock(at=NOON, id="1", actor="me", kind=model.LatchKind.KILL_SWITCH),
-    Alert(event="e", level=AlertLevel.CRITICAL, text="t"),
+    Alert(event=AlertEvent.TEST, level=AlertLevel.CRITICAL, text="t"),
     ReplaceStop(
         old_id="o",
         order=messages.PlaceOrder(

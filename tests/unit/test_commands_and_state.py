@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.core.engine import Engine
+from app.core.engine import TOLD, Engine
 from app.core.errors import InvariantError
 from app.core.messages import (
     ChangeRisk,
@@ -35,7 +35,7 @@ from app.core.state import (
 )
 from app.core.turn import Turn
 from tests.builders import MINUTE, NOON, Desk, a_strategy_rule, d, some_rules
-from tests.core_stories import EASY, a_position, an_order, words
+from tests.core_stories import EASY, a_position, alerts, an_order, words
 
 MIDNIGHT = NOON + timedelta(hours=12)
 
@@ -133,7 +133,8 @@ def test_voting_rules_change_at_once_and_leave_the_limits_alone() -> None:
 def test_each_gate_pauses_and_is_told_by_its_name() -> None:
     for gate in Gate:
         trader = desk()
-        assert trader.tell(GateClosed(at=NOON, gate=gate, text="why")) == []
+        told = alerts(trader.tell(GateClosed(at=NOON, gate=gate, text="why")))
+        assert told == ([gate.value] if gate in TOLD else [])
         assert trader.engine.touched
         name, reason, until = standing(trader.engine.state, NOON)
         assert (name, reason, until) == ("STOPPED" if gate is Gate.LIVE_CHECK else "PAUSED", gate.value, None)

@@ -3,14 +3,17 @@
 import dataclasses
 import re
 import shutil
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from app import codec
+from app.core.alerts import AlertEvent
 from app.core.errors import ConfigError
 from app.core.rules import Asking, EntryOrder, Rules, Simulation
+from app.notices import CHANNELS, Loud
 from services.settings import load_rules, save_rules
 from services.settings.schema import FILES
 
@@ -102,8 +105,22 @@ def test_other_keywords_keep_the_rest(tmp_path: Path) -> None:
     app = load_rules(tmp_path).app
     assert app["news"]["keywords"]["high"] == ("hack",)
     assert "etf" in app["news"]["keywords"]["medium"]
-    assert app["alerts"]["quiet_hours"] == {"start": "22:00", "end": "07:00"}
-    assert app["alerts"]["events"]["kill_switch"] == ("email", "sms", "push", "apprise")
+    assert app["alerts"].quiet == (time(22), time(7))
+    assert app["alerts"].loud(AlertEvent.KILL_SWITCH, "sms") is Loud.ON
+    assert app["alerts"].loud(AlertEvent.ALIVE, "email") is Loud.ON
+
+
+def test_one_event_may_differ_from_its_level(tmp_path: Path) -> None:
+    text = "alerts: {levels: {info: {email: silent}}, events: {entry_fill: {push: off}}, timezone: America/New_York}\n"
+    alerts = load_rules(write(tmp_path, text, "app.yml")).app["alerts"]
+    said = {channel: str(alerts.loud(AlertEvent.ENTRY_FILL, channel)) for channel in CHANNELS}
+    assert said == {"email": "silent", "sms": "off", "push": "off", "apprise": "silent"}
+    assert str(alerts.zone) == "America/New_York"
+
+
+def test_how_alerts_travel_is_not_part_of_what_decides(tmp_path: Path) -> None:
+    default = load_rules(tmp_path).sha256
+    assert load_rules(write(tmp_path, "alerts: {max_per_hour: 10}\n", "app.yml")).sha256 == default
 
 
 def test_only_a_backtest_may_switch_limits_off(tmp_path: Path) -> None:
@@ -240,9 +257,19 @@ def test_a_wrong_strategies_file_is_refused(tmp_path: Path, text: str, place: st
         ("news: {keywords: {high: hack}}\n", "a list of up to 200"),
         ("news: {keywords: {high: [x]}}\n", "2 to 60 characters"),
         ("news: {keywords: {high: [[a]]}}\n", "2 to 60 characters"),
-        ("alerts: {events: {kill_switch: [pager]}}\n", "email, sms, push, apprise"),
-        ("alerts: {quiet_hours: {start: 25:00, end: 07:00}}\n", "a UTC time"),
-        ("alerts: {quiet_hours: {start: 22:00}}\n", "both start and end"),
+        ("alerts: {events: {kill_switch: [email]}}\n", "must hold key: value lines, such as email"),
+        ("alerts: {events: {kill_switch: {pager: on}}}\n", "known here are email, sms, push, apprise"),
+        ("alerts: {events: {kill_switch: {email: yes}}}\n", "on, silent, off"),
+        ("alerts: {events: {kil_switch: {email: on}}}\n", "did you mean kill_switch?"),
+        ("alerts: {events: {kill_switch: {sms: silent}}}\n", "one of on, off"),
+        ("alerts: {levels: {grave: {email: on}}}\n", "the name 'grave' in alerts.levels"),
+        ("alerts: {quiet_hours: {start: 25:00, end: 07:00}}\n", "a time such as"),
+        ("alerts: {quiet_hours: {start: 22:00}}\n", "needs a start and another end"),
+        ("alerts: {quiet_hours: {start: 22:00, end: 22:00}}\n", "needs a start and another end"),
+        ("alerts: {timezone: Mars/Olympus}\n", "a time zone such as"),
+        ("alerts: {timezone: ../../etc/passwd}\n", "a time zone such as"),
+        ("alerts: {alive_at: noon}\n", "a time such as 08:00, or never"),
+        ("alerts: {max_per_hour: 3}\n", "between 4 and 200"),
         ("deepseek: {cutoffs: {some-model: July}}\n", "a date such as"),
         ("deepseek: {prices: {some-model: {input_usd: 1}}}\n", "cached_usd, input_usd and output_usd"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from app.core.messages import (
     CancelUncertain,
     OrderNotFound,
+    OrderNotSent,
     OrderRefused,
     OrderReported,
     OrderSending,
@@ -218,6 +219,22 @@ def test_a_doubt_about_an_order_that_has_ended_is_no_doubt() -> None:
     ):
         assert trader.tell(late) == []
         assert not trader.engine.touched
+
+
+def test_a_late_answer_to_an_order_that_is_in_doubt_already_only_asks_again() -> None:
+    trader, entry = doubtful_entry()
+    told = trader.tell(CancelUncertain(at=trader.now, client_order_id=entry.client_order_id, reason="late"))
+    assert (words(told), orders_of(trader)) == (["query E01"], {"E01": "UNKNOWN"})
+    trader.wait(minutes=10).tell(TimePassed(at=trader.now))
+    trader.tell(OrderUncertain(at=trader.now, client_order_id=entry.client_order_id, reason="very late"))
+    assert orders_of(trader) == {"E01": "STUCK"}
+
+
+def test_an_order_that_was_thought_to_have_left_but_had_not_is_simply_over() -> None:
+    trader, entry = doubtful_entry()
+    assert trader.tell(OrderNotSent(at=trader.now, client_order_id=entry.client_order_id, reason="shut")) == []
+    assert orders_of(trader) == {"E01": "NOT_SENT"}
+    assert trader.engine.state.positions == trader.engine.state.doubts == {}
 
 
 def test_sending_twice_keeps_the_first_time() -> None:

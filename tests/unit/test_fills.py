@@ -227,7 +227,7 @@ def test_a_late_fill_of_a_stop_that_had_been_replaced_ends_the_position() -> Non
     trader.reports(new, "OPEN")
     actions = trader.reports(old, "FILLED", price="47500")
     assert words(actions) == ["alert late_fill", "cancel S03"]
-    assert trader.tell_status(new.client_order_id, "CANCELED") == []
+    assert words(trader.tell_status(new.client_order_id, "CANCELED")) == []
     assert len(changed(trader, Trade)) == 1
     assert trader.engine.state.positions == {}
 

@@ -258,6 +258,8 @@ def test_a_deposit_and_a_withdrawal_are_neutral_to_every_loss() -> None:
     trader.tell(FlowSeen(at=trader.now, id="f1", amount=d(900), note="deposit"))
     assert changed(trader, Flow) == [Flow(id="f1", at=trader.now, amount=d(900), note="deposit")]
     assert (account(trader).units, account(trader).flows, account(trader).day_flows) == (2000, 900, 900)
+    trader.tell(FlowSeen(at=trader.now, id="f1", amount=d(900), note="deposit"))  # told again after a restart
+    assert (account(trader).units, trader.engine.touched) == (2000, False)
     trader.tell(FlowSeen(at=trader.now, id="f2", amount=d(-900)))
     assert (account(trader).units, account(trader).flows) == (1000, 0)
     trader.price("850.01", after=MINUTE)

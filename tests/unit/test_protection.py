@@ -89,7 +89,7 @@ def test_a_partial_entry_is_protected_for_its_part_once_the_rest_has_expired() -
     trader.vote("BUY")
     entry = trader.place()
     trader.sends(entry)
-    assert trader.reports(entry, "PARTIAL", price="50000", quantity="0.00400") == []
+    assert words(trader.reports(entry, "PARTIAL", price="50000", quantity="0.00400")) == []
     assert trader.position().status is PositionStatus.ENTERING
     assert words(trader.tell_status(entry.client_order_id, "EXPIRED")) == ["place stop"]
     assert trader.place().quantity == d("0.00399")
@@ -102,7 +102,7 @@ def test_an_entry_that_filled_nothing_leaves_nothing() -> None:
     trader.vote("BUY")
     entry = trader.place()
     trader.sends(entry)
-    assert trader.tell_status(entry.client_order_id, "EXPIRED") == []
+    assert words(trader.tell_status(entry.client_order_id, "EXPIRED")) == []
     assert trader.engine.state.positions == {}
 
 
@@ -133,7 +133,7 @@ def test_what_is_too_small_for_anything_becomes_dust_and_is_sold_with_the_next_p
     entry = trader.place()
     trader.sends(entry)
     trader.reports(entry, "PARTIAL", price="50000", quantity="0.00005", fee="0")
-    assert trader.tell_status(entry.client_order_id, "EXPIRED") == []
+    assert words(trader.tell_status(entry.client_order_id, "EXPIRED")) == []
     assert trader.engine.state.positions == {}
     assert changed(trader, Trade) == []
     assert trader.engine.state.account is not None
@@ -194,7 +194,8 @@ def test_an_exchange_that_takes_nothing_now_is_tried_every_ten_seconds(refusal: 
     assert not position.stop_confirmed
     assert tick(trader, seconds=9.9) == []
     assert tick(trader, seconds=0.1) == ["place stop"]
-    assert tick(trader, seconds=60) == []  # it is on its way
+    assert tick(trader, seconds=60) == ["alert stop_missing"]  # it is on its way, but 30 seconds are too long
+    assert tick(trader, seconds=60) == []
     stop = trader.place_of("test-0000001", "S03")
     trader.sends(stop)
     trader.reports(stop, "OPEN")
@@ -210,7 +211,7 @@ def test_after_ten_minutes_of_refusals_it_is_tried_seldom_and_after_days_a_perso
     state.positions["test-0000001"] = replace(trader.position(), attempts=59)
     assert tick(trader, seconds=10) == ["place stop"]
     assert refuse(trader, trader.place(), Refusal.BUSY) == ["alert order_rejected"]
-    assert tick(trader, seconds=599) == []
+    assert tick(trader, seconds=599) == ["alert stop_missing"]
     assert tick(trader, seconds=1) == ["place stop"]
     state.positions["test-0000001"] = replace(trader.position(), attempts=1000)
     assert refuse(trader, trader.place(), Refusal.BUSY) == ["alert order_rejected", "alert position_stuck"]
@@ -379,8 +380,8 @@ def test_a_close_three_per_cent_in_profit_moves_the_stop_up() -> None:
     assert (position.stop_confirmed, position.unprotected_since) == (False, trader.now)
     assert orders_of(trader) == {"E01": "FILLED", "S02": "CANCELLING", "S03": "INTENT"}
     trader.sends(move.order)
-    assert trader.tell_status(move.old_id, "CANCELED") == []
-    assert trader.reports(move.order, "OPEN") == []
+    assert words(trader.tell_status(move.old_id, "CANCELED")) == []
+    assert words(trader.reports(move.order, "OPEN")) == []
     assert trader.position().stop_confirmed
 
 
@@ -454,12 +455,21 @@ def test_a_refused_replacement_leaves_the_old_stop_and_asks_about_it() -> None:
     move = trailed(trader)
     assert refuse(trader, move.order, Refusal.RULES) == ["alert order_rejected"]
     position = trader.position()
-    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (move.old_id, 47_500, False)
+    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (move.old_id, 50_440, False)
     actions = trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="-2011"))
     assert words(actions) == ["query S02 completely"]
     trader.tell_status(move.old_id, "OPEN")
-    assert trader.position().stop_confirmed
+    assert (trader.position().stop_confirmed, trader.position().stop_price) == (True, 47_500)
     assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S04"]
+
+
+def test_a_refused_replacement_whose_old_stop_is_gone_too_is_placed_at_the_new_level() -> None:
+    trader = desk()
+    move = trailed(trader)
+    refuse(trader, move.order, Refusal.FUNDS)
+    trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="timed out"))
+    assert words(trader.tell_status(move.old_id, "CANCELED")) == ["alert stop_missing", "place stop"]
+    assert trader.place().stop_price == 50_440
 
 
 def test_a_replacement_refused_by_a_busy_exchange_leaves_the_old_stop_too() -> None:
@@ -475,7 +485,7 @@ def test_the_old_stop_filled_while_it_was_to_be_replaced() -> None:
     move = trailed(trader)
     refuse(trader, move.order, Refusal.RULES)
     trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="-2011"))
-    assert trader.reports(trader.place_of("test-0000001", "S02"), "FILLED", price="47400") == []
+    assert words(trader.reports(trader.place_of("test-0000001", "S02"), "FILLED", price="47400")) == []
     (trade,) = changed(trader, Trade)
     assert trade.exit_reason is ExitReason.STOP
     assert trader.engine.state.positions == {}
@@ -485,7 +495,7 @@ def test_only_the_cancel_was_carried_out_so_a_stop_is_placed_anew() -> None:
     trader = desk()
     move = trailed(trader)
     trader.sends(move.order)
-    assert trader.tell_status(move.old_id, "CANCELED") == []
+    assert words(trader.tell_status(move.old_id, "CANCELED")) == []
     actions = trader.tell(
         OrderNotSent(at=trader.now, client_order_id=move.order.client_order_id, reason="only the cancel")
     )
@@ -500,7 +510,7 @@ def test_both_halves_in_doubt_and_the_old_one_turns_out_to_stand() -> None:
     trader.sends(move.order)
     trader.tell(OrderUncertain(at=trader.now, client_order_id=new, reason="timed out"))
     trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="timed out"))
-    assert trader.tell_status(move.old_id, "OPEN") == []
+    assert words(trader.tell_status(move.old_id, "OPEN")) == []
     for after in (20, 2, 2):
         trader.wait(seconds=after).tell(OrderNotFound(at=trader.now, client_order_id=new, complete=True))
     position = trader.position()
@@ -531,7 +541,7 @@ def test_should_both_halves_stand_the_old_one_is_cancelled(first: str) -> None:
     else:
         trader.tell_status(move.old_id, "OPEN")
         assert words(trader.tell_status(move.order.client_order_id, "OPEN")) == ["cancel S02"]
-    assert trader.tell_status(move.old_id, "CANCELED") == []
+    assert words(trader.tell_status(move.old_id, "CANCELED")) == []
     assert trader.position().stop_order_id == move.order.client_order_id
 
 
@@ -607,7 +617,7 @@ def test_the_stop_before_the_first_confirmation_can_fill_too() -> None:
     filled_entry(trader)
     stop = trader.place()
     trader.sends(stop)
-    assert trader.reports(stop, "FILLED", price="47400") == []
+    assert words(trader.reports(stop, "FILLED", price="47400")) == []
     (trade,) = changed(trader, Trade)
     assert (trade.exit_reason, trade.exit_price) == (ExitReason.STOP, 47_400)
     assert order_at(trader, "S02").status == "FILLED"

@@ -225,7 +225,7 @@ def test_a_stop_that_the_exchange_does_not_mention_is_doubted() -> None:
     crashed(trader)
     assert truth(trader) == ["query S02 completely"]
     assert orders_of(trader)["S02"] == "UNKNOWN"
-    assert trader.tell_status(trader.position().stop_order_id, "OPEN") == []
+    assert words(trader.tell_status(trader.position().stop_order_id, "OPEN")) == []
     assert standing_of(trader) == "TRADING"
 
 
@@ -335,7 +335,8 @@ def test_what_waited_for_its_next_try_is_protected_at_once_and_only_once() -> No
     trader.engine.state.orders[stop_id] = replace(order_at(trader, "S02"), status=OrderStatus.REJECTED)
     crashed(trader)
     assert truth(trader) == ["place stop"]
-    assert words(trader.wait(minutes=5).tell(TimePassed(at=trader.now))) == []
+    told = words(trader.wait(minutes=5).tell(TimePassed(at=trader.now)))
+    assert told == ["alert stop_missing"]  # not confirmed for five minutes, but never placed a second time
 
 
 # ---------------------------------------------------------------- the kill switch

@@ -100,7 +100,7 @@ def test_a_secret_shows_nowhere() -> None:
     assert secret == Secret(CANARY)
     assert secret != Secret("other")
     assert CANARY not in f"{settings} {settings!r} {secret} {secret!r} {secret:>20}"
-    assert settings.secrets() == (f"postgresql+psycopg://u:{CANARY}@db/x", CANARY)  # also the password alone
+    assert {f"postgresql+psycopg://u:{CANARY}@db/x", CANARY} <= set(settings.secrets())  # also the password alone
     with pytest.raises(TypeError):
         pickle.dumps(secret)
 

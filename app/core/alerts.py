@@ -1,0 +1,141 @@
+"""What people are told: every event by its name, how grave it is, and what it means.
+
+A grave event that lasts is repeated until a person has seen it or it is over.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AlertLevel(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlertEvent(StrEnum):
+    """Names that the notification matrix in config/app.yml uses."""
+
+    KILL_SWITCH = "kill_switch"
+    RUNAWAY = "runaway"
+    EXCHANGE_REFUSES = "exchange_refuses"
+    EXCHANGE_UNREACHABLE = "exchange_unreachable"
+    STOP_MISSING = "stop_missing"
+    POSITION_STUCK = "position_stuck"
+    ORDER_STUCK = "order_stuck"
+    EXTERNAL_CHANGE = "external_change"
+    DATABASE = "database"
+    STOP_RESCUED = "stop_rescued"
+    ORPHAN_ORDER = "orphan_order"
+    LATE_FILL = "late_fill"
+    LATE_ORDER = "late_order"
+    DAILY_LOSS = "daily_loss"
+    DAILY_LOSS_OVER = "daily_loss_over"
+    DAILY_LOSS_WARNING = "daily_loss_warning"
+    TOTAL_LOSS_WARNING = "total_loss_warning"
+    ORDER_REJECTED = "order_rejected"
+    CONNECTION_LOST = "connection_lost"
+    CONNECTION_RESTORED = "connection_restored"
+    CLOCK = "clock"
+    DISK = "disk"
+    CHANNEL_DOWN = "channel_down"
+    MARKET_ENDED = "market_ended"
+    ENTRY_FILL = "entry_fill"
+    EXIT_FILL = "exit_fill"
+    STARTED = "started"
+    ALIVE = "alive"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """`lasting`: it goes on until something changes, so it is repeated and its end is told. `advice`: what to do."""
+
+    level: AlertLevel
+    meaning: str
+    title: str
+    advice: str = ""
+    lasting: bool = False
+
+
+def _grave(title: str, meaning: str, advice: str, *, lasting: bool = True) -> Kind:
+    return Kind(level=AlertLevel.CRITICAL, title=title, meaning=meaning, advice=advice, lasting=lasting)
+
+
+def _warning(title: str, meaning: str, advice: str = "") -> Kind:
+    return Kind(level=AlertLevel.WARNING, title=title, meaning=meaning, advice=advice)
+
+
+def _news(title: str, meaning: str) -> Kind:
+    return Kind(level=AlertLevel.INFO, title=title, meaning=meaning)
+
+
+LOOK = "Look at the positions and at the exchange's own page."
+
+KINDS: dict[AlertEvent, Kind] = {
+    AlertEvent.KILL_SWITCH: _grave(
+        "Kill switch",
+        "the total loss reached its limit: everything is closed and nothing is opened",
+        "Read what happened; only your password, second factor and a typed phrase unlock trading.",
+    ),
+    AlertEvent.RUNAWAY: _grave(
+        "Stopped: something runs away",
+        "a tripwire was touched: more orders, losses or refusals than there should ever be",
+        "Find out why before you unlock trading.",
+    ),
+    AlertEvent.EXCHANGE_REFUSES: _grave(
+        "The exchange refuses our key",
+        "the key was revoked, or may not be used from this address",
+        "Check the API key at the exchange. Stops that stand there stay.",
+    ),
+    AlertEvent.EXCHANGE_UNREACHABLE: _grave(
+        "Exchange unreachable",
+        "the connection has been lost for long; stops stay on the exchange",
+        "Look at the server's network. Stops that stand on the exchange stay.",
+    ),
+    AlertEvent.STOP_MISSING: _grave("A position without a stop", "a stop is gone or uncertain", LOOK),
+    AlertEvent.POSITION_STUCK: _grave("A position could not be sold", "the exchange refused every try", LOOK),
+    AlertEvent.ORDER_STUCK: _grave("An order without an answer", "its fate is unknown after 10 minutes", LOOK),
+    AlertEvent.EXTERNAL_CHANGE: _grave(
+        "Balances do not match our books",
+        "something else moved the account; no entry until it is explained",
+        "If you moved coins yourself, resume trading and it is let pass.",
+    ),
+    AlertEvent.DATABASE: _grave(
+        "The database cannot be written", "nothing is traded without it", "Look at disk space and at the database."
+    ),
+    AlertEvent.STOP_RESCUED: _grave(
+        "A stop was jumped", "the price fell through it, so the position is sold at the market", LOOK, lasting=False
+    ),
+    AlertEvent.ORPHAN_ORDER: _grave(
+        "An order that is not in our books", "it carries our mark and is cancelled", LOOK, lasting=False
+    ),
+    AlertEvent.LATE_FILL: _grave(
+        "An order was filled after its end", "the books follow the exchange", LOOK, lasting=False
+    ),
+    AlertEvent.LATE_ORDER: _grave("An order is open after its end", "it is cancelled", LOOK, lasting=False),
+    AlertEvent.DAILY_LOSS: _warning("Daily loss limit reached", "entries rest until 00:00 UTC; stops stay"),
+    AlertEvent.DAILY_LOSS_OVER: _news("A new day", "the daily loss limit no longer holds: entries are possible again"),
+    AlertEvent.DAILY_LOSS_WARNING: _warning("Down today", "the day's loss reached its warning"),
+    AlertEvent.TOTAL_LOSS_WARNING: _warning("Down in all", "the total loss reached its warning"),
+    AlertEvent.ORDER_REJECTED: _warning("Order refused", "the exchange did not take an order"),
+    AlertEvent.CONNECTION_LOST: _warning("Connection lost", "no entries until the exchange answers again"),
+    AlertEvent.CONNECTION_RESTORED: _news("Connection restored", "the exchange answers again"),
+    AlertEvent.CLOCK: _warning(
+        "The clock is wrong",
+        "no entries until it is right",
+        "Switch time synchronisation on (timedatectl set-ntp true).",
+    ),
+    AlertEvent.DISK: _warning("The disk is nearly full", "no entries until there is room", "Make room on the disk."),
+    AlertEvent.CHANNEL_DOWN: _warning(
+        "Alerts do not arrive",
+        "a channel for alerts refuses its key or does not answer",
+        "main.py alert test tells more.",
+    ),
+    AlertEvent.MARKET_ENDED: _news("The replayed market has ended", "positions stay as they are"),
+    AlertEvent.ENTRY_FILL: _news("Bought", "a position was opened"),
+    AlertEvent.EXIT_FILL: _news("Sold", "a position was closed"),
+    AlertEvent.STARTED: _news("Started", "the trader has started and knows its positions"),
+    AlertEvent.ALIVE: _news("Alive", "once a day: equity, positions and stops"),
+    AlertEvent.TEST: _news("Test", "asked for by a person"),
+}
