@@ -106,16 +106,15 @@ class CandleReader:
         with believed(what):
             if not isinstance(body, list):
                 raise DataError("not a list")
-        closed = [each for row in body if (each := self._possible(row)) is not None]
-        newest = self._client.time.now() - SETTLED
+        newest, closed, wrong = self._client.time.now() - SETTLED, [], []
+        for row in body:
+            try:
+                closed.append(candle_of_row(self._symbol, row))
+            except DataError as error:
+                wrong.append(str(error))
+        if wrong:
+            log.warning("%d impossible candles are passed over, such as: %s", len(wrong), wrong[0])
         return sorted((each for each in closed if each.closed_at <= newest), key=lambda each: each.opened_at)
-
-    def _possible(self, row: Any) -> Candle | None:
-        try:
-            return candle_of_row(self._symbol, row)
-        except DataError as error:
-            log.warning("%s", error)
-            return None
 
 
 class Tail:
