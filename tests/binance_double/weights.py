@@ -2,6 +2,7 @@
 that follow who does not listen.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -94,7 +95,7 @@ class Weights:
     # ---------------------------------------------------------------- windows
 
     def _refusal(self, left: float) -> Refused:
-        headers = {"Retry-After": str(int(left) + 1)} if self._says_when else {}
+        headers = {"Retry-After": str(math.ceil(left - 1e-6))} if self._says_when else {}
         if self._silent_status == 429:
             return Refused(-1003, self._too_much(), headers=headers)
         until = self._clock.ms() + int(left * 1000)
