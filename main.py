@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.core.errors import ConfigError, DataError, StoreError, TraderError
+from app.core.errors import ConfigError, DataError, ExchangeError, StoreError, TraderError
 from app.core.money import positive
 from app.core.rules import Rules, StrategyRule
 from app.ports import LedgerRow, StrategyFace
@@ -26,15 +26,21 @@ from app.seam import clock, seeded, token
 
 if TYPE_CHECKING:
     from app.core.alerts import AlertEvent
+    from app.core.model import Candle, Instrument
     from app.jobs import Job
     from app.notices import Sender
     from app.notifier import Notifier
-    from services.database import Database
+    from app.ports import Ground
+    from app.seam import Tasks
+    from services.database import Database, Ledgers
     from services.logs import Logs
     from services.settings import LoadedRules, Settings
 
+BINANCEUS, SIMULATED = "binanceus", "simulated"
+AGAIN_SECONDS = 30
 HERE = Path(__file__).resolve().parent
 log = logging.getLogger("main")
+Decide = Callable[["Settings", "Ledgers"], str]
 
 
 def version() -> str:
@@ -61,26 +67,57 @@ def settings_of(environ: dict[str, str] | None = None) -> "Settings":
 # ---------------------------------------------------------------- what is shared by commands
 
 
-def market_name(settings: "Settings") -> str:
-    """What the ledger is called by. `auto` is the simulated market until the exchange's feed is built in."""
-    if settings.market == "binanceus":
-        raise ConfigError("TRADER_MARKET: binanceus comes with live trading; use simulated or replay:FILE for now")
-    file = settings.replay_file
-    return f"replay:{file.name}" if file else "simulated"
+def market_name(settings: "Settings", ledgers: "Ledgers", decide: "Decide | None" = None) -> str:
+    """What the ledger is called by. `auto` is decided once, at the first start, and kept."""
+    from services.database.ledgers import MARKET
+
+    if settings.replay_file:
+        return f"replay:{settings.replay_file.name}"
+    if settings.mode != "paper":
+        return BINANCEUS
+    if settings.market != "auto":
+        return settings.market
+    kept = ledgers.kept(MARKET)
+    if kept is None and decide is not None:
+        kept = decide(settings, ledgers)
+        ledgers.keep(MARKET, kept)
+    return kept or SIMULATED
+
+
+def decide_market(settings: "Settings", ledgers: "Ledgers") -> str:
+    """Binance.US where it can be reached, else the simulated market. Whoever has invented prices in the books keeps
+    them."""
+    import asyncio
+
+    from services.binance_us.reaching import reachable
+
+    if any(ledger.market == SIMULATED for ledger in ledgers.list()):
+        return SIMULATED
+    found = asyncio.run(reachable(settings.binanceus_rest_url))
+    return BINANCEUS if found else SIMULATED
 
 
 def require_paper(settings: "Settings") -> None:
     if settings.mode != "paper":
-        raise ConfigError(f"TRADER_MODE: {settings.mode} comes with live trading; use paper for now")
+        raise ConfigError(f"TRADER_MODE: {settings.mode}: only the books of paper trading can be reset")
 
 
-def open_books(settings: "Settings") -> tuple["Database", LedgerRow]:
+def open_books(settings: "Settings", decide: "Decide | None" = None) -> tuple["Database", LedgerRow]:
     from services.database import Ledgers, open_database
 
-    market = market_name(settings)
     database = open_database(settings.database_url.reveal())
     ledgers = Ledgers(database, seeded(int.from_bytes(token(16).encode(), "big")).choice)
+    market = market_name(settings, ledgers, decide)
     return database, ledgers.open(settings.mode, market, settings.symbol, clock.now())
+
+
+def refuse_two_accounts(database: "Database", ledger: LedgerRow) -> None:
+    """Real positions are looked after by the books that opened them, before other books are begun."""
+    from services.database import Ledgers
+
+    held = Ledgers(database, min).open_positions_of("live", ledger.name)
+    if held:
+        raise ConfigError(f"ledger {held} has open positions with real money; run it and close them first")
 
 
 def configured(rules: Rules, strategies_dir: Path) -> Rules:
@@ -114,18 +151,6 @@ def warmup_minutes(rules: Rules, faces: Sequence[StrategyFace]) -> int:
     return longest * rules.voting.timeframe_seconds // 60
 
 
-def resume_after(engine_now: datetime, paper_at: datetime | None, paper_closed: bool) -> datetime | None:
-    """Opening time of the newest candle that both the engine and the paper exchange have lived through.
-
-    The paper exchange may be ahead by one candle whose close the trader was never given: that one comes again.
-    """
-    minute = timedelta(minutes=1)
-    seen = [engine_now.replace(second=0, microsecond=0) - minute] if engine_now.year > 1970 else []
-    if paper_at is not None:
-        seen.append(paper_at if paper_closed else paper_at - minute)
-    return max(seen, default=None)
-
-
 # ---------------------------------------------------------------- run
 
 
@@ -153,29 +178,17 @@ class Trader:
         """Adapters and the session. The market's clock is the trader's clock."""
         from app.session import Session
         from app.view import Labels, View
-        from backtest.paper import MarketTime, PaperExchange
-        from backtest.simulator import Book, instrument_for
-        from services.database import DatabasePaperStore
         from services.strategy_host import StrategyHost
 
-        settings, simulation = self.settings, self.loaded.simulation
-        self.time = MarketTime(datetime(1970, 1, 1, tzinfo=UTC))
-        self.instrument = instrument_for(settings.symbol, simulation)
-        self.paper = PaperExchange(
-            instrument=self.instrument,
-            simulation=simulation,
-            cash_of_a_new_account=Book(quote_total=settings.paper_cash),
-            store=DatabasePaperStore(self.database, self.ledger.name),
-            now=self.time,
-            candle_fed=True,
-        )
+        settings = self.settings
+        self.ground = make_ground(self)
         self.session = Session(
             journal=self.journal,
-            exchange=self.paper,
+            exchange=self.ground.exchange,
             seal=self.seal,
             tasks=self.tasks,
             clock=clock,
-            market_now=self.time,
+            market_now=self.ground.now,
             version=version(),
         )
         labels = Labels(
@@ -225,9 +238,8 @@ class Trader:
         """Strategies, past candles, recovery, then the market runs and the jobs begin."""
         from app.coordinator import Coordinator
         from app.core.alerts import AlertEvent
-        from app.core.messages import Started
+        from app.core.messages import CandleClosed, Started
         from app.cycle import Cycle
-        from backtest.paper import CandleMarket
 
         rules = configured(self.loaded.rules, self.settings.strategies_dir)
         faces = await self.host.start([rule for rule in rules.voting.strategies if rule.configured])
@@ -239,30 +251,29 @@ class Trader:
                 f"and has its file in {self.settings.strategies_dir}"
             )
         await self.session.recover()
-        resume = resume_after(self.session.engine.state.now, self.paper.candle_at, self.paper.closed)
-        warmup = warmup_minutes(rules, faces)
-        window = warmup + 2 * rules.voting.timeframe_seconds // 60  # so that the oldest candle shown is whole
-        feed = make_feed(self.settings, self.ledger, warmup, window, resume)
+        instrument, past = await self.reach(rules, faces)
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
-        await self.tasks.in_thread(lambda: cycle.remember_all(feed.past(resume)))
-        self.session.observe(Coordinator(self.session, cycle, self.host, self.tasks).hear)
-        self.time.advance(feed.starts_at(resume))
+        await self.tasks.in_thread(lambda: cycle.remember_all(past))
+        coordinator = Coordinator(self.session, cycle, self.host, self.tasks, self.ground.order_book)
+        self.session.observe(coordinator.hear)
         self.tasks.start(self.session.run(), "session")
         started = Started(
             at=self.session.now(),
             program_version=version(),
             ledger=self.ledger.name,
             tag=self.ledger.tag,
-            live=False,
-            candle_fed=True,
+            live=self.settings.mode == "live",
+            candle_fed=self.ground.candle_fed,
             rules=rules,
             config_sha256=self.loaded.sha256,
-            instrument=self.instrument,
+            instrument=instrument,
             kill_sealed=self.seal.sealed() or "",
         )
         await self.session.start(started)
+        for candle in self.ground.missed():
+            self.session.post(CandleClosed(at=self.session.now(), candle=candle, late=True))
         await self.session.drained()
-        self.tasks.start(CandleMarket(feed, self.paper, self.time).run(self.session), "market")
+        self.tasks.start(self.ground.run(self.session), "market")
         self.start_jobs()
         self.started = True
         state = self.session.engine.state
@@ -273,12 +284,28 @@ class Trader:
         voters = ", ".join(rule.name for rule in rules.voting.strategies if rule.votes)
         log.info(
             "trading on %s, ledger %s, from %s; voting: %s; open positions: %d",
-            feed.name,
+            self.ground.name,
             self.ledger.name,
-            feed.starts_at(resume).isoformat(),
+            self.session.now().isoformat(),
             voters,
             len(state.positions),
         )
+
+    async def reach(self, rules: Rules, faces: Sequence[StrategyFace]) -> "tuple[Instrument, Iterable[Candle]]":
+        """The market's rules and its past. An exchange that does not answer is asked until it does; nothing is
+        traded meanwhile."""
+        warmup = warmup_minutes(rules, faces)
+        window = warmup + 2 * rules.voting.timeframe_seconds // 60  # so that the oldest candle shown is whole
+        while True:
+            try:
+                instrument = await self.ground.open()
+                return instrument, await self.ground.past(self.session.engine.state.now, warmup, window)
+            except ExchangeError as error:
+                log.warning(
+                    "%s cannot be reached yet (%s); trying again in %d s", self.ground.name, error, AGAIN_SECONDS
+                )
+                await self.ground.close()
+                await clock.sleep(AGAIN_SECONDS)
 
     def start_jobs(self) -> None:
         from app.core.messages import Gate
@@ -298,9 +325,11 @@ class Trader:
             await self.tasks.in_thread(lambda: logs.prune(clock.now()))
 
         seen = look(self.settings.data_dir, self.tasks)
+        beat = [] if self.ground.candle_fed else [Job(name="time", run=tick(self.session), every_seconds=1)]
         self.scheduler = Scheduler()
         self.scheduler.start(
             [
+                *beat,
                 *self.signs_of_life(),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=300),
@@ -346,12 +375,98 @@ class Trader:
         if self.started:
             self.scheduler.stop()
         await self.tasks.stop()
+        await self.ground.close()
         await self.host.stop()
         if self.started:
             with suppress(StoreError):  # a database that is away must not keep the rest from ending in good order
                 self.flush_logs()
         self.journal.close()
         self.database.close()
+
+
+def make_ground(trader: Trader) -> "Ground":
+    """Where this trader trades: the one place that tells modes and markets apart."""
+    from backtest.grounds import CandleGround, PriceGround
+    from backtest.paper import MarketTime, PaperExchange
+    from backtest.simulator import Book, instrument_for
+    from services.database import DatabasePaperStore
+
+    settings, simulation = trader.settings, trader.loaded.simulation
+    if settings.mode != "paper":
+        return real_ground(trader)
+    instrument = instrument_for(settings.symbol, simulation)
+    opening = Book(quote_total=settings.paper_cash)
+    store = DatabasePaperStore(trader.database, trader.ledger.name)
+    if trader.ledger.market == BINANCEUS:
+        account, market = on_binanceus(settings, trader.tasks)  # without a key: paper needs none
+        dice = seeded(settings.market_seed)
+        paper = PaperExchange(
+            instrument=instrument,
+            simulation=simulation,
+            cash_of_a_new_account=opening,
+            store=store,
+            now=account.now,
+            candle_fed=False,
+            latency=lambda: timedelta(milliseconds=dice.uniform(50, 300)),
+        )
+
+        def begin(post: Callable[[Any], None]) -> None:
+            account.listen(post)
+            account.start()
+
+        return PriceGround(
+            "Binance.US",
+            paper,
+            market,
+            now=account.now,
+            connect=account.open,
+            begin=begin,
+            disconnect=account.close,
+            tasks=trader.tasks,
+        )
+    time = MarketTime(datetime(1970, 1, 1, tzinfo=UTC))
+    paper = PaperExchange(
+        instrument=instrument,
+        simulation=simulation,
+        cash_of_a_new_account=opening,
+        store=store,
+        now=time,
+        candle_fed=True,
+    )
+
+    def feed(warmup: int, window: int, resume: datetime | None) -> Any:
+        return make_feed(settings, trader.ledger, warmup, window, resume)
+
+    return CandleGround(trader.ledger.market, paper, time, instrument, feed)
+
+
+def on_binanceus(settings: "Settings", tasks: "Tasks", key: str = "", secret: str = "") -> Any:
+    """The exchange and its prices over one connection."""
+    from services.binance_us import Addresses, BinanceUs, Client, LiveMarket
+
+    addresses = Addresses(
+        rest=settings.binanceus_rest_url, ws=settings.binanceus_ws_url, ws_api=settings.binanceus_ws_api_url
+    )
+    client = Client(addresses, clock=clock, key=key, secret=secret)
+    account = BinanceUs(client, settings.symbol, clock=clock, tasks=tasks)
+    return account, LiveMarket(client, settings.symbol, clock=clock, tasks=tasks)
+
+
+def real_ground(trader: Trader) -> "Ground":
+    """The real account: live, or read only where nothing may be sent."""
+    from backtest.unsent import Unsent
+    from services.binance_us.ground import LiveGround
+
+    settings = trader.settings
+    key, secret = settings.binanceus_api_key, settings.binanceus_api_secret
+    if key is None or secret is None:
+        raise ConfigError(
+            f"TRADER_MODE: {settings.mode} needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET; "
+            "seal them with: main.py secrets set BINANCEUS_API_KEY"
+        )
+    account, market = on_binanceus(settings, trader.tasks, key.reveal(), secret.reveal())
+    account.reconnected = lambda: trader.session.reconcile("reconnect")
+    return LiveGround(account, market, account if settings.mode == "live" else Unsent(account, account.now))
 
 
 def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
@@ -417,7 +532,7 @@ def serve(trader: Trader) -> None:
         acknowledge=trader.notifier.acknowledge,
         tasks=trader.tasks,
         new_id=lambda: token(12),
-        live=False,
+        live=settings.mode == "live",
     )
     page.build(
         Doors(
@@ -438,7 +553,7 @@ def serve(trader: Trader) -> None:
         password, totp = (each.reveal() if each else None for each in secrets)
         try:
             first = await auth.start(settings.admin_username, password, totp)
-            tell_address(settings, first)
+            tell_address(settings, trader.ledger, first)
             await trader.start()
         except TraderError as error:
             print(f"error: {error}", file=sys.stderr)
@@ -456,9 +571,9 @@ def serve(trader: Trader) -> None:
     ui.run(host=settings.host, port=settings.port, **page.RUN, **page.proxies(settings.trusted_proxies))
 
 
-def tell_address(settings: "Settings", first_password: str | None) -> None:
+def tell_address(settings: "Settings", ledger: LedgerRow, first_password: str | None) -> None:
     """What a newcomer needs to know, on the terminal only: it is in no log."""
-    name = f"{settings.mode.value.upper()}, {market_name(settings)} market"
+    name = f"{settings.mode.value.upper()}, {ledger.market} market"
     print(
         f"bitcoin-autotrader {version()} ({name}): {settings.public_url or f'http://{settings.host}:{settings.port}'}"
     )
@@ -476,10 +591,10 @@ def run(arguments: argparse.Namespace) -> int:
     from services.settings import load_rules
 
     settings = settings_of()
-    require_paper(settings)
     loaded = load_rules(settings.config_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database, ledger = open_books(settings)
+    database, ledger = open_books(settings, decide_market)
+    refuse_two_accounts(database, ledger)
     running = logs.start(settings.log_level, settings.secrets(), directory=settings.data_dir / "logs")
     trader = Trader(settings, loaded, database, ledger, running)
     trader.wire()

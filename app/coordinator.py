@@ -5,13 +5,13 @@ While trading is not open nobody is asked and no vote is held; the window of can
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from app.core.errors import StrategyError
+from app.core.errors import ExchangeError, StrategyError
 from app.core.messages import AnyCommand, CandleClosed, ChangeVoting, Event, SignalGiven, VoteCalled
-from app.core.model import NewsEvent, Signal
+from app.core.model import NewsEvent, OrderBook, Signal
 from app.core.rules import StrategyRule
 from app.cycle import Cycle, Due
 from app.ports import Strategies
@@ -32,9 +32,20 @@ class Floor(Protocol):
     def busy(self, count: int) -> None: ...
 
 
+BookReader = Callable[[], Awaitable[OrderBook | None]]
+BOOK_SECONDS = 3.0
+
+
+async def no_book() -> None:
+    """The market has none."""
+
+
 class Coordinator:
-    def __init__(self, floor: Floor, cycle: Cycle, strategies: Strategies, tasks: Tasks) -> None:
+    def __init__(
+        self, floor: Floor, cycle: Cycle, strategies: Strategies, tasks: Tasks, order_book: BookReader = no_book
+    ) -> None:
         self._floor, self._cycle, self._strategies, self._tasks = floor, cycle, strategies, tasks
+        self._order_book = order_book
         self._asking = False
 
     def hear(self, message: Event | AnyCommand) -> None:
@@ -56,7 +67,8 @@ class Coordinator:
     async def _ask_all(self, due: Due, at: datetime) -> None:
         """Everybody due is asked at once; their signals and the vote are posted together when all have answered."""
         try:
-            signals = await asyncio.gather(*(self._ask(rule, at, ()) for rule in due.ask))
+            book = await self._book() if due.ask else None
+            signals = await asyncio.gather(*(self._ask(rule, at, book, ()) for rule in due.ask))
             for signal in signals:
                 self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
             self._floor.post(VoteCalled(at=self._floor.now(), shown=due.shown))
@@ -64,8 +76,17 @@ class Coordinator:
             self._asking = False
             self._floor.busy(-1)
 
-    async def _ask(self, rule: StrategyRule, at: datetime, news: Sequence[NewsEvent]) -> Signal:
-        data = self._cycle.market_data(rule, at)
+    async def _book(self) -> OrderBook | None:
+        """A book that cannot be had in time is no reason to wait: nothing is shown in its place."""
+        try:
+            async with asyncio.timeout(BOOK_SECONDS):
+                return await self._order_book()
+        except (ExchangeError, TimeoutError) as error:
+            log.info("no order book in this cycle: %s", error or "no answer in time")
+            return None
+
+    async def _ask(self, rule: StrategyRule, at: datetime, book: OrderBook | None, news: Sequence[NewsEvent]) -> Signal:
+        data = self._cycle.market_data(rule, at, book)
         try:
             answer, error = await self._strategies.ask(rule, data, news), ""
         except StrategyError as failure:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.core.candles import Resampler, fingerprint
-from app.core.model import EPOCH, Candle, Direction, MarketData, Shown, Signal, SignalStatus
+from app.core.model import EPOCH, Candle, Direction, MarketData, OrderBook, Shown, Signal, SignalStatus
 from app.core.money import ZERO
 from app.core.rules import Asking, StrategyRule, VotingRules
 from app.ports import StrategyFace
@@ -86,7 +86,7 @@ class Cycle:
             )
         return self._shown
 
-    def market_data(self, rule: StrategyRule, at: datetime) -> MarketData:
+    def market_data(self, rule: StrategyRule, at: datetime, book: OrderBook | None = None) -> MarketData:
         """Exactly the candles that the strategy asked for, and a note that it was asked."""
         candles = self._newest(self.faces[rule.name].startup_candles)
         self._asked[rule.name] = (at, candles[-1].opened_at)
@@ -96,6 +96,7 @@ class Cycle:
             at=at,
             price=candles[-1].close,
             candles=candles,
+            order_book=book,
         )
 
     def signal(

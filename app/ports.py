@@ -3,7 +3,7 @@
 Implementations live in services/ (the real world) and backtest/ (a pretend one); fakes in tests/fakes.py.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from app.core.model import (
     Decision,
     Fill,
     Flow,
+    Instrument,
     Latch,
     MarketData,
     NewsEvent,
@@ -83,6 +84,41 @@ class MarketFeed(Protocol):
 
     async def run(self, inbox: Inbox) -> None:
         """For ever: a lost connection is no reason to end."""
+
+
+class Ground(Protocol):
+    """Where a trader trades: a market, an exchange, and the time that both live in."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def candle_fed(self) -> bool:
+        """The market is a series of candles, and waits for the trader."""
+
+    @property
+    def exchange(self) -> Exchange: ...
+
+    def now(self) -> datetime:
+        """Market time."""
+
+    async def open(self) -> Instrument:
+        """Connect and read the rules. ConfigError where they cannot be traded by; ExchangeErrors: try again."""
+
+    async def past(self, lived_until: datetime, warmup: int, window: int) -> Iterable[Candle]:
+        """Closed 1-minute candles, oldest first, up to where the market goes on (minutes: `warmup` needed, `window`
+        wanted). The exchange is brought up to there, too."""
+
+    def missed(self) -> Sequence[Candle]:
+        """Those of the past that happened since `lived_until`, while nobody looked. Empty where the market waited."""
+
+    async def order_book(self) -> OrderBook | None:
+        """The best levels now; None where the market has none."""
+
+    async def run(self, inbox: Inbox) -> None:
+        """The market goes on, until its end."""
+
+    async def close(self) -> None: ...
 
 
 # ---------------------------------------------------------------- the store

@@ -135,6 +135,16 @@ class PaperExchange:
         for report in reports:
             self._post(OrderReported(at=report.at, report=report))
 
+    def use(self, instrument: Instrument) -> None:
+        """The rules of the symbol, once they are known."""
+        self._simulator.instrument = instrument
+
+    def slept_through(self, candle: Candle) -> None:
+        """A candle that passed while nobody looked: its stops fired. Who starts now asks and is told."""
+        reports = self._simulator.stops_first(candle)
+        if reports:
+            self._commit(reports)
+
     def candle_given(self) -> None:
         """The trader was given the close of the candle just lived through."""
         self.closed = True

@@ -5,8 +5,9 @@ this machine's clock is off, or while our key is refused. Never gives up.
 import logging
 from collections.abc import Callable
 
+from app.core.alerts import AlertEvent
 from app.core.errors import ExchangeError
-from app.core.messages import Event, Gate, GateClosed, GateOpened
+from app.core.messages import Event, Gate, GateClosed, GateOpened, NoticeGiven
 from app.seam import Clock
 from services.binance_us.client import Client
 
@@ -43,14 +44,30 @@ class Pulse:
             level = logging.CRITICAL if self.failures >= ALARM_AFTER else logging.WARNING
             if self.failures in (1, WARN_AFTER) or self.failures % ALARM_AFTER == 0:
                 log.log(level, "no heartbeat, %d in a row: %s", self.failures, error)
+            self._tell_of_silence()
         else:
             if self.failures:
                 log.warning("Binance.US answers again after %d missed heartbeats", self.failures)
+                if self.failures >= WARN_AFTER:
+                    self._tell(AlertEvent.CONNECTION_RESTORED, f"Binance.US answers again after {self._how_long()}")
                 self.failures = 0
                 self._back()
         self._gate(Gate.EXCHANGE_UNREACHABLE, problem)
         self._gate(Gate.CLOCK, self._clock_problem())
         self._gate(Gate.EXCHANGE_REFUSES, "Binance.US refuses our key" if self._client.key_refused else "")
+
+    def _tell_of_silence(self) -> None:
+        """A warning after three heartbeats without an answer, the alarm after ten."""
+        if self.failures == WARN_AFTER:
+            self._tell(AlertEvent.CONNECTION_LOST, f"Binance.US has not answered for {self._how_long()}")
+        elif self.failures == ALARM_AFTER:
+            self._tell(AlertEvent.EXCHANGE_UNREACHABLE, f"Binance.US has not answered for {self._how_long()}")
+
+    def _how_long(self) -> str:
+        return f"{self.failures * BEAT_SECONDS:.0f} s"
+
+    def _tell(self, event: AlertEvent, text: str) -> None:
+        self._post(NoticeGiven(at=self._client.time.now(), event=event, text=text))
 
     def _clock_problem(self) -> str:
         off = abs(self._client.time.wall_offset_seconds()) > WORST_OFFSET_SECONDS

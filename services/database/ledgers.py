@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from app.ports import LedgerRow
 from services.database.connection import Database
-from services.database.tables import LedgerTable, SettingTable
+from services.database.tables import LedgerTable, PositionTable, SettingTable
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 MARKET = "market of auto"
@@ -59,6 +59,17 @@ class Ledgers:
             found.current = False
             session.add(found)
             return True
+
+    def open_positions_of(self, mode: str, but: str) -> str | None:
+        """The first current ledger of this mode, other than `but`, that has open positions."""
+        with self._database.reading_rows() as session:
+            query = (
+                select(LedgerTable.name)
+                .join(PositionTable, col(PositionTable.ledger) == col(LedgerTable.name))
+                .where(LedgerTable.mode == mode, LedgerTable.name != but, PositionTable.status != "CLOSED")
+                .where(col(LedgerTable.current).is_(True))
+            )
+            return session.exec(query).first()
 
     def kept(self, name: str) -> str | None:
         with self._database.reading_rows() as session:
