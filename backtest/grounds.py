@@ -139,7 +139,7 @@ class Beside:
 
     def post(self, event: Event | AnyCommand) -> None:
         self._inbox.post(event)  # type: ignore[arg-type]
-        if isinstance(event, PriceSeen) and not event.source:
+        if isinstance(event, PriceSeen) and event.source != "reference":
             self._paper.price(Quote(bid=event.bid, ask=event.ask, at=event.at))
 
     async def drained(self) -> None:

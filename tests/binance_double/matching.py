@@ -190,9 +190,6 @@ class Matching:
         fill = Fill(printed.id, price, quantity, fee, asset, maker, printed.ms, self.stamps.next())
         order.fills.append(fill)
         order.status = "PARTIALLY_FILLED" if order.left else "FILLED"
-        if not order.left and order.locked:  # what a price better than the limit saved
-            self.wallet.unlock(self._asset(order), order.locked)
-            order.locked = ZERO
         self._note(order, "TRADE", fill, asset)
 
     def _pay(self, order: Order, quantity: Decimal, worth: Decimal) -> None:

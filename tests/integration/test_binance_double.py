@@ -1,9 +1,15 @@
 """The double seen by a client that knows nothing of it: ccxt's own `binanceus`, unmodified."""
 
+import shutil
+import ssl
+import subprocess
 from decimal import Decimal
+from pathlib import Path
 
+import aiohttp
 import ccxt.async_support as ccxt
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from tests.binance_double import BinanceDouble
 from tests.integration.binance_double_cases import BTC, with_ccxt
@@ -277,3 +283,57 @@ async def test_only_the_double_is_ever_dialled() -> None:
         await client.load_markets()
         assert exchange.requests.hosts == {exchange.host}
         assert all("signature" not in each.params for each in exchange.requests.asked)
+
+
+@pytest.fixture(scope="session")
+def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For the three names of Binance.US; nobody but this test believes it."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    names = ",".join(f"DNS:{name}.binance.us" for name in ("api", "stream", "ws-api"))
+    command = (
+        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=double -out {path}"
+    )
+    subprocess.run(
+        [*command.split(), "-keyout", f"{path}.key", "-addext", f"subjectAltName={names}"],
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
+class EverythingIsHere(AbstractResolver):
+    """Every name leads to the double."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.asked = port, set[str]()
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        self.asked.add(host)
+        return [ResolveResult(hostname=host, host="127.0.0.1", port=self.port, family=family, proto=0, flags=0)]
+
+    async def close(self) -> None: ...
+
+
+async def test_under_its_real_names_ccxt_also_knows_the_rarer_errors(own_certificate: Path) -> None:
+    """ccxt chooses its table of errors by the address; with the real one -1008 and -2021 have classes of their own."""
+    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ours.load_cert_chain(own_certificate, f"{own_certificate}.key")
+    trusting = ssl.create_default_context(cafile=str(own_certificate))
+    async with BinanceDouble("BTCUSDT", balances={"BTC": "0.1"}, tls=ours) as exchange:
+        exchange.market.move(60_000)
+        names = EverythingIsHere(exchange.port)
+        client = ccxt.binanceus({"apiKey": exchange.key, "secret": exchange.secret})
+        connector = aiohttp.TCPConnector(resolver=names, ssl=trusting)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            client.session, client.own_session = session, False
+            await client.load_markets()
+            old = await client.create_order(BTC, "limit", "sell", 0.1, 56000, {"stopLossPrice": 57000})
+            with pytest.raises(ccxt.BadResponse, match="-2021"):
+                await client.edit_order(old["id"], BTC, "limit", "sell", 0.1, 60500, {"stopPrice": 61000})
+            exchange.faults.error("GET /api/v3/account", -1008)
+            with pytest.raises(ccxt.OperationFailed):
+                await client.fetch_balance()
+            await client.close()
+        assert names.asked == exchange.requests.hosts == {"api.binance.us"}
