@@ -4,6 +4,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,15 +34,17 @@ class Connection:
 
     async def write(self) -> None:
         """Until a closing code comes along: text is a message, bytes are a ping."""
-        while not self.socket.closed:
-            item = await self.outgoing.get()
-            if isinstance(item, int):
-                await self.socket.close(code=item)
-                return
-            if isinstance(item, bytes):
-                await self.socket.ping(item)
-            else:
-                await self.socket.send_str(item)
+        try:
+            while not self.socket.closed:
+                item = await self.outgoing.get()
+                if isinstance(item, int):
+                    await self.socket.close(code=item)
+                elif isinstance(item, bytes):
+                    await self.socket.ping(item)
+                else:
+                    await self.socket.send_str(item)
+        except ConnectionError:
+            return  # the other side has gone; the reading side notices too
 
     def is_talkative(self, now: float) -> bool:
         """More messages in this second than the exchange allows."""
@@ -60,7 +63,7 @@ class Channel:
         self.silent = self.deaf = False
         self.copies = 1
         self.lose = 0
-        self.said: list[Any] = []  # what was to be sent, whether or not it was
+        self.said: deque[Any] = deque(maxlen=10_000)  # what was to be sent, whether or not it was
         self._held: list[tuple[Connection, str]] | None = None
 
     # ---------------------------------------------------------------- what scripts do

@@ -54,6 +54,7 @@ class Core:
         self.weights = Weights(self.clock)
         self.faults, self.requests = Faults(), Log()
         self.maintenance = False
+        self.unknown_fields = True  # REST answers carry a field that no document knows
         self.blackhole = ""  # "reset" or "silent": no byte of an answer on any connection
         self.streams = Streams(self.clock)
         self.user_data = UserData(self.clock, self.streams)

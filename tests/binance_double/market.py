@@ -61,7 +61,9 @@ class Market:
         self.say()
 
     def trade(self, price: Number, quantity: Number = "0.01", taker: str = "BUY") -> None:
-        """Somebody else's trade: it moves the last price, may trigger stops and fill what rests at that price."""
+        """Somebody else's trade: it moves the last price, may trigger stops and fill what rests at that price. The book
+        stays where the script put it: a stop that wakes meets those quotes.
+        """
         self.printed(exact(price), exact(quantity), maker_is_buyer=taker == "SELL")
 
     def move(self, price: Number, spread_bps: Number = 2, quantity: Number = "0.01") -> None:

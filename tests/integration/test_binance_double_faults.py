@@ -233,3 +233,22 @@ async def test_the_average_is_that_of_five_minutes() -> None:
         exchange.market.trade(51_000, 3)
         _, body, _ = await client.ask("GET /api/v3/avgPrice", PAIR, signed=False)
         assert (body["mins"], body["price"]) == (5, "50750.00000000")
+
+
+async def test_a_lag_of_everything() -> None:
+    async with raw() as (exchange, client):
+        exchange.lag.by(30)
+        exchange.account.deposit("BTC", 1)
+        _, body, _ = await client.ask("GET /api/v3/account")
+        assert {each["asset"]: each["free"] for each in body["balances"]}["BTC"] == "0.00000000"
+        exchange.clock.advance(30)
+        _, body, _ = await client.ask("GET /api/v3/account")
+        assert {each["asset"]: each["free"] for each in body["balances"]}["BTC"] == "1.00000000"
+
+
+async def test_queries_may_name_the_cancellation_instead_of_the_order() -> None:
+    async with raw() as (exchange, client):
+        exchange.engine.cancel_renames = True
+        await _placed(client)
+        await client.ask("DELETE /api/v3/order", BY_NAME | {"newClientOrderId": "farewell"})
+        assert (await client.ask("GET /api/v3/order", BY_NAME))[1]["clientOrderId"] == "farewell"

@@ -5,18 +5,30 @@ The recordings are not part of the project; without them these tests are skipped
 
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from tests.binance_double import BinanceDouble
 from tests.conftest import SHARED
-from tests.integration.binance_double_cases import Raw, limit, raw, stop
+from tests.integration.binance_double_cases import Raw, limit, stop
+from tests.integration.binance_double_cases import raw as with_news
 
 FIXTURES = SHARED / "data/fixtures"
 HTTP, USER, WS = "nautilus_spot_http", "nautilus_spot_user_data", "nautilus_ws_messages"
 EIGHT_PLACES = re.compile(r"-?\d+\.\d{8}")
 
 pytestmark = pytest.mark.skipif(not FIXTURES.exists(), reason="the recorded payloads are not part of the project")
+
+
+@asynccontextmanager
+async def raw(**settings: Any) -> AsyncIterator[tuple[BinanceDouble, Raw]]:
+    """Without the fields that the double invents."""
+    async with with_news(**settings) as (exchange, client):
+        exchange.unknown_fields = False
+        yield exchange, client
 
 
 def recorded(*path: str) -> Any:
@@ -188,3 +200,10 @@ async def test_market_streams() -> None:
         same(heard["btcusdt@ticker"], recorded(WS, "ws_spot_ticker_24hr.json"))
         same(heard["btcusdt@depth20@100ms"], recorded(HTTP, "depth_response.json"))
         assert heard["btcusdt@kline_1m"]["k"]["x"] is True
+
+
+async def test_fields_that_nobody_knows_come_along() -> None:
+    async with with_news() as (_, client):
+        _, info, _ = await client.ask("GET /api/v3/exchangeInfo", signed=False)
+        assert "fieldOfTomorrow" in info
+        assert "fieldOfTomorrow" in info["symbols"][0]["filters"][0]

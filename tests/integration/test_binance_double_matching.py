@@ -169,7 +169,8 @@ async def test_fees_as_the_exchange_tells_them() -> None:
     async with raw() as (exchange, client):
         exchange.account.taker_rate = Decimal("0.0001")
         _, body, _ = await client.ask("GET /sapi/v1/asset/query/trading-fee", PAIR)
-        assert body == [{"symbol": "BTCUSDT", "makerCommission": "0.00150000", "takerCommission": "0.0001"}]
+        [row] = body
+        assert (row["symbol"], row["makerCommission"], row["takerCommission"]) == ("BTCUSDT", "0.00150000", "0.0001")
 
 
 # ---------------------------------------------------------------- history

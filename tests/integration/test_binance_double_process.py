@@ -79,3 +79,18 @@ def test_it_stops_when_it_is_told_to(double: Started) -> None:
     process, _ = double
     process.terminate()
     assert process.wait(10) == 0
+
+
+async def test_a_market_that_moves_by_itself() -> None:
+    command = [sys.executable, "-m", "tests.binance_double", "--live", "--symbol", "BTCUSDT"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        told = json.loads(await process.stdout.readline())
+        url = f"{told['ws']}/stream?streams=btcusdt@trade/btcusdt@kline_1m"
+        async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+            heard = {(await socket.receive_json(timeout=10))["stream"] for _ in range(2)}
+        assert heard == {"btcusdt@trade", "btcusdt@kline_1m"}
+    finally:
+        process.kill()
+        await process.wait()

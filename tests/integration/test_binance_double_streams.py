@@ -266,3 +266,101 @@ async def test_a_revoked_key_ends_its_streams() -> None:
         socket = await _user_socket(exchange, client)
         exchange.revoke_key()
         assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+
+
+async def test_a_conversation_about_streams() -> None:
+    async with raw() as (exchange, client):
+        socket = await client.session.ws_connect(f"{exchange.ws_url}/ws", autoping=False)
+        await socket.ping(b"are you there")
+        assert (await socket.receive(timeout=5)).data == b"are you there"
+        key = await _listen_key(client)
+        await socket.send_json({"method": "SUBSCRIBE", "params": ["btcusdt@trade", key], "id": 1})
+        assert (await _said(socket))["id"] == 1
+        await socket.send_json({"method": "SET_PROPERTY", "params": ["combined", True], "id": 2})
+        assert (await _said(socket))["id"] == 2
+        exchange.market.trade(60_002)
+        assert (await _said(socket))["stream"] == "btcusdt@trade"
+        exchange.account.deposit("USDT", 1)
+        assert (await _said(socket))["stream"] == key
+    async with raw() as (exchange, client):
+        socket = await client.session.ws_connect(f"{exchange.ws_url}/ws/btcusdt@trade")
+        await socket.send_json({"method": "UNSUBSCRIBE", "params": ["btcusdt@trade"], "id": 3})
+        await socket.send_json({"method": "GET_PROPERTY", "params": ["combined"], "id": 4})
+        await socket.send_json({"method": "DANCE", "id": 5})
+        said = [await _said(socket) for _ in range(3)]
+        assert [each.get("result", "none") for each in said] == [None, False, "none"]
+        assert said[2]["error"]["msg"].startswith("Invalid request: unknown variant `DANCE`")
+
+
+async def test_listen_keys_over_the_web_socket_api() -> None:
+    async with raw() as (exchange, client):
+        socket = await client.session.ws_connect(exchange.ws_api_url)
+
+        async def ask(method: str, **params: Any) -> Any:
+            await socket.send_json({"id": method, "method": method, "params": params})
+            return await _said(socket)
+
+        mine = {"apiKey": exchange.key}
+        key = (await ask("userDataStream.start", **mine))["result"]["listenKey"]
+        assert (await ask("userDataStream.ping", **mine, listenKey=key))["result"] == {}
+        assert (await ask("userDataStream.stop", **mine, listenKey=key))["status"] == 200
+        assert (await ask("userDataStream.ping", **mine, listenKey=key))["error"]["code"] == -1125
+
+
+async def test_an_unsubscription_ends_what_a_subscription_began() -> None:
+    async with raw() as (exchange, client):
+        socket = await client.session.ws_connect(exchange.ws_api_url)
+        await socket.send_json(_subscription(exchange))
+        assert (await _said(socket))["result"] == {"subscriptionId": 0}
+        await socket.send_json({"id": 1, "method": "session.subscriptions"})
+        assert (await _said(socket))["result"] == [{"subscriptionId": 0}]
+        await socket.send_json({"id": 2, "method": "userDataStream.unsubscribe", "params": {"subscriptionId": 0}})
+        assert (await _said(socket))["status"] == 200
+        exchange.account.deposit("USDT", 1)
+        await socket.send_json({"id": 3, "method": "time"})
+        assert "serverTime" in (await _said(socket))["result"]
+        await socket.send_str("nonsense")
+        assert (await _said(socket))["error"]["code"] == -1135
+
+
+async def test_a_listen_key_that_is_closed_or_that_runs_out_at_once() -> None:
+    async with raw() as (exchange, client):
+        socket = await _user_socket(exchange, client)
+        await client.ask("DELETE /api/v3/userDataStream", {"listenKey": exchange.user_data.listen_key}, signed=False)
+        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        other = await client.session.ws_connect(f"{exchange.ws_url}/ws/{await _listen_key(client)}")
+        async with asyncio.timeout(5):
+            while not any(exchange.user_data.listen_key in each.names for each in exchange.streams.user.connections):
+                await asyncio.sleep(0)
+        exchange.user_data.expire()
+        assert (await _said(other))["e"] == "listenKeyExpired"
+
+
+async def test_no_network_swallows_everything() -> None:
+    async with raw() as (exchange, client):
+        socket = await client.session.ws_connect(f"{exchange.ws_url}/ws/btcusdt@trade")
+        await _listens(exchange, "market")
+        exchange.cut_off("silent")
+        exchange.market.trade(60_001)
+        with pytest.raises(TimeoutError):
+            await client.session.get(f"{exchange.rest_url}/api/v3/ping", timeout=aiohttp.ClientTimeout(total=0.1))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.session.ws_connect(f"{exchange.ws_url}/ws"), 0.1)
+        exchange.cut_off("")
+        exchange.market.trade(60_002)
+        assert (await _said(socket))["p"] == "60002.00000000"
+
+
+async def test_no_new_connections_during_maintenance() -> None:
+    async with raw() as (exchange, client):
+        exchange.down_for_maintenance()
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await client.session.ws_connect(f"{exchange.ws_url}/ws")
+
+
+async def test_resting_orders_stand_in_the_book() -> None:
+    async with raw() as (exchange, client):
+        await client.ask(ORDER, limit(price="59999.00"))
+        socket = await client.session.ws_connect(f"{exchange.ws_url}/ws/btcusdt@depth5")
+        book = await _said(socket)
+        assert book["bids"] == [["59999.00000000", "0.01000000"], ["59994.00000000", "20.00000000"]]
