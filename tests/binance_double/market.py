@@ -2,6 +2,7 @@
 the script quotes again; the owner of the account is no part of it (that is the engine's).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +12,7 @@ from tests.binance_double.amounts import ZERO, Number, exact, text
 from tests.binance_double.clock import ServerClock
 
 DEEP = Decimal(20)
+AVERAGE_SECONDS = 300
 
 
 @dataclass
@@ -41,6 +43,8 @@ class Market:
         self.bids: list[Level] = []
         self.asks: list[Level] = []
         self.prints: list[Print] = []
+        self._recent: deque[Print] = deque()  # of the last five minutes, with their sums
+        self._volume = self._worth = ZERO
         self.last = ZERO
         self.average: Decimal | None = None  # what /avgPrice says; None: of the prints of five minutes
         self.update_id = 98_494_969_448
@@ -105,6 +109,8 @@ class Market:
             seller_order=seller_order,
         )
         self.prints.append(done)
+        self._recent.append(done)
+        self._volume, self._worth = self._volume + quantity, self._worth + quantity * price
         self.last = price
         for heir in self.on_print:
             heir(self, done)
@@ -132,11 +138,11 @@ class Market:
     def averaged(self) -> Decimal:
         if self.average is not None:
             return self.average
-        since = self._clock.elapsed() - 300
-        recent = [each for each in reversed(self.prints[-5000:]) if each.elapsed >= since]
-        volume = sum((each.quantity for each in recent), ZERO)
-        worth = sum((each.quantity * each.price for each in recent), ZERO)
-        return worth / volume if volume else self.price
+        since = self._clock.elapsed() - AVERAGE_SECONDS
+        while self._recent and self._recent[0].elapsed < since:
+            old = self._recent.popleft()
+            self._volume, self._worth = self._volume - old.quantity, self._worth - old.quantity * old.price
+        return self._worth / self._volume if self._volume else self.price
 
     def ticker(self, own: tuple[list[Level], list[Level]] = ([], [])) -> dict[str, str]:
         """Best bid and ask with quantities, the account's own resting orders among them."""

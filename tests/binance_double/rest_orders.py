@@ -222,7 +222,7 @@ def my_trades(core: "Core", params: Params) -> Any:
     check_span(start, end)
     found = sorted(
         (
-            (fill.trade_id, order.trade(fill))
+            (fill.trade_id, order, fill)
             for order in core.engine.orders
             if order.wish.symbol == symbol and order_id in (None, order.id)
             for fill in order.fills
@@ -231,7 +231,7 @@ def my_trades(core: "Core", params: Params) -> Any:
             and (start is None or fill.ms >= start)
             and (end is None or fill.ms <= end)
         ),
-        key=lambda pair: pair[0],
+        key=lambda each: each[0],
     )
-    rows = [row for _, row in found]
-    return rows[-limit:] if first is None and start is None else rows[:limit]
+    chosen = found[-limit:] if first is None and start is None else found[:limit]
+    return [order.trade(fill) for _, order, fill in chosen]
