@@ -102,6 +102,14 @@ def require_paper(settings: "Settings") -> None:
         raise ConfigError(f"TRADER_MODE: {settings.mode}: only the books of paper trading can be reset")
 
 
+def require_key(settings: "Settings") -> None:
+    if settings.mode != "paper" and not (settings.binanceus_api_key and settings.binanceus_api_secret):
+        raise ConfigError(
+            f"TRADER_MODE: {settings.mode} needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET; "
+            "seal them with: main.py secrets set BINANCEUS_API_KEY"
+        )
+
+
 def open_books(settings: "Settings", decide: "Decide | None" = None) -> tuple["Database", LedgerRow]:
     from services.database import Ledgers, open_database
 
@@ -459,12 +467,8 @@ def real_ground(trader: Trader) -> "Ground":
 
     settings = trader.settings
     key, secret = settings.binanceus_api_key, settings.binanceus_api_secret
-    if key is None or secret is None:
-        raise ConfigError(
-            f"TRADER_MODE: {settings.mode} needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET; "
-            "seal them with: main.py secrets set BINANCEUS_API_KEY"
-        )
-    account, market = on_binanceus(settings, trader.tasks, key.reveal(), secret.reveal())
+    given = {"key": key.reveal(), "secret": secret.reveal()} if key and secret else {}
+    account, market = on_binanceus(settings, trader.tasks, **given)
     account.reconnected = lambda: trader.session.reconcile("reconnect")
     return LiveGround(account, market, account if settings.mode == "live" else Unsent(account, account.now))
 
@@ -591,6 +595,7 @@ def run(arguments: argparse.Namespace) -> int:
     from services.settings import load_rules
 
     settings = settings_of()
+    require_key(settings)
     loaded = load_rules(settings.config_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database, ledger = open_books(settings, decide_market)

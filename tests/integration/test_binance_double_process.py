@@ -6,18 +6,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+ROOT = Path(__file__).parents[2]
 Started = tuple["subprocess.Popen[str]", dict[str, str]]
 
 
 @pytest.fixture
 def double() -> Iterator[Started]:
     command = [sys.executable, "-m", "tests.binance_double", "--symbol", "BTCUSDT", "--past", "3"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None
         yield process, json.loads(process.stdout.readline())
@@ -83,7 +85,7 @@ def test_it_stops_when_it_is_told_to(double: Started) -> None:
 
 async def test_a_market_that_moves_by_itself() -> None:
     command = [sys.executable, "-m", "tests.binance_double", "--live", "--symbol", "BTCUSDT"]
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, cwd=ROOT)
     try:
         assert process.stdout is not None
         told = json.loads(await process.stdout.readline())
