@@ -1,0 +1,85 @@
+"""Which books a start opens: `auto` is decided once, and real positions are not left alone."""
+
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+import main
+from app.core.errors import ConfigError
+from app.seam import clock
+from services.database.columns import Money
+from services.database.tables import PositionTable
+from services.settings import Settings, load_settings
+from tests.post_office import free_port, web_service
+
+POSITIONS = PositionTable.__table__  # type: ignore[attr-defined]
+
+
+def settings(tmp_path: Path, rest: str, **more: str) -> Settings:
+    given = {"TRADER_DATA_DIR": str(tmp_path), "BINANCEUS_REST_URL": rest, **more}
+    return load_settings(given, None)
+
+
+def opened(found: Settings, *, starting: bool = True) -> str:
+    database, ledger = main.open_books(found, main.decide_market if starting else None)
+    database.close()
+    return ledger.market
+
+
+def nowhere() -> str:
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def test_auto_takes_the_exchange_where_it_answers_and_stays_with_it(tmp_path: Path) -> None:
+    with web_service(lambda asked: (200 if asked.path == "/api/v3/ping" else 404, {})) as exchange:
+        assert opened(settings(tmp_path, exchange.url)) == "binanceus"
+    assert opened(settings(tmp_path, nowhere())) == "binanceus"  # its positions are at real prices
+
+
+@pytest.mark.parametrize("status", [403, 451, 500])
+def test_an_exchange_that_does_not_let_us_in_is_none(tmp_path: Path, status: int) -> None:
+    with web_service(lambda _: (status, {})) as exchange:
+        assert opened(settings(tmp_path, exchange.url)) == "simulated"
+
+
+def test_auto_takes_the_simulated_market_where_nobody_answers_and_stays_with_it(tmp_path: Path) -> None:
+    assert opened(settings(tmp_path, nowhere())) == "simulated"
+    with web_service() as exchange:
+        assert opened(settings(tmp_path, exchange.url)) == "simulated"
+        assert exchange.asked == []
+
+
+def test_books_of_invented_prices_from_before_are_kept(tmp_path: Path) -> None:
+    assert opened(settings(tmp_path, nowhere(), TRADER_MARKET="simulated")) == "simulated"
+    with web_service() as exchange:
+        assert opened(settings(tmp_path, exchange.url)) == "simulated"
+
+
+def test_a_command_decides_nothing(tmp_path: Path) -> None:
+    with web_service() as exchange:
+        assert opened(settings(tmp_path, exchange.url), starting=False) == "simulated"
+        assert exchange.asked == []
+
+
+def test_other_books_are_refused_while_real_positions_are_open(tmp_path: Path) -> None:
+    keys = {"BINANCEUS_API_KEY": "k" * 20, "BINANCEUS_API_SECRET": "s" * 20, "TRADER_MODE": "live"}
+    database, live = main.open_books(settings(tmp_path, nowhere(), **keys))
+    with database.writing() as connection:
+        row = dict.fromkeys((column.name for column in POSITIONS.columns if not column.nullable), "1")
+        row |= {"ledger": live.name, "status": "OPEN", "entry_time": clock.now(), "trailing_active": False}
+        row |= {column.name: Decimal(1) for column in POSITIONS.columns if isinstance(column.type, Money)}
+        connection.execute(insert(POSITIONS).values(**row))
+    main.refuse_two_accounts(database, live)
+    _, paper = main.open_books(settings(tmp_path, nowhere(), TRADER_MARKET="simulated"))
+    with pytest.raises(ConfigError, match="has open positions with real money"):
+        main.refuse_two_accounts(database, paper)
+    database.close()
+
+
+def test_the_exchange_s_library_is_not_loaded_for_a_question() -> None:
+    code = "import main, services.binance_us.reaching, sys; sys.exit('ccxt' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(main.__file__).parent).returncode == 0
