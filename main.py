@@ -176,7 +176,8 @@ class Trader:
         self.logs = logs
         self.tasks = Tasks(self._crashed)
         self.journal = DatabaseJournal(database, ledger.name, version())
-        self.seal = KillFile(settings.data_dir)
+        # Real money that was stopped stays stopped whatever books are opened; play money ends with its own.
+        self.seal = KillFile(settings.data_dir, "live" if settings.mode == "live" else ledger.name)
         self.failed = ""
         self.exit_code = 0
         self.started = False

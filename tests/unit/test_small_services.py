@@ -101,3 +101,22 @@ async def test_health_closes_and_opens_gates() -> None:
     assert session.engine.trading is True
     await tick(session)()  # type: ignore[arg-type]
     assert session.posted[-1] == TimePassed(at=session.now())
+
+
+def test_a_paper_ledger_that_was_killed_stops_neither_the_next_one_nor_real_money(tmp_path: Path) -> None:
+    first, second, live = (KillFile(tmp_path, scope) for scope in ("paper a", "paper b", "live"))
+    first.seal("down 50 %\nin all", NOON)
+    assert [each.sealed() is not None for each in (first, second, live)] == [True, False, False]
+    second.unseal()
+    assert first.sealed() == f"{NOON.isoformat()} down 50 % in all"
+    live.seal("down 50 %", NOON)
+    assert KillFile(tmp_path, "live").sealed()
+    live.unseal()
+    assert live.sealed() is None
+
+
+@pytest.mark.parametrize("text", ["", "stop!\n"])
+def test_a_file_made_by_hand_stops_everybody(tmp_path: Path, text: str) -> None:
+    (tmp_path / "KILLED").write_text(text)
+    assert KillFile(tmp_path, "live").sealed() == (text.strip() or "made by hand")
+    assert KillFile(tmp_path, "paper a").sealed()
