@@ -108,6 +108,11 @@ def test_a_paper_ledger_that_was_killed_stops_neither_the_next_one_nor_real_mone
     first.seal("down 50 %\nin all", NOON)
     assert [each.sealed() is not None for each in (first, second, live)] == [True, False, False]
     second.unseal()
+    live.seal("real", NOON)
+    second.seal("and this one", NOON)
+    second.unseal()
+    assert str(live.sealed()).endswith("real")
+    live.unseal()
     assert first.sealed() == f"{NOON.isoformat()} down 50 % in all"
     live.seal("down 50 %", NOON)
     assert KillFile(tmp_path, "live").sealed()
