@@ -1,15 +1,19 @@
 """The only door for people: second factor, audit, then the inbox. What lowers risk never needs the second factor."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from app.core.errors import NotAuthorized
-from app.core.messages import AnyCommand, CloseAll, ClosePosition, Command, Pause, Resume
-from app.core.model import PositionStatus
+from app.core.messages import AnyCommand, CloseAll, ClosePosition, Command, Pause, Resume, Unlock
+from app.core.model import LatchKind, PositionStatus
 from app.core.state import open_positions, standing
 from app.ports import Conflict, Who
 from app.seam import Tasks
 from app.session import Session
+
+UNLOCK_PHRASE = "UNLOCK TRADING"
+TIME_TO_READ = timedelta(hours=1)  # of market time, after a kill
 
 
 class SecondFactor(Protocol):
@@ -17,6 +21,9 @@ class SecondFactor(Protocol):
 
     def verify(self, username: str, code: str) -> bool:
         """True once for a good code; the same code does not work again."""
+
+    async def confirm(self, who: str, password: str, address: str) -> bool:
+        """Whether this person knows the password."""
 
 
 class Record(Protocol):
@@ -74,6 +81,25 @@ class Controls:
         ids = [position.id for position in open_positions(self._session.engine.state)]
         await self._submit(who, CloseAll(at=self._session.now(), id=self._new_id(), actor=who.username))
         return ids
+
+    async def unlock(self, who: Who, password: str, phrase: str) -> None:
+        """Lift what only a person may lift: phrase, password and second factor, and after a kill an hour to read."""
+        state, now = self._session.engine.state, self._session.now()
+        locked = [latch for latch in state.latches.values() if latch.lifts_at is None]
+        if not locked:
+            raise Conflict("nothing is locked")
+        if phrase != UNLOCK_PHRASE:
+            raise NotAuthorized(f"type the phrase {UNLOCK_PHRASE}")
+        early = [latch for latch in locked if latch.kind is LatchKind.KILL_SWITCH and now - latch.at < TIME_TO_READ]
+        if early:
+            await self._audit(who, "unlock", "", "too early", "refused")
+            raise Conflict(f"the kill switch can be unlocked from {early[0].at + TIME_TO_READ:%H:%M} UTC on")
+        if not await self._second_factor.confirm(who.username, password, who.address):
+            await self._audit(who, "unlock", "", "password wrong", "refused")
+            raise NotAuthorized("the password is not right")
+        await self._check_factor(who, "unlock")
+        for latch in locked:
+            await self._submit(who, Unlock(at=now, id=self._new_id(), actor=who.username, kind=latch.kind), latch.kind)
 
     async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
         count = await self._acknowledge(who.username, ids)

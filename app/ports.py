@@ -455,6 +455,9 @@ class Control(Protocol):
     async def close_all(self, who: Who) -> Sequence[str]:
         """Returns the ids of the positions that are now closing."""
 
+    async def unlock(self, who: Who, password: str, phrase: str) -> None:
+        """Lift what only a person may lift. Conflict: nothing is locked, or the kill switch fired within the hour."""
+
     async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
         """Grave alerts that this person has seen (None: all), so that they are not repeated; returns how many."""
 

@@ -50,6 +50,12 @@ class Confirmed(Strict):
     confirm: Literal[True]
 
 
+class Unlocking(Strict):
+    password: Annotated[str, Field(min_length=1, max_length=1024)]
+    phrase: Annotated[str, Field(max_length=64)]
+    otp: Annotated[str, Field(max_length=16)] | None = None
+
+
 class Acknowledged(Strict):
     ids: Annotated[list[Annotated[str, Field(pattern=r"^[0-9]{1,15}$")]], Field(max_length=200)] | None = None
 
@@ -243,6 +249,7 @@ class Acting:
             ("/v1/resume", self.resume),
             ("/v1/positions/{id}/close", self.close),
             ("/v1/close-all", self.close_all),
+            ("/v1/unlock", self.unlock),
             ("/v1/alerts/acknowledge", self.acknowledge),
         ):
             # signed in comes before everything else: strangers learn nothing from how their body is judged
@@ -298,6 +305,17 @@ class Acting:
 
         await self._do(request, work)
         return JSONResponse({"position_ids": ids}, 202)
+
+    async def unlock(self, request: Request, _: Annotated[Names, Query()], body: Unlocking) -> Response:
+        """After a kill switch or a tripwire: password, phrase and second factor."""
+        self._refuse_while_reconciling()
+
+        async def work(who: Who) -> str:
+            await self._doors.control.unlock(who, body.password, body.phrase)
+            return ""
+
+        await self._do(request, work, body.otp)
+        return JSONResponse(status_row(self._doors.view.status()))
 
     async def acknowledge(
         self, request: Request, _: Annotated[Names, Query()], body: Annotated[Acknowledged | None, Body()] = None

@@ -293,6 +293,14 @@ class FakeControl:
                 return self._view.held[at].close_command_id
         raise KeyError(position_id)
 
+    async def unlock(self, who: Who, password: str, phrase: str) -> None:
+        if self.refusal:
+            raise Conflict(self.refusal)
+        if (password, phrase) != (PASSWORD, "UNLOCK TRADING") or (self.code and who.otp != self.code):
+            raise NotAuthorized("the password is not right")
+        self.orders.append(("unlock", who.username, ""))
+        self._view.set(state="TRADING", reason=None)
+
     async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
         self.orders.append(("acknowledge", who.username, "all" if ids is None else " ".join(map(str, ids))))
         self._view.set(unseen_alerts=())

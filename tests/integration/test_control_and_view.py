@@ -36,6 +36,9 @@ class Codes:
     def enrolled(self, username: str) -> bool:
         return self.is_enrolled
 
+    async def confirm(self, who: str, password: str, address: str) -> bool:
+        return password == "right"
+
     def verify(self, username: str, code: str) -> bool:
         if code in self.known:
             self.known.remove(code)
@@ -278,3 +281,45 @@ async def test_acknowledging_is_audited_and_needs_no_second_factor(floor: Floor)
     assert (floor.audit[-1]["action"], floor.audit[-1]["target"]) == ("acknowledge", "3 4")
     await floor.control.acknowledge(ME, None)
     assert floor.audit[-1]["target"] == "all"
+
+
+def locked(floor: Floor, kind: LatchKind, minutes_ago: int) -> None:
+    at = floor.session.now() - MINUTE * minutes_ago
+    floor.session.engine.state.latches[kind] = Latch(kind=kind, at=at, reason="why")
+
+
+async def test_unlocking_wants_phrase_password_and_second_factor(floor: Floor) -> None:
+    await floor.start()
+    with pytest.raises(Conflict, match="nothing is locked"):
+        await floor.control.unlock(ME, "right", "UNLOCK TRADING")
+    locked(floor, LatchKind.RUNAWAY, 0)
+    floor.codes.is_enrolled, floor.codes.known = True, {"123456"}
+    for password, phrase, otp in (
+        ("right", "unlock trading", "123456"),
+        ("wrong", "UNLOCK TRADING", "123456"),
+        ("right", "UNLOCK TRADING", None),
+    ):
+        with pytest.raises(NotAuthorized):
+            await floor.control.unlock(replace(ME, otp=otp), password, phrase)
+        assert LatchKind.RUNAWAY in floor.session.engine.state.latches
+    await floor.control.unlock(replace(ME, otp="123456"), "right", "UNLOCK TRADING")
+    assert floor.session.engine.state.latches == {}
+    assert [line["result"] for line in floor.audit if line["action"] == "unlock"] == ["refused", "refused", "ok"]
+
+
+async def test_after_a_kill_there_is_an_hour_to_read_what_happened(floor: Floor) -> None:
+    await floor.start()
+    locked(floor, LatchKind.KILL_SWITCH, 59)
+    with pytest.raises(Conflict, match="can be unlocked from"):
+        await floor.control.unlock(ME, "right", "UNLOCK TRADING")
+    locked(floor, LatchKind.KILL_SWITCH, 60)
+    await floor.control.unlock(ME, "right", "UNLOCK TRADING")
+    assert floor.session.engine.state.latches == {}
+
+
+async def test_the_daily_limit_cannot_be_unlocked(floor: Floor) -> None:
+    await floor.start()
+    kind, now = LatchKind.DAILY_LOSS, floor.session.now()
+    floor.session.engine.state.latches[kind] = Latch(kind=kind, at=now, reason="why", lifts_at=now + MINUTE)
+    with pytest.raises(Conflict, match="nothing is locked"):
+        await floor.control.unlock(ME, "right", "UNLOCK TRADING")

@@ -88,7 +88,7 @@ async def test_health_says_one_word_to_anybody(stranger: Program, word: str, sta
 
 READS = ["status", "positions", "positions/x", "trades", "trades.csv", "orders", "fills", "decisions", "decisions/x",
          "signals", "alerts", "logs"]  # fmt: skip
-ACTS = ["pause", "resume", "positions/x/close", "close-all", "alerts/acknowledge"]
+ACTS = ["pause", "resume", "positions/x/close", "close-all", "alerts/acknowledge", "unlock"]
 
 
 @pytest.mark.parametrize("path", READS)
@@ -477,3 +477,17 @@ async def test_alerts_are_acknowledged_all_or_by_id(program: Program, body: Any,
 async def test_an_id_that_is_none_is_refused(program: Program, ids: Any) -> None:
     assert is_problem(await program.post("alerts/acknowledge", json={"ids": ids}), 422, "ids")
     assert program.desk.control.orders == []
+
+
+# ---------------------------------------------------------------- unlocking
+
+
+async def test_unlocking_over_http(program: Program) -> None:
+    body = {"password": PASSWORD, "phrase": "UNLOCK TRADING"}
+    assert is_problem(await program.post("unlock", json={"phrase": "UNLOCK TRADING"}), 422, "password")
+    assert is_problem(await program.post("unlock", json={**body, "password": "x"}), 403)
+    program.desk.control.refusal = "the kill switch can be unlocked from 13:00 UTC on"
+    assert is_problem(await program.post("unlock", json=body), 409, "13:00")
+    program.desk.control.refusal = ""
+    assert (await program.post("unlock", json=body)).json()["state"] == "TRADING"
+    assert program.desk.control.orders == [("unlock", "admin", "")]
