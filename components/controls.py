@@ -11,6 +11,7 @@ from app.ports import Conflict, Status, Who
 from components import format as words
 from components.doors import Doors
 from components.parts import Button, Question
+from components.unlock import UnlockButton
 
 SIGNED_OUT = "You are signed out; please sign in again."
 WRONG_CODE = "That code is not right or was used before. Wait for the next one."
@@ -30,8 +31,8 @@ class Person:
             return SIGNED_OUT
         try:
             await work(Who(username=signed_in.username, address=self._address, otp=otp))
-        except NotAuthorized:
-            return WRONG_CODE
+        except NotAuthorized as refusal:
+            return WRONG_CODE if "code" in str(refusal) else f"Not done: {refusal}"
         except KeyError:
             return "This position is closed already."
         except (Conflict, TraderError) as refusal:
@@ -48,6 +49,9 @@ class Controls:
 
     def pause_button(self) -> "PauseButton":
         return PauseButton(self._doors, self._person, self._question)
+
+    def unlock_button(self) -> UnlockButton:
+        return UnlockButton(self._doors, self._person.order)
 
     def seen_button(self) -> None:
         """Grave alerts are not repeated once somebody has pressed it."""

@@ -40,6 +40,7 @@ class QuickStats:
                     self._state = Text(classes="state").props("role=status").mark("state")
                     self._reason = Text(classes="reason").mark("reason")
                 self._pause = controls.pause_button()
+                self._unlock = controls.unlock_button()
             with box("protection") as self._shield:
                 ui.html(SHIELD, sanitize=False)
                 self._protection = Text().mark("protection")
@@ -71,6 +72,7 @@ class QuickStats:
         self._state.say(f"● {words.state_word(status)}", f"state {status.state.lower()}")
         self._reason.say(words.state_reason(status))
         self._pause.update(status)
+        self._unlock.update(status)
         self._protection.say(words.protection(status))
         self._shield.classes(
             **({"add": "weak"} if status.open_positions and status.protected_pct < 100 else {"remove": "weak"})

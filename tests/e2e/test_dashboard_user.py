@@ -267,3 +267,26 @@ async def test_a_channel_that_fails_is_told_with_its_reason() -> None:
         await user.should_see("Alerts do not arrive by sms-1: Twilio answers 401")
         await show(desk, channels=(works, ChannelState(name="sms-1", status="ok")))
         await user.should_not_see("Alerts do not arrive")
+
+
+# ---------------------------------------------------------------- unlocking
+
+
+async def test_after_a_kill_switch_a_person_unlocks_with_password_and_phrase() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_not_see("Unlock …")
+        await show(desk, state="STOPPED", reason="kill_switch")
+        user.find("Unlock …").click()
+        await user.should_see("Unlock trading?")
+        user.find(marker="unlock-agree").click()
+        await user.should_see("Enter your password, and type UNLOCK TRADING exactly.")
+        user.find("Your password").type("not it")
+        user.find("Type UNLOCK TRADING").type("UNLOCK TRADING")
+        user.find(marker="unlock-agree").click()
+        await user.should_see("the password is not right")
+        assert desk.control.orders == []
+        user.find("Your password").type(PASSWORD)
+        user.find(marker="unlock-agree").click()
+        await user.should_see("Unlocked")
+        assert desk.control.orders == [("unlock", "admin", "")]
