@@ -49,7 +49,7 @@ class UnlockButton:
         status = self._doors.view.status()
         for field in (self._password, self._code, self._phrase):
             field.set_value("")
-        self._code.set_visibility(status.two_factor or status.mode == "live")
+        self._code.set_visibility(status.two_factor)
         self._error.say("")
         self._dialog.open()
 
