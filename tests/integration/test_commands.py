@@ -108,7 +108,7 @@ def test_bad_input_is_one_clear_line(run: Run, arguments: tuple[str, ...], says:
 @pytest.mark.parametrize(
     ("setting", "value", "says"),
     [
-        ("TRADER_MODE", "live", "needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET"),
+        ("TRADER_MODE", "live", "comes with the go-live checklist"),
         ("TRADER_MODE", "dry-run", "needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET"),
         ("TRADER_PORT", "abc", "TRADER_PORT"),
         ("TRADER_MARKET", "replay:nothing.csv", "nothing.csv"),
