@@ -1,0 +1,342 @@
+"""A whole live trader in one process: real session, engine, executor and adapter, over real HTTP and WebSocket, against
+the double of Binance.US. Time is life's own and can be carried forward, for both sides alike.
+
+    async with live_trader() as trader:
+        position = await trader.bought()                 # a vote, an entry, its stop on the exchange
+        trader.exchange.owner.cancel(…)                  # tests.binance_double: what the exchange can be made to do
+        await trader.until(trader.standing_stops, within=10)   # market seconds
+        trader.check_books()
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from app import codec
+from app.coordinator import Coordinator
+from app.core import orders
+from app.core.messages import Alert, CandleClosed, SignalGiven, Started, TimePassed, VoteCalled
+from app.core.model import Direction, Order, Position, PositionStatus, Role, Shown, Signal, Trade
+from app.core.rules import EntryRules, RiskLimits, Rules, StrategyRule, Tripwires, VotingRules
+from app.core.state import State, held, standing
+from app.cycle import Cycle
+from app.ports import Journal
+from app.seam import Clock, Tasks
+from app.session import Session
+from services.binance_us import Addresses, BinanceUs, Client, LiveMarket
+from services.binance_us.ground import LiveGround
+from tests.binance_double import BinanceDouble
+from tests.binance_double import Order as Listed
+from tests.fakes import MemoryJournal, MemorySeal, ScriptedStrategies
+
+PRICE = Decimal(50_000)
+MINUTE = timedelta(minutes=1)
+LONGEST_SECONDS = 60.0  # of real time, for anything
+NO_WIRES = Tripwires(
+    orders_per_minute=None,
+    orders_per_hour=None,
+    notional_per_day_pct=None,
+    trade_loss_pct=None,
+    stop_outs_in_a_row=None,
+    rejects_in_10_minutes=None,
+)
+RULES = Rules(
+    risk=RiskLimits(entry=EntryRules(cooldown_candles=0, max_entries_per_day=None), tripwires=NO_WIRES),
+    voting=VotingRules(timeframe="1m", strategies=(StrategyRule(name="technical", enabled=True, weight=Decimal(30)),)),
+)
+
+
+class CarriedClock(Clock):
+    """Life's own time, which `carry` moves forward: whoever sleeps wakes when it is carried past his time."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+        self._sleepers: set[asyncio.Future[None]] = set()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._ahead)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        end = self.monotonic() + seconds
+        await asyncio.sleep(0)
+        while (left := end - self.monotonic()) > 0:
+            woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            timer = asyncio.get_running_loop().call_later(left, _wake, woken)
+            self._sleepers.add(woken)
+            try:
+                await woken
+            finally:
+                timer.cancel()
+                self._sleepers.discard(woken)
+
+    def carry(self, seconds: float) -> None:
+        self._ahead += seconds
+        for sleeper in list(self._sleepers):
+            _wake(sleeper)
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
+
+
+class CountingClient(Client):
+    """Says how many requests have no answer yet."""
+
+    flying = 0
+
+    async def send(self, url: str, method: str, headers: Mapping[str, str], body: str | None) -> Any:
+        self.flying += 1
+        try:
+            return await super().send(url, method, headers, body)
+        finally:
+            self.flying -= 1
+
+
+class LiveTrader:
+    """One account and its exchange; `start` and `crash` are the lives of processes on the same books."""
+
+    def __init__(
+        self,
+        exchange: BinanceDouble,
+        clock: CarriedClock,
+        *,
+        rules: Rules = RULES,
+        strategies: ScriptedStrategies | None = None,
+        journal: Journal | None = None,
+        symbol: str = "BTC/USD",
+    ) -> None:
+        self.exchange, self.clock, self.rules, self.symbol = exchange, clock, rules, symbol
+        self.strategies = strategies
+        self.journal = journal or MemoryJournal()
+        self.seal = MemorySeal()
+        self.crashed: list[tuple[str, BaseException]] = []
+        self._votes = 0
+
+    # ------------------------------------------------------------ lives
+
+    async def start(self) -> None:
+        """Recovery, then trading: in the order in which main.py does it."""
+        clock = self.clock
+        addresses = Addresses(rest=self.exchange.rest_url, ws=self.exchange.ws_url, ws_api=self.exchange.ws_api_url)
+        self.tasks = Tasks(lambda name, error: self.crashed.append((name, error)))
+        self.client = CountingClient(addresses, clock=clock, key=self.exchange.key, secret=self.exchange.secret)
+        self.adapter = BinanceUs(self.client, self.symbol, clock=clock, tasks=self.tasks)
+        self.market = LiveMarket(self.client, self.symbol, clock=clock, tasks=self.tasks)
+        self.ground = LiveGround(self.adapter, self.market, self.adapter)
+        self.session = Session(
+            journal=self.journal,
+            exchange=self.adapter,
+            seal=self.seal,
+            tasks=self.tasks,
+            clock=clock,
+            market_now=self.ground.now,
+            version="1",
+        )
+        self.adapter.reconnected = lambda: self.session.reconcile("reconnect")
+        await self.session.recover()
+        instrument = await self.ground.open()
+        past = await self.ground.past(self.session.engine.state.now, 30, 30)
+        if self.strategies is not None:
+            faces = {face.name: face for face in await self.strategies.start(self.rules.voting.strategies)}
+            cycle = Cycle(self.rules.voting, faces, self.symbol)
+            cycle.remember_all(past)
+            coordinator = Coordinator(self.session, cycle, self.strategies, self.tasks, self.ground.order_book)
+            self.session.observe(coordinator.hear)
+        self.tasks.start(self.session.run(), "session")
+        await self.session.start(
+            Started(
+                at=self.session.now(),
+                program_version="1",
+                ledger="test",
+                tag="test",
+                live=True,
+                candle_fed=False,
+                rules=self.rules,
+                config_sha256="",
+                instrument=instrument,
+                kill_sealed=self.seal.sealed() or "",
+            )
+        )
+        for candle in self.ground.missed():
+            self.session.post(CandleClosed(at=self.session.now(), candle=candle, late=True))
+        await self.session.drained()
+        self.tasks.start(self.ground.run(self.session), "market")
+        self.tasks.start(self._jobs(), "jobs")
+
+    async def _jobs(self) -> None:
+        """What the scheduler does in life: time each second, a reconciliation each 30."""
+        for second in range(1, 10**9):
+            await self.clock.sleep(1)
+            self.session.post(TimePassed(at=self.session.now()))
+            if second % 30 == 0:
+                self.session.reconcile("periodic")
+
+    async def crash(self) -> None:
+        """The process is gone, wherever it was; nothing is written or sent any more."""
+        await self.tasks.stop()
+        await self.adapter.close()
+
+    async def restart(self) -> None:
+        await self.crash()
+        await self.start()
+
+    # ------------------------------------------------------------ time
+
+    async def settled(self, seconds: float = 0.5) -> None:
+        """Until no request is under way and nothing waits (or so many real seconds, where an answer never comes)."""
+        end = time.monotonic() + seconds
+        quiet = 0
+        while quiet < 3 and time.monotonic() < end:
+            await asyncio.sleep(0.002)
+            self.exchange.clock.tick()
+            quiet = quiet + 1 if not self.client.flying and self.session._idle.is_set() else 0
+
+    async def pass_time(self, seconds: float, step: float = 1.0) -> None:
+        """Carry both sides forward, a step at a time; after each everything that became due is done."""
+        while seconds > 0:
+            self.clock.carry(min(step, seconds))
+            self.exchange.clock.tick()
+            await self.settled()
+            seconds -= step
+
+    async def until(self, true: Callable[[], Any], within: float = 60, step: float = 0.5) -> float:
+        """Carry time forward until it is true; how many market seconds that took. AssertionError after `within`."""
+        began = self.clock.monotonic()
+        await self.settled(0.05)
+        while not true():
+            passed = self.clock.monotonic() - began
+            assert passed <= within, f"not within {within} s; {self.standing}; told: {self.told()}"
+            await self.pass_time(step)
+        return self.clock.monotonic() - began
+
+    # ------------------------------------------------------------ asking for trades
+
+    async def decide(self, action: str = "BUY", confidence: int = 90) -> None:
+        """A vote on a new candle, without waiting for one."""
+        self._votes += 1
+        now = self.session.now()
+        signal = Signal(
+            strategy="technical",
+            action=Direction(action),
+            confidence=Decimal(confidence),
+            reasoning="asked for by the test",
+            asked_at=now,
+            given_at=now,
+            expires_at=now + MINUTE,
+        )
+        last_at = now.replace(second=0, microsecond=0) - MINUTE + timedelta(microseconds=self._votes)
+        shown = Shown(timeframe="1m", first_at=last_at - 20 * MINUTE, last_at=last_at, count=20, sha256="00" * 32)
+        self.session.post(SignalGiven(at=now, signal=signal))
+        await self.session.committed(VoteCalled(at=now, shown=shown))
+
+    async def bought(self) -> Position:
+        """A position under a stop that the exchange has confirmed."""
+        await self.until(lambda: self.standing == "TRADING", within=30)
+        before = set(self.state.positions)
+        await self.decide("BUY")
+        await self.until(lambda: [p for p in self.protected() if p.id not in before])
+        (new,) = (position for position in self.protected() if position.id not in before)
+        return new
+
+    async def move(self, price: object, step: float = 0.5) -> None:
+        """The market goes there, and the trader has seen it."""
+        self.exchange.market.move(str(price))
+        await self.pass_time(step)
+
+    # ------------------------------------------------------------ what is
+
+    @property
+    def state(self) -> State:
+        return self.session.engine.state
+
+    @property
+    def standing(self) -> str:
+        """TRADING, or the state and its reason: "PAUSED/stale_price"."""
+        name, reason, _ = standing(self.state, self.session.now())
+        return f"{name}/{reason}" if reason else name
+
+    def protected(self) -> list[Position]:
+        return [p for p in self.state.positions.values() if p.status is PositionStatus.OPEN and p.stop_confirmed]
+
+    def orders(self, role: Role) -> list[Order]:
+        """Ours, as the books have them, oldest first."""
+        return sorted((each for each in self.state.orders.values() if each.role is role), key=lambda each: each.id)
+
+    def ours(self, letter: str = "") -> list[Listed]:
+        """Orders with our mark that the exchange ever took; `letter`: E entries, S stops, C exits."""
+        taken = [order for order in self.exchange.engine.orders if orders.is_ours(order.wish.client_id)]
+        return [order for order in taken if not letter or order.wish.client_id.split("-")[3][0] == letter]
+
+    def standing_stops(self) -> list[Listed]:
+        """Our stops on the exchange's book."""
+        return [order for order in self.exchange.engine.open_orders() if order in self.ours("S")]
+
+    def trades(self) -> list[Trade]:
+        """Closed trades that the journal was given."""
+        assert isinstance(self.journal, MemoryJournal)
+        return [each for each in self.journal.changes if isinstance(each, Trade)]
+
+    def told(self) -> list[str]:
+        """Names of the alerts that people were given, oldest first."""
+        found: list[str] = []
+        for row in self._rows():
+            found += [action.event.value for action in codec.decode(row.actions) if isinstance(action, Alert)]
+        return found
+
+    def _rows(self) -> Sequence[Any]:
+        return self.journal.rows(0, 100_000)
+
+    def balance(self, asset: str) -> Decimal:
+        account = self.exchange.account
+        return account.free[asset] + account.locked[asset]
+
+    def ledger_difference(self) -> tuple[Decimal, Decimal]:
+        """(cash, bitcoin): the exchange's balance less our books'. Both 0 where nothing else uses the account."""
+        assert self.state.account is not None
+        return self.balance("USD") - self.state.account.cash, self.balance("BTC") - held(self.state)
+
+    def check_books(self, own_bitcoin: object = 0) -> None:
+        """Nothing lost, nothing doubled, nothing naked. Call it where nothing is under way."""
+        cash, bitcoin = self.ledger_difference()
+        assert (cash, bitcoin) == (Decimal(0), Decimal(str(own_bitcoin))), f"the books differ by {cash} and {bitcoin}"
+        ids = [order.wish.client_id for order in self.ours()]
+        assert len(ids) == len(set(ids)), "an id was taken twice"
+        for position in self.state.positions.values():
+            stops = [o for o in self.standing_stops() if orders.position_of(o.wish.client_id) == position.id]
+            assert len(stops) <= 1, "two stops could sell twice"
+            if position.status is PositionStatus.OPEN:
+                assert stops, f"position {position.id} has no stop on the exchange"
+                assert stops[0].wish.quantity == position.remaining
+        assert len(self.standing_stops()) <= len(self.state.positions), "an orphan rests on the exchange"
+
+
+@asynccontextmanager
+async def live_trader(
+    *, balances: dict[str, Any] | None = None, stop_loss_orders: bool = True, **settings: Any
+) -> AsyncIterator[LiveTrader]:
+    """A trader that trades, at 50,000, with 10,000 dollars and half an hour of candles behind it."""
+    clock = CarriedClock()
+    async with BinanceDouble(
+        balances=balances, stop_loss_orders=stop_loss_orders, now=lambda: clock.now().timestamp()
+    ) as exchange:
+        exchange.market.move(PRICE)
+        minute = exchange.clock.ms() // 60_000 * 60_000
+        exchange.candles.fill((minute - back * 60_000, PRICE, PRICE, PRICE, PRICE, 1) for back in range(40, 0, -1))
+        trader = LiveTrader(exchange, clock, **settings)
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await trader.start()
+            await trader.until(lambda: trader.standing == "TRADING", within=30)
+        try:
+            yield trader
+        finally:
+            exchange.faults.clear()
+            await trader.crash()
+        assert trader.crashed == []
