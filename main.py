@@ -419,6 +419,7 @@ def make_ground(trader: Trader) -> "Ground":
             now=account.now,
             candle_fed=False,
             latency=lambda: timedelta(milliseconds=dice.uniform(50, 300)),
+            ask_price=account.ask_price,
         )
 
         def begin(post: Callable[[Any], None]) -> None:

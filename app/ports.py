@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder
+from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import (
     Candle,
     Decision,
@@ -69,6 +69,9 @@ class Exchange(Protocol):
 
     async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
         """The whole truth at one moment, with reports of our open orders and of the doubtful ones."""
+
+    async def ask_price(self, symbol: str) -> PriceSeen:
+        """Best bid and ask, asked for beside the feed (source "asked"). ExchangeRefused where only the feed knows."""
 
 
 class MarketFeed(Protocol):

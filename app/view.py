@@ -69,7 +69,7 @@ class View:
         state, labels, now = self._state, self._labels, self._session.now()
         name, reason, resumes_at = standing(state, now)
         worth = equity(state)
-        covered, at_risk = protection(state, now)
+        covered, at_risk = protection(state)
         day, day_pct, total, total_pct = profits(state.account, worth)
         return Status(
             mode=labels.mode,

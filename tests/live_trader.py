@@ -235,7 +235,8 @@ class LiveTrader:
         last_at = now.replace(second=0, microsecond=0) - MINUTE + timedelta(microseconds=self._votes)
         shown = Shown(timeframe="1m", first_at=last_at - 20 * MINUTE, last_at=last_at, count=20, sha256="00" * 32)
         self.session.post(SignalGiven(at=now, signal=signal))
-        await self.session.committed(VoteCalled(at=now, shown=shown))
+        book = await self.ground.order_book()
+        await self.session.committed(VoteCalled(at=now, shown=shown, book=book))
 
     async def bought(self) -> Position:
         """A position under a stop that the exchange has confirmed."""

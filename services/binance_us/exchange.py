@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeUnreachable
-from app.core.messages import AccountSeen, Event, InstrumentChanged, OrderNotFound, PlaceOrder
+from app.core.messages import AccountSeen, Event, InstrumentChanged, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import Instrument, OrderReport
 from app.seam import Clock, Tasks
 from services.binance_us.account import AccountReader, Rights
@@ -28,6 +28,7 @@ from services.binance_us.instrument import (
 )
 from services.binance_us.orders import Orders
 from services.binance_us.pulse import Pulse
+from services.binance_us.ticker import asked_ticker
 from services.binance_us.user_stream import UserStream
 from services.binance_us.watch import Watch
 
@@ -156,6 +157,11 @@ class BinanceUs:
     async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
         self._ours(symbol)
         return await self._account.seen(doubtful)
+
+    async def ask_price(self, symbol: str) -> PriceSeen:
+        self._ours(symbol)
+        found = await asked_ticker(self.client, symbol)
+        return PriceSeen(at=self.now(), bid=found.bid, ask=found.ask, source="asked")
 
     # ------------------------------------------------------------ inside
 

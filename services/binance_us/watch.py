@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from app.core.errors import ExchangeError
-from app.core.messages import Event, OrderReported
+from app.core.messages import Event, OrderReported, OrdersListed
 from app.seam import Clock
 from services.binance_us.believing import NotWholeYet, believed
 from services.binance_us.events import Events
@@ -55,20 +55,24 @@ class Watch:
 
     async def look(self) -> None:
         """Report every order of ours that is not as we know it."""
-        began, connected = self._clock.monotonic(), self._stream.connected
+        at, began, connected = self._time.now(), self._clock.monotonic(), self._stream.connected
         known = dict(self._orders.resting)
         rows = await self._history.open_orders()
         listed = {id: row for row in rows if (id := owner(row)) is not None}
         missed = [id for id in self._changed(known, listed) if await self._look_at(id, listed.get(id))]
+        lagging = [id for id in self._orders.confirmed if id not in listed and self._is_lagging(id)]
+        self._post(OrdersListed(at=at, open_ids=(*listed, *lagging)))
         if connected and missed:
             await self._is_it_deaf(missed, began)
 
     def _changed(self, known: dict[str, Decimal], listed: dict[str, Row]) -> list[str]:
         with believed("reading the open orders"):
             executed = {id: amount(row.get("executedQty"), "executedQty") for id, row in listed.items()}
-        now = self._time.now()
-        gone = [id for id in known if id not in listed and not self._orders.confirmed_lately(id, now)]
+        gone = [id for id in known if id not in listed and not self._is_lagging(id)]
         return [id for id in listed if known.get(id) != executed[id]] + gone
+
+    def _is_lagging(self, id: str) -> bool:
+        return self._orders.confirmed_lately(id, self._time.now())
 
     async def _look_at(self, id: str, row: Row | None) -> bool:
         """Post the order's report; whether there was one. An order that the exchange does not know is left to doubt."""
