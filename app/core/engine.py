@@ -159,6 +159,7 @@ def _time(turn: Turn) -> None:
     if not turn.state.reconciled:
         return
     reports.chase_doubts(turn)
+    guards.seek_certainty(turn)
     for position in open_positions(turn.state):
         watching.watch(turn, position)
 

@@ -87,8 +87,14 @@ def _sample_kill(turn: Turn, sample: Sample, reached: bool, loss: str) -> None:
     state.kill = _with_sample(state.kill or KillEvidence(ask_at=turn.now), sample, turn.now)
     if _is_believed(state.kill, candle_fed=candle_fed):
         kill(turn, f"down {loss} % in all, limit {turn.limits.kill_switch_loss_pct} %")
-    elif not candle_fed and turn.now >= state.kill.ask_at:
-        state.kill = replace(state.kill, ask_at=turn.now + ASK_EVERY)
+
+
+def seek_certainty(turn: Turn) -> None:
+    """While a live market's prices say that the kill switch is due, another source is asked, once a second."""
+    seen, started = turn.state.kill, turn.state.started
+    candle_fed = started is not None and started.candle_fed
+    if seen is not None and not candle_fed and turn.now >= seen.ask_at:
+        turn.state.kill = replace(seen, ask_at=turn.now + ASK_EVERY)
         turn.do(ConfirmPrice(symbol=turn.instrument.symbol))
 
 

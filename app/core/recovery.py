@@ -8,7 +8,7 @@ from decimal import Decimal
 from app.core import life, orders, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
-from app.core.messages import AccountSeen, Gate, ReadAccount, SealKillSwitch, Started
+from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
 from app.core.money import ONE, ZERO, part, plain
 from app.core.state import held, liquidated, live_orders, open_positions
@@ -36,7 +36,7 @@ def started(turn: Turn, message: Started) -> None:
         elif order.status is OrderStatus.CANCELLING:
             turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, "the program stopped while it was being cancelled")
     _close_bare_entries(turn)
-    ask_for_truth(turn, "start")
+    reports.ask_for_truth(turn, "start")
 
 
 def _close_bare_entries(turn: Turn) -> None:
@@ -45,12 +45,6 @@ def _close_bare_entries(turn: Turn) -> None:
         entries = [o for o in turn.state.orders.values() if o.position_id == position.id and o.role is Role.ENTRY]
         if all(order.status in orders.TERMINAL for order in entries) and not position.net_quantity:
             life.entry_ended(turn, position)
-
-
-def ask_for_truth(turn: Turn, reason: str) -> None:
-    """Balances, open orders, and every order of ours that may still change."""
-    doubtful = tuple(order.id for order in live_orders(turn.state))
-    turn.do(ReadAccount(symbol=turn.instrument.symbol, doubtful=doubtful, reason=reason))
 
 
 def account_seen(turn: Turn, message: AccountSeen) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from app.core import life, orders, stops
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
-from app.core.messages import CancelOrder, OrderNotFound, OrderRefused, Refusal
+from app.core.messages import CancelOrder, OrderNotFound, OrderRefused, ReadAccount, Refusal
 from app.core.model import (
     ExitReason,
     Fill,
@@ -21,6 +21,7 @@ from app.core.model import (
     Side,
 )
 from app.core.money import ZERO
+from app.core.state import live_orders
 from app.core.turn import FENCE, Turn
 
 # Nothing is wrong with the order: the exchange takes none of ours for now.
@@ -187,6 +188,12 @@ def _exit_ended(turn: Turn, position: Position) -> None:
 # ---------------------------------------------------------------- refusals and doubts
 
 
+def ask_for_truth(turn: Turn, reason: str) -> None:
+    """Balances, open orders, and every order of ours that may still change."""
+    doubtful = tuple(order.id for order in live_orders(turn.state))
+    turn.do(ReadAccount(symbol=turn.instrument.symbol, doubtful=doubtful, reason=reason))
+
+
 def refused(turn: Turn, message: OrderRefused) -> None:
     """Definitely not placed. The cure depends on why."""
     order = turn.state.orders.get(message.client_order_id)
@@ -198,6 +205,8 @@ def refused(turn: Turn, message: OrderRefused) -> None:
         turn.state.reject_times = [*recent, turn.now]
     if message.refusal is Refusal.AUTH:
         latch(turn, LatchKind.AUTH, f"the exchange refuses our key: {message.reason}")
+    if message.refusal is Refusal.FUNDS:
+        ask_for_truth(turn, "the exchange says that there is less than we think")
     turn.alert(AlertEvent.ORDER_REJECTED, f"{order.role} order refused: {message.reason}")
     after = turn.move(order, OrderStatus.REJECTED, message.reason)
     position = turn.position(order.position_id)

@@ -206,7 +206,9 @@ def test_a_second_source_makes_it_certain_within_two_seconds() -> None:
     assert asked(trader, "400", seconds=0.1) == []  # the same moment seen twice is one bad moment
     trader.price("400", after=timedelta(seconds=0.4))
     assert "ConfirmPrice" not in words(trader.actions)  # once a second is enough
-    trader.price("400", after=timedelta(seconds=1.4))
+    trader.wait(seconds=0.6)
+    assert words(trader.tell(TimePassed(at=trader.now))) == ["ConfirmPrice"]
+    trader.price("400", after=timedelta(seconds=0.8))
     assert "kill_switch" not in latches(trader)
     trader.price("400", after=timedelta(seconds=0.1))
     assert "kill_switch" in latches(trader)
