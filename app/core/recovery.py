@@ -58,7 +58,7 @@ def account_seen(turn: Turn, message: AccountSeen) -> None:
         turn.touch()
         state.account = portfolio.opened(message.quote_total, turn.now)
     for report in message.reports:
-        reports.apply_report(turn, report)
+        reports.apply_report(turn, report, message.at)
     mentioned = {report.client_order_id for report in message.reports} | set(message.open_ids)
     doubt_the_missing(turn, message.at, mentioned)
     if not first and _quiet(turn):

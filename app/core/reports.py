@@ -1,7 +1,7 @@
 """What the exchange says of our orders: reports, refusals, doubts. Fills first, status second, each fill once."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.core import life, orders, stops
@@ -33,8 +33,10 @@ GIVE_UP_AFTER = timedelta(minutes=10)
 REJECTS_KEPT = timedelta(minutes=10)
 
 
-def apply_report(turn: Turn, report: OrderReport) -> None:
-    """Book what is new in `report` and do what follows from it. Idempotent."""
+def apply_report(turn: Turn, report: OrderReport, asked_at: datetime | None = None) -> None:
+    """Book what is new in `report` and do what follows from it. Idempotent.
+
+    `asked_at`: when the question was put whose answer it is; what we learned since then is newer."""
     order = turn.state.orders.get(report.client_order_id)
     if order is None:
         _orphan(turn, report)
@@ -44,7 +46,8 @@ def apply_report(turn: Turn, report: OrderReport) -> None:
     for fill in fresh:
         order = book(turn, order, fill)
     if was_terminal:
-        _late(turn, order, report, filled=bool(fresh))
+        overtaken = asked_at is not None and order.updated_at >= asked_at
+        _late(turn, order, report, filled=bool(fresh), overtaken=overtaken)
         return
     before = order.status
     after = orders.reported(order, report)
@@ -68,13 +71,13 @@ def _orphan(turn: Turn, report: OrderReport) -> None:
         turn.alert(AlertEvent.ORPHAN_ORDER, f"order {report.client_order_id} is not in the books; cancelling")
 
 
-def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool) -> None:
+def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool, overtaken: bool) -> None:
     """A report on an order that had ended: one that is open after all must not stay so."""
     if filled:
         turn.alert(AlertEvent.LATE_FILL, f"order {order.id} was filled after it had ended")
         if position := turn.position(order.position_id):
             life.fit_stop(turn, position)
-    if report.status in life.RESTING:
+    if report.status in life.RESTING and not overtaken:
         turn.do(CancelOrder(client_order_id=order.id, position_id=order.position_id, symbol=order.symbol))
         turn.alert(AlertEvent.LATE_ORDER, f"order {order.id} had ended here but is open; cancelling")
 
