@@ -14,7 +14,7 @@ async def crash(stage: Stage, lowered: Lowered) -> str:
     await stage.price(seconds=61)
     stage.exchange.hold_answer = Role.ENTRY
     stage.vote()
-    must(await stage.until_taken(), "no entry was sent though everybody said BUY")
+    must(await stage.until_taken(), f"no entry was sent though everybody said BUY ({stage.why_not()})")
     await stage.die()
     await stage.price()
     must(stage.exchange.bitcoin > 0, "the entry was not filled while the process was dead: nothing was drilled")

@@ -53,9 +53,9 @@ async def _tell(scenario: Scenario, parts: Parts, lowered: Lowered, clock: Clock
 @contextmanager
 def _hushed() -> Iterator[None]:
     """Trouble is what a drill is made of: what is logged of it alarms nobody."""
-    root, before = logging.getLogger(), logging.root.manager.disable
-    root.manager.disable = logging.CRITICAL
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        root.manager.disable = before
+        logging.disable(before)

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.core.alerts import KINDS, AlertEvent
 from app.core.messages import PriceSeen, SignalGiven, Started, TimePassed, VoteCalled
-from app.core.model import Direction, OrderType, Quote, Role, Shown, Signal, SignalStatus
+from app.core.model import Direction, OrderBook, OrderType, Quote, Role, Shown, Signal, SignalStatus
 from app.core.money import ONE
 from app.core.rules import RiskLimits, Rules, Simulation, StrategyRule, VotingRules
 from app.core.state import held
@@ -28,6 +28,7 @@ from backtest.simulator import Book, instrument_for
 BEGINNING = datetime(2024, 1, 10, 12, 0, tzinfo=UTC)
 SYMBOL = "BTC/USD"
 CASH, PRICE = Decimal(100_000), Decimal(50_000)
+DEEP = Decimal(1000)  # bitcoin on either side of the order book
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 VOTER = StrategyRule(name="fire_drill", enabled=True, weight=ONE)
 TAKEN_WITHIN = 5.0  # seconds of the wall clock
@@ -245,7 +246,8 @@ class Stage:
         )
         shown = Shown(timeframe="1m", first_at=minute, last_at=minute, count=1, sha256="0" * 64)
         self.session.post(SignalGiven(at=self.now, signal=signal))
-        self.session.post(VoteCalled(at=self.now, shown=shown))
+        levels = ((self.price_now, DEEP),)
+        self.session.post(VoteCalled(at=self.now, shown=shown, book=OrderBook(bids=levels, asks=levels, at=self.now)))
 
     async def buy(self) -> int:
         """Two candles later everybody says BUY; how many entries reached the exchange."""
@@ -260,7 +262,7 @@ class Stage:
         """So many positions more, each under its stop on the exchange."""
         for _ in range(count):
             stops = len(self.exchange.stops)
-            must(await self.buy() == 1, f"no entry was sent though everybody said BUY ({self.standing()})")
+            must(await self.buy() == 1, f"no entry was sent though everybody said BUY ({self.why_not()})")
             must(len(self.exchange.stops) == stops + 1, "an entry was filled and no stop stands on the exchange")
 
     # ------------------------------------------------------------ what the trader says
@@ -277,6 +279,11 @@ class Stage:
         """TRADING, or why not."""
         status = self.status
         return f"{status.state} {status.reason}" if status.reason else status.state
+
+    def why_not(self) -> str:
+        """What the trader says of an entry that did not come."""
+        decision = self._view.latest_decision()
+        return f"{self.standing()}, {decision.reason if decision else 'nothing was decided'}"
 
     # ------------------------------------------------------------ what people were told
 

@@ -76,7 +76,7 @@ async def refused_stop(stage: Stage, lowered: Lowered) -> str:
     await stage.price(seconds=61)
     stage.vote()
     await stage.rest()
-    must(stage.exchange.accepted(Role.ENTRY) == 1, f"no entry was sent though everybody said BUY ({stage.standing()})")
+    must(stage.exchange.accepted(Role.ENTRY) == 1, f"no entry was sent though everybody said BUY ({stage.why_not()})")
     await stage.price()
     must(bool(stage.exchange.refusals()), "an entry was filled and no stop was asked for")
     took = await _until_sold(stage, AT_ONCE, f"the stop was refused, and {AT_ONCE} s later the position was not sold")
