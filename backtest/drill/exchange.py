@@ -16,7 +16,7 @@ from backtest.paper import PaperExchange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request that reached the exchange. `sealed`: whether the kill switch was durable at that moment."""
+    """One request that would change something. `sealed`: whether the kill switch was durable at that moment."""
 
     what: str  # place, cancel, replace
     role: Role | None
@@ -26,13 +26,15 @@ class Asked:
 
 class DrillExchange(PaperExchange):
     """`silent`: no call is answered, nothing is reported, and stops go on working. `refuse_stops`: none is taken.
-    `hold_answer`: the next order of this role is taken, and the answer never arrives (`taken` tells)."""
+    `hold_answer`: the next order of this role is taken, and the answer never arrives; with `lose` it is lost on its
+    way (`taken` tells when)."""
 
     def __init__(self, *, sealed: Callable[[], bool], **paper: Any) -> None:
         super().__init__(**paper)
         self._sealed = sealed
         self.silent = self.refuse_stops = False
         self.hold_answer: Role | None = None
+        self.lose = False
         self.taken = asyncio.Event()
         self.asked: list[Asked] = []
 
@@ -76,7 +78,9 @@ class DrillExchange(PaperExchange):
         super().listen(lambda event: None)
 
     async def place(self, order: PlaceOrder) -> OrderReport:
-        self._answering()
+        self._answering("place", order.role)
+        if self.lose and self.hold_answer is order.role:
+            await self._never_answer()
         try:
             if self.refuse_stops and order.role is Role.STOP:
                 raise ExchangeRefused("Filter failure: PERCENT_PRICE_BY_SIDE", code="-1013")
@@ -86,18 +90,22 @@ class DrillExchange(PaperExchange):
             raise
         self._note("place", order.role)
         if self.hold_answer is order.role:
-            self.hold_answer = None
-            self.taken.set()
-            await asyncio.Event().wait()  # until the process dies
+            await self._never_answer()
         return report
 
+    async def _never_answer(self) -> None:
+        """Until the process that asked is dead."""
+        self.hold_answer, self.lose = None, False
+        self.taken.set()
+        await asyncio.Event().wait()
+
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
-        self._answering()
+        self._answering("cancel")
         self._note("cancel", None)
         return await super().cancel(symbol, client_order_id)
 
     async def replace(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:
-        self._answering()
+        self._answering("replace", order.role)
         self._note("replace", order.role)
         return await super().replace(old_id, order)
 
@@ -111,8 +119,10 @@ class DrillExchange(PaperExchange):
         self._answering()
         return await super().account(symbol, doubtful)
 
-    def _answering(self) -> None:
+    def _answering(self, what: str = "", role: Role | None = None) -> None:
         if self.silent:
+            if what:
+                self._note(what, role, "no answer")
             raise ExchangeUnreachable("no answer")
 
     def _note(self, what: str, role: Role | None, refused: str = "") -> None:

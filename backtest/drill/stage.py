@@ -31,7 +31,6 @@ CASH, PRICE = Decimal(100_000), Decimal(50_000)
 DEEP = Decimal(1000)  # bitcoin on either side of the order book
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 VOTER = StrategyRule(name="fire_drill", enabled=True, weight=ONE)
-TAKEN_WITHIN = 5.0  # seconds of the wall clock
 RESTS_WITHIN = 20.0  # seconds of the wall clock until a trader that was told something has answered everything
 
 
@@ -86,7 +85,7 @@ class Stage:
         )
         self.ear = Ear()
         self.alive = False
-        self._reference = Decimal(0)
+        self._reference: Decimal | None = None
         self._crashed: list[str] = []
         self._waiting: asyncio.Task[None] | None = None
 
@@ -110,6 +109,7 @@ class Stage:
         labels = Labels(mode="drill", market="drill", symbol=SYMBOL, ledger=ledger.name, version=parts.version)
         self._view = View(self.session, labels, clock=self.clock, tasks=self.tasks, two_factor=lambda: True)
         line = Line(lambda: self.now, lambda: self.exchange.silent)
+        self._reference = None  # a new process knows none yet
         self.pulse = parts.heartbeat(line, self.session.post, lambda: self.session.reconcile("reconnect"))
         self._notifier = self._make_notifier()
         await self._notifier.open()
@@ -191,10 +191,15 @@ class Stage:
         must(self._waiting.done(), f"the trader was still busy after {RESTS_WITHIN:.0f} s")
 
     async def until_taken(self) -> bool:
-        """Until the exchange has taken the order whose answer it holds back; False where it was given none."""
-        done, _ = await asyncio.wait({self.tasks.start(self.exchange.taken.wait(), "taken")}, timeout=TAKEN_WITHIN)
+        """Until an order is on its way whose answer will never come; False where the trader rests instead."""
+        taken = self.tasks.start(self.exchange.taken.wait(), "taken")
+        resting = self.tasks.start(self.session.drained(), "resting")
+        self._waiting = resting
+        await asyncio.wait({taken, resting}, timeout=RESTS_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        must(not self._crashed, "; ".join(self._crashed))
+        found = self.exchange.taken.is_set()
         self.exchange.taken.clear()
-        return bool(done)
+        return found
 
     # ------------------------------------------------------------ the market
 
@@ -249,10 +254,10 @@ class Stage:
         levels = ((self.price_now, DEEP),)
         self.session.post(VoteCalled(at=self.now, shown=shown, book=OrderBook(bids=levels, asks=levels, at=self.now)))
 
-    async def buy(self) -> int:
-        """Two candles later everybody says BUY; how many entries reached the exchange."""
+    async def buy(self, *, seconds: float = 121) -> int:
+        """Two candles later (or so many seconds) everybody says BUY; how many entries reached the exchange."""
         before = self.exchange.accepted(Role.ENTRY)
-        await self.price(seconds=121)
+        await self.price(seconds=seconds)
         self.vote()
         await self.rest()
         await self.prices(2)

@@ -20,6 +20,7 @@ from app.core.messages import (
     Alert,
     CancelOrder,
     GateClosed,
+    OrderNotFound,
     OrderRefused,
     OrderReported,
     PlaceOrder,
@@ -28,6 +29,7 @@ from app.core.messages import (
     SealKillSwitch,
     Started,
     Unlock,
+    VoteCalled,
 )
 from app.core.model import LatchKind, OrderReport, OrderStatus, Role
 from app.core.rules import EntryOrder, EntryRules, RiskLimits, Tripwires
@@ -166,6 +168,25 @@ class Dies(Engine):
         if isinstance(message, OrderReported) and message.report.status is OrderStatus.FILLED:
             raise InvariantError("two and two are five")
         return super().handle(message)
+
+
+class VotesAnyway(Engine):
+    """What is locked is shown, and not obeyed when it votes."""
+
+    def handle(self, message: Any) -> list[Action]:
+        if not isinstance(message, VoteCalled) or self.state.quote is None:
+            return super().handle(message)
+        latches, gates = self.state.latches, self.state.gates
+        self.state.latches, self.state.gates = {}, {}
+        self.state.quote = replace(self.state.quote, at=message.at)
+        actions = super().handle(message)
+        self.state.latches, self.state.gates = latches, gates
+        return actions
+
+
+class SendsAnyway(with_engine(VotesAnyway)):  # type: ignore[misc]
+    def may_enter(self) -> bool:
+        return True
 
 
 # ---------------------------------------------------------------- planted: the daily limit
@@ -341,8 +362,19 @@ class SendsAgain(Executor):
         await super()._query(action)
 
 
+class GivesUpEarly(Engine):
+    """An order that is not found at the first look is taken for not placed."""
+
+    def handle(self, message: Any) -> list[Action]:
+        if isinstance(message, OrderNotFound) and message.client_order_id in self.state.doubts:
+            order = self.state.orders.pop(message.client_order_id)
+            del self.state.doubts[order.id], self.state.positions[order.position_id]
+        return super().handle(message)
+
+
 PLANTED: list[tuple[str, dict[str, Any], str]] = [
     ("daily limit", {"session": with_engine(WithoutLimits)}, "the trader is TRADING"),
+    ("daily limit", {"session": SendsAnyway}, "an entry was sent after the daily limit was reached"),
     ("daily limit", {"session": with_engine(NeverLifts)}, "after 00:00 UTC the trader is PAUSED"),
     ("daily limit", {"session": with_engine(Forgives)}, "because the price had recovered"),
     ("daily limit", {"session": with_engine(TakesStopsBack)}, "the stops did not stay"),
@@ -353,6 +385,7 @@ PLANTED: list[tuple[str, dict[str, Any], str]] = [
     ("kill switch", {"session": with_executor(SealsLast)}, "left before the seal was written"),
     ("kill switch", {"session": with_executor(SealsNever)}, "no seal was written"),
     ("kill switch", {"session": with_engine(Mute)}, "nobody was told: Kill switch"),
+    ("kill switch", {"session": SendsAnyway}, "at once an entry was sent"),
     ("kill switch", {"session": Forgets}, "after a restart the trader is TRADING"),
     ("kill switch", {"session": BelievesTheBooks}, "on restored books the trader is TRADING"),
     ("kill switch", {"controls": Hasty}, "unlocked within the hour"),
@@ -363,6 +396,7 @@ PLANTED: list[tuple[str, dict[str, Any], str]] = [
         "not answered for 10 s and the trader is TRAD",
     ),
     ("outage", {"session": with_engine(DeafToGates)}, "not answered for 10 s and the trader is TRAD"),
+    ("outage", {"session": SendsAnyway}, "orders were sent to an exchange that does not answer"),
     ("outage", {"session": DoesNotCompare}, "one stop had sold meanwhile, and the trader counts 2"),
     ("outage", {"session": with_engine(Mute)}, "nobody was told: Connection lost"),
     ("refused stop", {"session": with_engine(LeavesItBare)}, "the position was not sold"),
@@ -371,6 +405,7 @@ PLANTED: list[tuple[str, dict[str, Any], str]] = [
     ("jumped stop", {"session": with_executor(SellsWithoutCancelling)}, "insufficient balance"),
     ("jumped stop", {"session": with_engine(Mute)}, "nobody was told: A stop was jumped"),
     ("crash in mid-order", {"session": StartsEmpty}, "did not find the entry"),
+    ("crash in mid-order", {"session": with_engine(GivesUpEarly)}, "while another one's fate was not known"),
     ("crash in mid-order", {"session": with_executor(SendsAgain)}, "2 orders were taken as entry"),
 ]
 
