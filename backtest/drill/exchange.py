@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.core.errors import ExchangeRefused, ExchangeUnreachable
-from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder
+from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import OrderReport, Role
 from app.core.money import ZERO
 from backtest.paper import PaperExchange
@@ -29,9 +29,9 @@ class DrillExchange(PaperExchange):
     `hold_answer`: the next order of this role is taken, and the answer never arrives; with `lose` it is lost on its
     way (`taken` tells when)."""
 
-    def __init__(self, *, sealed: Callable[[], bool], **paper: Any) -> None:
+    def __init__(self, *, sealed: Callable[[], bool], best: Callable[[], Decimal], **paper: Any) -> None:
         super().__init__(**paper)
-        self._sealed = sealed
+        self._sealed, self._best = sealed, best
         self.silent = self.refuse_stops = False
         self.hold_answer: Role | None = None
         self.lose = False
@@ -118,6 +118,11 @@ class DrillExchange(PaperExchange):
     async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
         self._answering()
         return await super().account(symbol, doubtful)
+
+    async def ask_price(self, symbol: str) -> PriceSeen:
+        """What the price really is, asked for beside the feed."""
+        self._answering()
+        return PriceSeen(at=self._now(), bid=self._best(), ask=self._best(), source="asked")
 
     def _answering(self, what: str = "", role: Role | None = None) -> None:
         if self.silent:

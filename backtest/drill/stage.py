@@ -76,6 +76,7 @@ class Stage:
         self.seal = self.books.seal
         self.exchange = DrillExchange(
             sealed=lambda: self.seal.sealed() is not None,
+            best=lambda: self.price_now,
             instrument=self.instrument,
             simulation=simulation,
             cash_of_a_new_account=Book(quote_total=CASH),
@@ -217,6 +218,12 @@ class Stage:
         """The same price, each second."""
         for _ in range(count):
             await self.price()
+
+    async def glitch(self, price: Decimal) -> None:
+        """One price of the feed that is none: the exchange knows nothing of it."""
+        self.move(seconds=1)
+        self.session.post(PriceSeen(at=self.now, bid=price, ask=price))
+        await self.rest()
 
     def move(self, price: Decimal | None = None, *, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

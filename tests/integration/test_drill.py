@@ -5,6 +5,7 @@ The faults are planted by handing in a broken part; everything else is real, the
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,17 @@ class BelievesTheBooks(Session):
         await super().start(replace(started, kill_sealed=""))
 
 
+class Nervous(Engine):
+    """One price is enough for it."""
+
+    def handle(self, message: Any) -> list[Action]:
+        actions = super().handle(message)
+        if isinstance(message, PriceSeen) and message.source == "feed" and message.bid < 49_000:
+            for seconds in (6, 12):
+                actions += super().handle(replace(message, at=message.at + timedelta(seconds=seconds)))
+        return actions
+
+
 class SealsLast(Executor):
     """First it sells, then it writes down why."""
 
@@ -381,6 +393,7 @@ PLANTED: list[tuple[str, dict[str, Any], str]] = [
     ("daily limit", {"session": with_engine(Mute)}, "nobody was told: Daily loss limit reached"),
     ("daily limit", {"session": with_engine(Dies)}, "two and two are five"),
     ("kill switch", {"session": with_engine(WithoutLimits)}, "0 of 3 positions were sold"),
+    ("kill switch", {"session": with_engine(Nervous)}, "one bad price of the feed"),
     ("kill switch", {"session": with_engine(SellsTwoOfThree)}, "2 of 3 positions were sold"),
     ("kill switch", {"session": with_executor(SealsLast)}, "left before the seal was written"),
     ("kill switch", {"session": with_executor(SealsNever)}, "no seal was written"),
