@@ -71,7 +71,8 @@ async def kill_switch(stage: Stage, lowered: Lowered) -> str:
     await _unlocked(stage, fell_at)
     return (
         f"one bad price fired nothing; the fall sealed it, and {POSITIONS} positions were sold in {took:.0f} s of "
-        "market time; locked after a restart, on restored books and at midnight; unlocked by its owner, not within the hour"
+        "market time; locked after a restart, on restored books and at midnight; unlocked by its owner, "
+        "not within the hour"
     )
 
 
