@@ -27,6 +27,7 @@ from app.seam import clock, seeded, token
 if TYPE_CHECKING:
     from app.core.alerts import AlertEvent
     from app.core.model import Candle, Instrument
+    from app.incidents import Incidents
     from app.jobs import Job
     from app.notices import Sender
     from app.notifier import Notifier
@@ -269,6 +270,7 @@ class Trader:
         await self.tasks.in_thread(lambda: cycle.remember_all(past))
         coordinator = Coordinator(self.session, cycle, self.host, self.tasks, self.ground.order_book)
         self.session.observe(coordinator.hear)
+        self.session.observe(self.incidents().hear)
         self.tasks.start(self.session.run(), "session")
         started = Started(
             at=self.session.now(),
@@ -319,6 +321,16 @@ class Trader:
                 )
                 await self.ground.close()
                 await clock.sleep(AGAIN_SECONDS)
+
+    def incidents(self) -> "Incidents":
+        """Reports of kill switches."""
+        from app.incidents import Incidents
+        from services.database import DatabaseReader
+        from services.incident_files import IncidentFolder
+
+        reader = DatabaseReader(self.database, self.ledger.name, self.tasks)
+        about = f"Version {version()}, ledger {self.ledger.name}"
+        return Incidents(self.session, reader, IncidentFolder(self.settings.data_dir), self.tasks, about)
 
     def start_jobs(self) -> None:
         from app.core.messages import Gate

@@ -374,6 +374,15 @@ class KillSeal(Protocol):
     def unseal(self) -> None: ...
 
 
+class IncidentFiles(Protocol):
+    """Where reports of what went wrong are kept. Raises ConfigError where they cannot be written."""
+
+    def has(self, name: str) -> bool: ...
+
+    def write(self, name: str, text: str) -> str:
+        """Returns where it is."""
+
+
 # ---------------------------------------------------------------- the face for people
 
 
