@@ -213,7 +213,14 @@ class Trader:
             version=version(),
         )
         self.two_factor: Callable[[], bool] = lambda: False
-        self.view = View(self.session, labels, clock=clock, tasks=self.tasks, two_factor=lambda: self.two_factor())  # noqa: PLW0108  # set later
+        self.view = View(
+            self.session,
+            labels,
+            clock=clock,
+            tasks=self.tasks,
+            two_factor=lambda: self.two_factor(),  # noqa: PLW0108  # set later
+            user_data=lambda: self.ground.user_data,
+        )
         self.host = StrategyHost(settings.strategies_dir)
         self.notifier = self.make_notifier()
         self.view.alerts = self.notifier

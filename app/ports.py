@@ -102,6 +102,10 @@ class Ground(Protocol):
     @property
     def exchange(self) -> Exchange: ...
 
+    @property
+    def user_data(self) -> str | None:
+        """How the exchange's word on our orders reaches us; None where no real account is traded."""
+
     def now(self) -> datetime:
         """Market time."""
 
@@ -413,6 +417,7 @@ class Status:
     max_loss_if_server_dies: Decimal
     two_factor: bool
     version: str
+    user_data: str | None = None  # how a real account's orders are heard of: a stream's name, or "polling every …"
     channels: tuple["ChannelState", ...] = ()  # those for alerts that are set up
     unseen_alerts: tuple[Told, ...] = ()  # grave ones that nobody has acknowledged, the newest first
 

@@ -181,6 +181,15 @@ async def test_when_it_does_not_trade_it_says_why_and_until_when(changes: dict[s
         await user.should_see(text_of(user, "state"))
 
 
+async def test_it_says_when_no_stream_tells_of_our_orders() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await show(desk, mode="live", market="binanceus", user_data="listenKey stream")
+        assert "stream" not in text_of(user, "reason")
+        await show(desk, mode="live", market="binanceus", user_data="polling every 2 s")
+        assert text_of(user, "reason").endswith("no stream of our orders: polling every 2 s")
+
+
 async def test_the_protection_line_says_what_can_be_lost() -> None:
     desk = Desk()
     async with signed_in(desk) as user:
