@@ -17,6 +17,8 @@ def started(turn: Turn, message: Started) -> None:
     state.started, state.rules, state.instrument = message, message.rules, message.instrument
     state.reconciled = False
     state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
+    if message.live_check:
+        state.gates[Gate.LIVE_CHECK] = message.live_check
     state.signals = {}
     state.kill_samples = []
     if message.kill_sealed:
