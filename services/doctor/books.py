@@ -76,7 +76,9 @@ def judged_server(server: looking.Server) -> list[Check]:
     found = durable.of_server(server)
     bad = [wrong("durability", flaw.seen, flaw.cure) for flaw in found.flaws]
     if server.version < OLDEST_SERVER:
-        bad.append(note("durability", f"PostgreSQL {server.version // 10_000} is no longer mended", "upgrade the server"))
+        bad.append(
+            note("durability", f"PostgreSQL {server.version // 10_000} is no longer mended", "upgrade the server")
+        )
     return bad or [ok("durability", found.seen)]
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.core.errors import ConfigError
 from services.secrets import STORE, Vault, is_sealed
@@ -21,6 +22,7 @@ from services.settings.addresses import (
     Network,
     PathText,
     Url,
+    is_loopback,
 )
 from services.settings.hidden import forms_of, signed_in
 from services.settings.kinds import Choice, Integer, Kind, ListOf, Number, Text, Wrong, shown
@@ -105,6 +107,11 @@ class Settings:
         """The file of `replay:FILE`."""
         word, _, name = self.market.partition(":")
         return Path(name) if word == "replay" else None
+
+    @property
+    def pretend_exchange(self) -> bool:
+        """Binance.US is played by a program on this machine: no money is there."""
+        return is_loopback(urlsplit(self.binanceus_rest_url).hostname or "")
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, for the filter that keeps them out of logs. Nothing else may ask."""
