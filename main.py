@@ -473,19 +473,30 @@ class RealMoney:
 
     async def _look(self) -> "Checklist":
         trader = self._trader
-        return await go_live_list(trader.settings, trader.loaded, self._account.client, trader.tasks)
+        return await go_live_list(trader.settings, trader.loaded, self._account.client, trader.tasks, trader.database)
 
     def end(self) -> None:
         if self._lock is not None:
             self._lock.give()
 
 
-async def go_live_list(settings: "Settings", loaded: "LoadedRules", client: Any, tasks: "Tasks") -> "Checklist":
+async def go_live_list(
+    settings: "Settings", loaded: "LoadedRules", client: Any, tasks: "Tasks", database: "Database | None" = None
+) -> "Checklist":
+    """`database`: the books, where this process has them open."""
     from services.live_check.checklist import look
     from services.live_check.subject import Subject
 
-    limits = loaded.rules.risk
-    return await look(Subject(settings=settings, limits=limits, client=client, tasks=tasks, real="live", play="paper"))
+    subject = Subject(
+        settings=settings,
+        limits=loaded.rules.risk,
+        client=client,
+        tasks=tasks,
+        real="live",
+        play="paper",
+        database=database,
+    )
+    return await look(subject)
 
 
 def make_ground(trader: Trader) -> "Ground":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.core.errors import ConfigError, StoreError
 from services.database import looking
+from services.database.connection import Database
 
 LOST_AT_RESTART = {"tmpfs", "ramfs"}
 OVER_THE_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
@@ -33,13 +34,16 @@ class Durability:
     log: bool = True
 
 
-def durability(url_text: str, proc: Path = Path("/proc")) -> Durability:
-    """StoreError where a server cannot be asked."""
+def durability(url_text: str, proc: Path = Path("/proc"), opened: Database | None = None) -> Durability:
+    """StoreError where the database cannot be asked. `opened`: this process has it open."""
     file = looking.database_file(url_text)
     if file is None:
         with looking.looking(url_text) as connection:
             return of_server(looking.server(connection))
-    return of_file(file, proc)
+    if opened is None:
+        return of_file(file, proc)
+    with opened.reading() as connection:  # see `of_file`
+        return of_file(file, proc, str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()))
 
 
 def of_server(server: looking.Server) -> Durability:
@@ -58,7 +62,10 @@ def of_server(server: looking.Server) -> Durability:
     return Durability(tuple(bad), f"PostgreSQL {server.version // 10_000}, every commit waits for the disk")
 
 
-def of_file(file: Path, proc: Path = Path("/proc")) -> Durability:
+def of_file(file: Path, proc: Path = Path("/proc"), mode: str | None = None) -> Durability:
+    """`mode` is how its log is kept, from whoever knows. Else the file itself is read, which must never happen in a
+    process that has it open: closing any handle of a file ends every lock that the process has on it, and the next
+    stranger who closes the database then takes away its log under the trader's feet."""
     kind = looking.file_system(nearest_folder(file.parent), proc)
     if kind in LOST_AT_RESTART:
         flaw = Flaw(f"{file} lies in memory ({kind}), gone at a restart", "put TRADER_DATA_DIR on a disk", True)
@@ -69,7 +76,9 @@ def of_file(file: Path, proc: Path = Path("/proc")) -> Durability:
     if not looking.writers_flush():
         flaw = Flaw("this SQLite does not wait for the disk at a commit", "use another build of SQLite")
         return Durability((flaw,))
-    if not file.exists() or not (mode := looking.journal_mode(file)):
+    if mode is None:
+        mode = looking.journal_mode(file) if file.exists() else ""
+    if not mode:
         return Durability()
     seen = f"SQLite on {kind or 'an unknown file system'}, write-ahead log, every commit waits for the disk"
     return Durability((), seen, mode == "wal")

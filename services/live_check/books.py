@@ -81,7 +81,7 @@ def second_factor(people: Sequence[Person]) -> Item:
 
 def _durable(here: Subject) -> Item:
     try:
-        found = durable.durability(here.database_url, here.proc)
+        found = durable.durability(here.database_url, here.proc, here.database)
     except StoreError as error:
         return failed(DURABLE, f"the database cannot be asked: {error}", AGAIN, sure=False)
     flaws = [flaw for flaw in found.flaws if not (here.pretended and flaw.in_memory)]

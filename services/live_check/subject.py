@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.checklist import Item, Verdict
 from app.core.rules import RiskLimits
 from app.seam import Tasks
+from services.database import Database
 from services.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """`real` and `play` are the words of the modes whose ledgers are looked at; `client` is open, and has the key."""
+    """`real` and `play` are the words of the modes whose ledgers are looked at; `client` is open, and has the key.
+
+    `database`: the books, where this process has them open."""
 
     settings: Settings
     limits: RiskLimits
@@ -23,6 +26,7 @@ class Subject:
     tasks: Tasks
     real: str
     play: str
+    database: Database | None = None
     proc: Path = Path("/proc")
 
     @property
