@@ -436,30 +436,31 @@ class RealMoney:
         from app.sole import SoleExchange
 
         self._trader, self._account = trader, account
-        self._lock: AccountLock | None = None
+        self._locks: list[AccountLock] = []
         self.exchange = SoleExchange(account, clock=clock, tasks=trader.tasks)
         self.list = GoingLive(self._look, clock)
         self.why_not = ""
 
     async def begin(self) -> None:
         """Take the account and look at the list, before anything is sent. ExchangeErrors: try again."""
-        if self._lock is None:
+        if not self._locks:
             await self._take((await self._account.rights()).number)
         self.why_not = (await self.list.look()).sentence
         if self.why_not:
             log.warning("the go-live list is not passed: %s", self.why_not)
 
     async def _take(self, number: str) -> None:
-        """Accounts are told apart by the exchange's number of them, or where it tells none by the key."""
+        """By the key, and by the exchange's number of the account where it tells it: an account may have many keys."""
         from services.database.account_lock import AccountLock
 
-        settings = self._trader.settings
-        key = settings.binanceus_api_key
-        lock = AccountLock(self._trader.database, f"live {number or (key.reveal() if key else '')}", settings.data_dir)
-        if not await self._trader.tasks.in_thread(lock.take):
-            raise ConfigError("another trader trades this account with real money; stop it first")
-        self._lock = lock
-        self.exchange.take(lock)
+        settings, database = self._trader.settings, self._trader.database
+        key = settings.binanceus_api_key.reveal() if settings.binanceus_api_key else ""
+        for name in (f"live key {key}", *([f"live number {number}"] if number else [])):
+            lock = AccountLock(database, name, settings.data_dir)
+            if not await self._trader.tasks.in_thread(lock.take):
+                raise ConfigError("another trader trades this account with real money; stop it first")
+            self._locks.append(lock)
+        self.exchange.take(*self._locks)
 
     def watch(self) -> None:
         self._trader.tasks.start(self.exchange.watch(), "hold of the account")
@@ -476,8 +477,8 @@ class RealMoney:
         return await go_live_list(trader.settings, trader.loaded, self._account.client, trader.tasks, trader.database)
 
     def end(self) -> None:
-        if self._lock is not None:
-            self._lock.give()
+        for lock in self._locks:
+            lock.give()
 
 
 async def go_live_list(

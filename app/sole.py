@@ -38,19 +38,20 @@ class SoleExchange:
 
     def __init__(self, exchange: Exchange, *, clock: Clock, tasks: Tasks) -> None:
         self._exchange, self._clock, self._tasks = exchange, clock, tasks
-        self._hold: Hold | None = None
+        self._holds: tuple[Hold, ...] = ()
         self._sure_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
 
-    def take(self, hold: Hold) -> None:
-        self._hold = hold
+    def take(self, *holds: Hold) -> None:
+        """An account can be known by more than one name; each is held."""
+        self._holds = holds
 
     async def check(self) -> None:
         """Look at the hold. TakenOver where it is gone; StoreError where that cannot be told."""
-        if self._hold is None:
+        if not self._holds:
             raise TakenOver("this account was never taken; nothing was sent")
         began = self._clock.monotonic()
-        if not await self._tasks.in_thread(self._hold.held):
+        if not await self._tasks.in_thread(lambda: all(hold.held() for hold in self._holds)):
             raise TakenOver("another trader has taken over this account; nothing more is sent")
         self._sure_at = began
 

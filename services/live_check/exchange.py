@@ -2,7 +2,7 @@
 enough for one entry whose stop can be placed too. No key is ever in what is said."""
 
 import asyncio
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
 from app.checklist import Item
@@ -113,9 +113,9 @@ def size(here: Subject, found: "Standing", held: Decimal) -> Item:
     instrument = found.instrument
     if instrument is None or found.ask is None:
         return failed(SIZE, "cannot be told without the symbol's rules", "choose another TRADER_SYMBOL", sure=False)
-    needed = smallest_equity(found.ask, here.limits, instrument)
+    needed = smallest_equity(found.ask, here.limits, instrument).to_integral_value(ROUND_CEILING)
     there = found.quote_total + min(held, found.base_total) * found.ask
     if there < needed:
-        seen = f"account too small: need about ${needed:.0f}, there are ${there:.2f}"
+        seen = f"account too small: need about ${needed}, there are ${there:.2f}"
         return failed(SIZE, seen, f"deposit {instrument.quote}, or raise position_size_pct in config/risk.yml")
-    return passed(SIZE, f"${there:.2f}; the smallest that can be traded with a stop is about ${needed:.0f}")
+    return passed(SIZE, f"${there:.2f}; the smallest that can be traded with a stop is about ${needed}")
