@@ -36,40 +36,40 @@ class AccountLock:
         self._key = lock_number(f"account {self._account}")
         self._row = f"engine epoch of {self._account}"
         places = [data_dir, *([database.path.parent] if database.path else [])]
-        self._paths = list(dict.fromkeys(place.resolve() / f"account.{self._account}.lock" for place in places))
+        self.paths = list(dict.fromkeys(place.resolve() / f"account.{self._account}.lock" for place in places))
         self._files: list[IO[str]] = []
         self._connection: Connection | None = None
-        self._epoch = 0
+        self.epoch = 0
 
     def take(self) -> bool:
         """False where another engine has the account. From then on every older one knows that it was replaced."""
         try:
             with store_errors("the account cannot be locked"):
                 if self._take_files() and (self._database.is_sqlite or self._connect()):
-                    self._epoch = self._raised()
+                    self.epoch = self._raised()
         finally:
-            if not self._epoch:
+            if not self.epoch:
                 self.give()
-        return self._epoch > 0
+        return self.epoch > 0
 
     def held(self) -> bool:
         """A lock on a PostgreSQL session ends with its connection: then it is taken again, unless somebody was quicker
         or has been there meanwhile."""
-        if not self._epoch or not all(map(_same_file, self._files, self._paths)):
+        if not self.epoch or not all(map(_same_file, self._files, self.paths)):
             return False
         if self._database.is_sqlite:
             with self._database.reading() as connection:
-                return self._current(connection) == self._epoch
+                return self._current(connection) == self.epoch
         try:
             if self._connection is None and not self._connect():
                 return False
-            return self._connection is not None and self._current(self._connection) == self._epoch
+            return self._connection is not None and self._current(self._connection) == self.epoch
         except STORE_ERRORS as error:
             self._disconnect()
             raise StoreError(f"the account's lock cannot be seen: {reason(error)}") from error
 
     def give(self) -> None:
-        self._epoch = 0
+        self.epoch = 0
         if self._connection is not None:
             with suppress(SQLAlchemyError):  # where the connection is gone, so is the lock
                 self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
@@ -80,7 +80,7 @@ class AccountLock:
     # ------------------------------------------------------------ files
 
     def _take_files(self) -> bool:
-        for path in self._paths:
+        for path in self.paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             file = os.fdopen(descriptor, "r+", encoding="utf-8")
