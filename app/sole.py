@@ -64,14 +64,19 @@ class SoleExchange:
 
     async def _sure(self, seconds: float = SURE_SECONDS) -> None:
         """Nothing leaves on older knowledge than this."""
+        if self._looked_within(seconds):
+            return
         async with self._one_at_a_time:
-            if self._clock.monotonic() - self._sure_at < seconds:
+            if self._looked_within(seconds):
                 return
             try:
                 await self.check()
             except StoreError as error:
                 text = f"whether this account is still ours cannot be told ({error}); nothing was sent"
                 raise ExchangeBusy(text, AGAIN_SECONDS) from None
+
+    def _looked_within(self, seconds: float) -> bool:
+        return self._clock.monotonic() - self._sure_at < seconds
 
     # ------------------------------------------------------------ the port
 

@@ -28,8 +28,9 @@ class GoingLive:
         self._shown = found
         self._whole.set_visibility(True)
         count = len(found.failing)
-        open_items = f"Real money is not traded: {count} {'item' if count == 1 else 'items'} of the go-live list fail"
-        self._head.say(f"{open_items if count else 'Go-live list passed'} · {words.moment(found.at)}")
+        what = "item of the go-live list fails" if count == 1 else "items of the go-live list fail"
+        head = f"Real money is not traded: {count} {what}" if count else "Go-live list passed"
+        self._head.say(f"{head} · {words.moment(found.at)}")
         self._rows.clear()
         with self._rows:
             for item in sorted(found.items, key=lambda each: each.verdict is not Verdict.FAILED):
