@@ -60,6 +60,7 @@ class Started(Message):
     config_sha256: str
     instrument: Instrument
     kill_sealed: str = ""  # the reason in the durable seal, where there is one
+    live_check: str = ""  # why the go-live list is not passed: entries stay shut from this message on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

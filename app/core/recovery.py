@@ -22,6 +22,8 @@ def started(turn: Turn, message: Started) -> None:
     state.started, state.rules, state.instrument = message, message.rules, message.instrument
     state.reconciled = False
     state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
+    if message.live_check:
+        state.gates[Gate.LIVE_CHECK] = message.live_check
     state.signals = {}
     state.kill = None
     if message.kill_sealed:

@@ -18,6 +18,7 @@ from services.binance_us.client import Client
 from services.binance_us.events import Events
 from services.binance_us.history import History
 from services.binance_us.instrument import (
+    BAD_SYMBOL,
     DEFAULT_TAKER_PCT,
     Listing,
     listing_of,
@@ -34,7 +35,7 @@ from services.binance_us.watch import Watch
 
 log = logging.getLogger(__name__)
 
-FILTER, BAD_SYMBOL = "-1013", "-1121"
+FILTER = "-1013"
 RELOAD_SECONDS = 1_800.0
 FIRST_SAMPLES = 3
 
