@@ -24,7 +24,7 @@ from services.binance_us.instrument import (
     taker_fee_pct,
 )
 from services.binance_us.reports import Row, amount, row_of
-from services.binance_us.ticker import ticker
+from services.binance_us.ticker import asked_ticker
 
 SAMPLES = 2
 
@@ -74,15 +74,13 @@ async def _listed(client: Client, symbol: str, fee_pct: Decimal) -> tuple[Listin
     what, wanted = f"reading the rules of {symbol}", {"symbol": market_id(symbol)}
     try:
         rules = await client.ask("public_get_exchangeinfo", wanted, what=what)
-        prices = await client.ask("public_get_ticker_bookticker", wanted, what=f"reading the price of {symbol}")
+        ask = (await asked_ticker(client, symbol)).ask
     except ExchangeRefused as refused:
         if refused.code == BAD_SYMBOL:
             return None, None, str(not_traded(symbol, "it does not know it"))
         raise
     with believed(what):
         listing = listing_of(rules, symbol, fee_pct)
-        price = row_of(prices, what)
-        ask = ticker(price.get("bidPrice"), price.get("askPrice")).ask
     try:
         require_tradable(listing)
     except ConfigError as error:
