@@ -33,7 +33,9 @@ from app.core.rules import RiskLimits
 from app.core.state import Doubt, State
 
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
-QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 25.0, 30.0)  # seconds after the doubt began
+# Seconds after the doubt began. From the fence on so close together that an order which never arrived is proved absent
+# within the 30 s that a position may be without a certain stop.
+QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 22.5, 25.0, 27.5, 30.0)
 QUERY_EVERY = timedelta(seconds=10)  # afterwards
 KEPT_ORDERS = 400  # ended ones, so that a late fill still finds its order
 

@@ -315,6 +315,20 @@ def test_a_doubtful_stop_that_is_found_protects() -> None:
     assert trader.engine.trading
 
 
+def test_a_stop_that_never_arrived_is_proved_absent_and_put_back_within_thirty_seconds() -> None:
+    trader = desk()
+    stop = doubtful_stop(trader)
+    said: list[str] = []
+    while said != ["alert stop_missing", "place stop"]:
+        assert trader.now < NOON + timedelta(seconds=30)
+        if said == ["query S02 completely"]:
+            answer = OrderNotFound(at=trader.now, client_order_id=stop.client_order_id, complete=True)
+            said = words(trader.tell(answer))
+        else:
+            said = tick(trader, seconds=1)
+    assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_PLACED", "S03": "INTENT"}
+
+
 def test_after_thirty_seconds_without_a_certain_stop_we_get_out_and_a_cancel_proves_whether_it_is_there() -> None:
     trader = desk()
     stop = doubtful_stop(trader)
