@@ -95,8 +95,7 @@ def fit_stop(turn: Turn, position: Position) -> None:
 def adopt_stop(turn: Turn, position: Position) -> bool:
     """Where another stop of this position may still be live (the old half of a replacement), it is the stop again.
 
-    Placing a third one beside it could sell twice. Its lower level counts once it is known to stand: should it be
-    gone, the next stop is placed no lower than the position's stop already was.
+    Placing a third one beside it could sell twice.
     """
     others = [order for order in live(turn, position) if order.role is Role.STOP]
     if not others:
@@ -143,7 +142,10 @@ def tell_bare(turn: Turn, position: Position, text: str) -> None:
 
 
 def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None:
-    """Follow the highest close since entry; move the stop up when it is worth it. Late candles only mark."""
+    """Follow the highest close since entry; move the stop up when it is worth it. Late candles only mark.
+
+    The level counts once the exchange has confirmed it: should only the cancel be carried out, the old one comes back.
+    """
     trailing = turn.limits.trailing
     if position.status is not PositionStatus.OPEN or trailing is None:
         return
@@ -162,9 +164,9 @@ def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None
     turn.put(
         replace(
             position,
-            stop_price=level,
             stop_order_id=place.client_order_id,
             stop_confirmed=False,
+            stop_failures=0 if turn.now - stop.created_at >= STEADY_AFTER else position.stop_failures,
             trailing_active=True,
             stop_moved_at=turn.now,
             unprotected_since=turn.now,
