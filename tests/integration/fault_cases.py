@@ -39,6 +39,13 @@ DOUBTS: list[tuple[str, dict[str, Any]]] = [
     ("error", {"code": -1007}),
     ("error", {"code": -1007, "status": 408}),
 ]
+FEW_DOUBTS = [
+    ("lost", {}),
+    ("silent", {}),
+    ("html", {"status": 200}),
+    ("raw", {"body": "null"}),
+    ("error", {"code": -1007}),
+]
 CUT: list[tuple[str, dict[str, Any]]] = [("cut", {"keep": 31}), ("broken", {"keep": 31})]  # a true answer is cut
 
 
@@ -61,6 +68,17 @@ async def unheard(trader: LiveTrader) -> None:
 async def rest(trader: LiveTrader) -> None:
     """Until an entry may follow an exit: a candle of its own is needed."""
     await trader.pass_time(121, step=5)
+
+
+async def minute_at(trader: LiveTrader, price: object) -> None:
+    """A minute goes by at `price`, and its candle closes there; so do those that nobody laid down before it."""
+    trader.exchange.market.move(str(price))
+    await trader.pass_time(60, step=5)
+    opened = trader.exchange.candles.rows("1m", None, None, 1)[0][0] + 60_000
+    while opened + 60_000 <= trader.exchange.clock.ms():
+        trader.exchange.candles.add(opened, *[Decimal(str(price))] * 4)
+        opened += 60_000
+    await trader.pass_time(1)
 
 
 async def close(trader: LiveTrader, position: Position, command_id: str = "c1") -> None:

@@ -12,6 +12,7 @@ import services.binance_us.client as client_module
 from app.core.model import ExitReason
 from tests.integration.fault_cases import (
     DOUBTS,
+    FEW_DOUBTS,
     KINDS_OF_STOP,
     PLACE,
     name_of,
@@ -100,7 +101,7 @@ async def test_f08_a_stop_that_stands_though_its_answer_was_lost_is_found_and_no
 
 @pytest.mark.parametrize(
     ("doubt", "stop_loss_orders"),
-    [*((doubt, True) for doubt in DOUBTS), *((doubt, False) for doubt in DOUBTS[:2])],
+    [*((doubt, True) for doubt in FEW_DOUBTS), *((doubt, False) for doubt in DOUBTS[:2])],
     ids=name_of,
 )
 async def test_f08_a_stop_that_never_arrived_leaves_the_position_bare_for_30_s_at_most(
