@@ -26,6 +26,7 @@ from app.core.turn import FENCE, Turn
 # Nothing is wrong with the order: the exchange takes none of ours for now.
 NOT_NOW = frozenset({Refusal.BUSY, Refusal.MARKET_CLOSED, Refusal.ACCESS, Refusal.AUTH})
 AT_ONCE = frozenset({Refusal.CLOCK, Refusal.FUNDS})  # a stop refused for these may be taken the next moment
+UNSOLD = (OrderStatus.EXPIRED, OrderStatus.CANCELED)  # how a sale ends that finds nobody
 NOT_FOUND_NEEDED = 3
 NOT_FOUND_APART = timedelta(seconds=2)
 GIVE_UP_AFTER = timedelta(minutes=10)
@@ -152,7 +153,7 @@ def follow_up(turn: Turn, order: Order, *, again: bool = True) -> None:
     elif order.role is Role.STOP:
         _stop_moved(turn, position, order, again=again)
     elif order.status in orders.TERMINAL:
-        _exit_ended(turn, position)
+        _exit_ended(turn, position, order)
 
 
 def _stop_moved(turn: Turn, position: Position, order: Order, *, again: bool) -> None:
@@ -177,9 +178,12 @@ def _stop_reason(turn: Turn, position: Position, stop: Order) -> ExitReason:
     return ExitReason.TRAILING_STOP if trailed else ExitReason.STOP
 
 
-def _exit_ended(turn: Turn, position: Position) -> None:
+def _exit_ended(turn: Turn, position: Position, order: Order) -> None:
+    """What it did not sell is sold by the next one: at once, or after a pause where nobody bought anything."""
     if position.remaining <= ZERO:
         life.finish(turn, position)
+    elif order.status in UNSOLD and not order.filled_quantity and turn.state.exits.get(position.id, 0) < life.MAX_EXITS:
+        life.try_later(turn, position, order, counts=True)
     else:
         life.sell_rest(turn, position)
 

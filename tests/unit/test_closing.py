@@ -283,14 +283,29 @@ def test_a_sale_that_fills_in_part_is_followed_by_another_for_the_rest() -> None
     assert trader.place().quantity == d("0.00596")
 
 
+def unsold(trader: Desk, sale: PlaceOrder) -> list[str]:
+    """The sale met no buyer at all; what that and the next ten seconds bring."""
+    trader.sends(sale)
+    said = words(trader.tell_status(sale.client_order_id, "EXPIRED"))
+    return said or tick(trader, seconds=10)
+
+
+@pytest.mark.parametrize("ending", ["EXPIRED", "CANCELED"])
+def test_a_sale_that_meets_no_buyer_is_followed_by_another_after_ten_seconds(ending: str) -> None:
+    """Five tries in the same instant would all meet the same empty book."""
+    trader, sale = closing()
+    trader.sends(sale)
+    assert words(trader.tell_status(sale.client_order_id, ending)) == []
+    assert tick(trader, seconds=9.9) == []
+    assert tick(trader, seconds=0.1) == ["place exit"]
+
+
 def test_after_five_sales_a_person_must_look_and_what_is_left_stays_under_a_stop() -> None:
     trader, sale = closing()
     for _ in range(4):
-        trader.sends(sale)
-        assert words(trader.tell_status(sale.client_order_id, "EXPIRED")) == ["place exit"]
+        assert unsold(trader, sale) == ["place exit"]
         sale = trader.place()
-    trader.sends(sale)
-    assert words(trader.tell_status(sale.client_order_id, "EXPIRED")) == ["alert position_stuck", "place stop"]
+    assert unsold(trader, sale) == ["alert position_stuck", "place stop"]
     stop = trader.place()
     assert (stop.stop_price, stop.quantity) == (47_500, d("0.00996"))
     assert trader.position().status is PositionStatus.QUARANTINE
@@ -301,13 +316,10 @@ def test_after_five_sales_a_person_must_look_and_what_is_left_stays_under_a_stop
 
 def quarantined() -> Desk:
     trader, sale = closing()
-    for _ in range(4):
-        trader.sends(sale)
-        trader.tell_status(sale.client_order_id, "EXPIRED")
+    for _ in range(5):
+        unsold(trader, sale)
         sale = trader.place()
-    trader.sends(sale)
-    trader.tell_status(sale.client_order_id, "EXPIRED")
-    stop = trader.place()
+    stop = sale
     trader.sends(stop)
     trader.reports(stop, "OPEN")
     return trader
