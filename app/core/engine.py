@@ -157,6 +157,7 @@ def _time(turn: Turn) -> None:
     if not turn.state.reconciled:
         return
     reports.chase_doubts(turn)
+    life.cancel_again(turn)
     for position in open_positions(turn.state):
         watching.watch(turn, position)
 

@@ -32,6 +32,7 @@ MAX_EXITS = 5  # market sells tried for one position before a person must look
 MAX_STOP_FAILURES = 3
 STEADY_AFTER = timedelta(seconds=60)  # a stop that stood for this long makes earlier failures forgotten
 TRAIL_PAUSE = timedelta(seconds=60)
+CANCEL_AGAIN = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=10)
 RETRY_SELDOM = timedelta(minutes=10)
 OFTEN_UNTIL = 60  # orders made for one position before it is tried seldom …
@@ -221,8 +222,21 @@ def take_back_stops(turn: Turn, position: Position, why: str) -> None:
 
 
 def cancel(turn: Turn, order: Order) -> None:
+    """Take `order` back. While the exchange says that it is open all the same, `cancel_again` asks once a second."""
+    asked_at = turn.state.cancel_asked.get(order.id)
+    if asked_at is not None and turn.now - asked_at < CANCEL_AGAIN:
+        return
+    turn.state.cancel_asked[order.id] = turn.now
     turn.move(order, OrderStatus.CANCELLING)
     turn.do(CancelOrder(client_order_id=order.id, position_id=order.position_id, symbol=order.symbol))
+
+
+def cancel_again(turn: Turn) -> None:
+    """Orders that were to be taken back and still rest on the exchange."""
+    for id in sorted(turn.state.cancel_asked):
+        order = turn.state.orders[id]
+        if order.status in RESTING:
+            cancel(turn, order)
 
 
 def sell_rest(turn: Turn, position: Position) -> None:

@@ -19,6 +19,7 @@ def started(turn: Turn, message: Started) -> None:
     state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
     state.signals = {}
     state.kill_samples = []
+    state.cancel_asked = {}  # whoever was asked is gone
     if message.kill_sealed:
         latch(turn, LatchKind.KILL_SWITCH, message.kill_sealed)
     elif closed := state.latches.get(LatchKind.KILL_SWITCH):

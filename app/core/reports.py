@@ -219,14 +219,18 @@ def _waits(position: Position, order: Order, refusal: Refusal) -> bool:
 
 
 def not_found(turn: Turn, message: OrderNotFound) -> None:
-    """Evidence that an order does not exist: counted only after the fence, complete, and some time apart."""
+    """Evidence that an order does not exist: counted only after the fence, complete, and some time apart.
+
+    What counted is followed by the next question as soon as that can count too: a position may be waiting for its stop.
+    """
     order = turn.state.orders.get(message.client_order_id)
     doubt = turn.state.doubts.get(message.client_order_id)
     if order is None or doubt is None or not message.complete or turn.now < doubt.since + FENCE:
         return
     if doubt.not_found_at is not None and turn.now - doubt.not_found_at < NOT_FOUND_APART:
         return
-    doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now)
+    next_at = min(doubt.next_at, turn.now + NOT_FOUND_APART)
+    doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now, next_at=next_at)
     turn.state.doubts[order.id] = doubt
     turn.touch()
     if doubt.not_found < NOT_FOUND_NEEDED:
@@ -240,7 +244,7 @@ def chase_doubts(turn: Turn) -> None:
     """Ask again for every order in doubt whose time has come; call a person after ten minutes."""
     for id, doubt in sorted(turn.state.doubts.items()):
         order = turn.state.orders[id]
-        if order.status is not OrderStatus.STUCK and turn.now - doubt.since >= GIVE_UP_AFTER:
+        if order.status is not OrderStatus.STUCK and turn.now - doubt.began >= GIVE_UP_AFTER:
             turn.alert(AlertEvent.ORDER_STUCK, f"order {id} has no certain answer after 10 minutes")
             order = turn.move(order, OrderStatus.STUCK)
         if turn.now >= doubt.next_at:

@@ -29,9 +29,10 @@ STALE_AFTER = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """An order whose fate is being found out: when it left, how often it was asked for, what was learned."""
+    """An order whose fate is being found out: when it left, since when it is doubted, what was asked and learned."""
 
     since: datetime
+    began: datetime
     asked: int = 0
     next_at: datetime
     not_found: int = 0
@@ -80,6 +81,9 @@ class State:
     reject_times: list[datetime] = field(default_factory=list)
     exits: dict[str, int] = field(default_factory=dict)  # position id → market sells tried since its close began
     retry_at: dict[str, datetime] = field(default_factory=dict)  # position id → when a refused order is tried again
+    cancel_asked: dict[str, datetime] = field(
+        default_factory=dict
+    )  # live order id → when its cancel was last asked for
     jumped: dict[str, datetime] = field(default_factory=dict)  # stop id → since when the price is past it
     kill_samples: list[datetime] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)  # warnings already given today

@@ -33,9 +33,7 @@ from app.core.rules import RiskLimits
 from app.core.state import Doubt, State
 
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
-# Seconds after the doubt began. From the fence on so close together that an order which never arrived is proved absent
-# within the 30 s that a position may be without a certain stop.
-QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 22.5, 25.0, 27.5, 30.0)
+QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 25.0, 30.0)  # seconds after the doubt began
 QUERY_EVERY = timedelta(seconds=10)  # afterwards
 KEPT_ORDERS = 400  # ended ones, so that a late fill still finds its order
 
@@ -80,6 +78,8 @@ class Turn:
         self.touch()
         if isinstance(changed, Order):
             self.state.orders[changed.id] = changed
+            if changed.status in orders.TERMINAL:
+                self.state.cancel_asked.pop(changed.id, None)
         else:
             self.state.positions[changed.id] = changed
         self._changed(changed)
@@ -178,7 +178,7 @@ class Turn:
         if order.status not in orders.IN_DOUBT:
             order = self.move(order, status, reason)
         if order.id not in self.state.doubts:
-            self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, next_at=self.now)
+            self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, began=self.now, next_at=self.now)
         self.ask(order)
 
     def ask(self, order: Order) -> None:

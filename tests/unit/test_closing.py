@@ -183,8 +183,36 @@ def test_a_cancel_that_failed_is_asked_for_again(status: str) -> None:
         trader.reports(stop, "PARTIAL", price="47500", quantity="0.001")
     close(trader)
     trader.tell(CancelUncertain(at=trader.now, client_order_id=stop.client_order_id, reason="timed out"))
-    assert words(trader.tell_status(stop.client_order_id, status)) == ["cancel S02"]
+    assert words(trader.tell_status(stop.client_order_id, status)) == []
+    assert tick(trader, seconds=0.9) == []
+    assert tick(trader, seconds=0.1) == ["cancel S02"]
     assert words(trader.tell_status(stop.client_order_id, "CANCELED")) == ["place exit"]
+    assert trader.engine.state.cancel_asked == {}
+
+
+def test_a_cancel_that_keeps_failing_is_asked_for_once_a_second() -> None:
+    """The failure and the answer that it is still open may come back at once, each time."""
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    close(trader)
+    asked = 1
+    for _ in range(100):
+        trader.tell(CancelUncertain(at=trader.now, client_order_id=stop_id, reason="busy"))
+        asked += words(trader.tell_status(stop_id, "OPEN")).count("cancel S02")
+        asked += tick(trader, seconds=0.1).count("cancel S02")
+    assert asked == 11
+    assert tick(trader, seconds=0) == []
+
+
+def test_the_cancel_of_an_old_stop_is_not_called_stuck_at_once() -> None:
+    """The ten minutes begin with the doubt, not with the order."""
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.wait(hours=5)
+    close(trader)
+    trader.tell(CancelUncertain(at=trader.now, client_order_id=stop_id, reason="timed out"))
+    assert "alert order_stuck" not in tick(trader, seconds=599)
+    assert "alert order_stuck" in tick(trader, seconds=1)
 
 
 def test_the_stop_still_open_after_the_cancel_was_asked_for_is_waited_for() -> None:

@@ -318,7 +318,7 @@ def test_a_doubtful_stop_that_is_found_protects() -> None:
 def test_a_stop_that_never_arrived_is_proved_absent_and_put_back_within_thirty_seconds() -> None:
     trader = desk()
     stop = doubtful_stop(trader)
-    said: list[str] = []
+    said = ["query S02"]
     while said != ["alert stop_missing", "place stop"]:
         assert trader.now < NOON + timedelta(seconds=30)
         if said == ["query S02 completely"]:
