@@ -221,6 +221,21 @@ async def test_f14_the_cancel_of_an_old_stop_is_in_doubt_for_seconds_and_nobody_
         check_closed(trader, position)
 
 
+async def test_f14_the_sale_does_not_wait_for_an_answer_that_the_stream_has_overtaken() -> None:
+    async with live_trader() as trader:
+        position = await trader.bought()
+        cancel = trader.exchange.faults.hold(CANCEL, acts=True)
+        sale = trader.exchange.faults.hold(PLACE, acts=True, where=EXIT)
+        await close(trader, position)
+        await cancel.reached.wait()
+        assert await trader.until(trader.trades, within=5) <= 1
+        cancel.release()
+        sale.release()
+        await trader.pass_time(2)
+        check_closed(trader, position)
+        assert steps(trader.ours()) == ["E01", "S02", "C03"]
+
+
 # ---------------------------------------------------------------- the sale in doubt
 
 

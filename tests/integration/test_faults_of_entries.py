@@ -32,6 +32,12 @@ def short_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "ORDER_SECONDS", 0.15)
 
 
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For answers that a test holds back for longer."""
+    monkeypatch.setattr(client_module, "ORDER_SECONDS", 10.0)
+
+
 def check_one_protected_entry(trader: LiveTrader) -> None:
     assert steps(trader.ours()) == ["E01", "S02"]
     assert len(trader.protected()) == 1
@@ -226,3 +232,19 @@ async def test_an_entry_that_nobody_sells_to_leaves_nothing() -> None:
         assert [order.status for order in trader.orders(Role.ENTRY)] == [OrderStatus.EXPIRED]
         assert trader.trades() == []
         trader.check_books()
+
+
+# ---------------------------------------------------------------- answers that the stream overtakes
+
+
+@pytest.mark.usefixtures("patience")
+async def test_f01_the_stop_does_not_wait_for_an_answer_that_the_stream_has_overtaken() -> None:
+    """The request may hang for 15 s before it is given up; the fill is known after a moment."""
+    async with live_trader() as trader:
+        held = trader.exchange.faults.hold(PLACE, where=ENTRY, acts=True)
+        await trader.decide("BUY")
+        await held.reached.wait()
+        assert await trader.until(trader.protected, within=5) <= 1
+        held.release()
+        await trader.pass_time(2)
+        check_one_protected_entry(trader)
