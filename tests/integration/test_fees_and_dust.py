@@ -1,4 +1,4 @@
-"""Fees in each currency and the crumbs that they leave, through the whole live trader: the books agree with the exchange
+"""Fees in each currency and the crumbs they leave, through the whole live trader: the books agree with the exchange
 to the last digit, a stop never asks for what the fee has taken, and nothing of the owner's is ever sold.
 """
 
