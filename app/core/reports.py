@@ -56,16 +56,26 @@ def apply_report(turn: Turn, report: OrderReport) -> None:
 
 
 def _orphan(turn: Turn, report: OrderReport) -> None:
-    """An order with our mark that we do not know: a resting one is cancelled, and people are told."""
+    """An order with our mark that we do not know: a resting one is cancelled, and people are told.
+
+    Books that were restored from a backup count trades anew; the numbers that are used up are skipped, since an id
+    may never be used twice.
+    """
+    id = report.client_order_id
+    if orders.is_ours(id) and orders.trade_of(id) > turn.state.trade_number:
+        turn.state.trade_number = orders.trade_of(id)
+        turn.touch()
     if report.status in orders.RESTING:
         turn.do(
             CancelOrder(
-                client_order_id=report.client_order_id,
-                position_id=orders.position_of(report.client_order_id),
+                client_order_id=id,
+                position_id=orders.position_of(id),
                 symbol=turn.instrument.symbol,
             )
         )
-        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {report.client_order_id} is not in the books; cancelling")
+        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {id} is not in the books; cancelling")
+    elif report.fills:
+        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {id} is not in the books, and it was filled; look at the exchange")
 
 
 def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool) -> None:
@@ -219,16 +229,14 @@ def _waits(position: Position, order: Order, refusal: Refusal) -> bool:
 
 
 def not_found(turn: Turn, message: OrderNotFound) -> None:
-    """Evidence that an order does not exist: counted only after the fence, complete, and some time apart.
-
-    What counted is followed by the next question as soon as that can count too: a position may be waiting for its stop.
-    """
+    """Evidence that an order does not exist: counted only after the fence, complete, and some time apart."""
     order = turn.state.orders.get(message.client_order_id)
     doubt = turn.state.doubts.get(message.client_order_id)
     if order is None or doubt is None or not message.complete or turn.now < doubt.since + FENCE:
         return
     if doubt.not_found_at is not None and turn.now - doubt.not_found_at < NOT_FOUND_APART:
         return
+    # Whoever waits for the proof may be without a stop: the next answer is wanted as soon as it counts.
     next_at = min(doubt.next_at, turn.now + NOT_FOUND_APART)
     doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now, next_at=next_at)
     turn.state.doubts[order.id] = doubt

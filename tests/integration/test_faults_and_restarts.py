@@ -228,6 +228,9 @@ async def test_an_unknown_buy_order_of_ours_is_cancelled_and_told() -> None:
         await trader.until(lambda: not orphan.is_open, within=10)
         assert "orphan_order" in trader.told()
         trader.check_books()
+        position = await trader.bought()
+        assert int(position.id.rpartition("-")[2], 36) == 100  # no number is used twice
+        trader.check_books()
 
 
 async def test_an_unknown_order_of_ours_that_appears_later_is_found_too() -> None:

@@ -17,7 +17,8 @@ from app.core.messages import (
     Refusal,
     TimePassed,
 )
-from app.core.model import OrderReport, OrderStatus, Trade
+from app.core.model import Fill, OrderReport, OrderStatus, Role, Side, Trade
+from app.core.orders import client_order_id
 from tests.builders import NOON, Desk, d, some_rules
 from tests.core_stories import EASY, alerts, changed, orders_of, words
 
@@ -290,16 +291,50 @@ def test_an_order_that_had_ended_here_but_is_open_there_is_cancelled() -> None:
     assert words(trader.tell_status(entry.client_order_id, "CANCELED")) == []
 
 
+def stranger(trader: Desk, trade: int, status: str, *fills: Fill) -> OrderReported:
+    """The report of an order with our mark that the books do not know."""
+    id = client_order_id(live=False, tag="test", trade=trade, role=Role.ENTRY, attempt=1)
+    report = OrderReport(
+        client_order_id=id, exchange_order_id="9", status=OrderStatus(status), at=trader.now, fills=fills
+    )
+    return OrderReported(at=trader.now, report=report)
+
+
+def test_numbers_that_an_unknown_order_has_used_up_are_skipped() -> None:
+    """As with books restored from a backup: the exchange would take an id of a filled order a second time."""
+    trader = Desk(rules=some_rules(risk=EASY)).start()
+    trader.tell(stranger(trader, 7, "EXPIRED"))
+    assert trader.engine.touched
+    trader.tell(stranger(trader, 3, "EXPIRED"))
+    assert not trader.engine.touched
+    trader.vote("BUY")
+    assert trader.place().position_id == "test-0000008"
+
+
+def test_an_unknown_order_that_was_filled_is_told() -> None:
+    trader = Desk(rules=some_rules(risk=EASY)).start()
+    fill = Fill(
+        id="t1",
+        client_order_id="",
+        side=Side.BUY,
+        price=d(50_000),
+        quantity=d("0.01"),
+        fee=d(0),
+        fee_asset="USD",
+        at=NOON,
+    )
+    assert alerts(trader.tell(stranger(trader, 7, "FILLED", fill))) == ["orphan_order"]
+    assert trader.engine.state.positions == {}
+
+
 @pytest.mark.parametrize(("status", "cancelled"), [("OPEN", True), ("PARTIAL", True), ("FILLED", False)])
 def test_an_order_with_our_mark_that_is_not_in_the_books_is_cancelled_and_told(status: str, cancelled: bool) -> None:
     trader = Desk(rules=some_rules(risk=EASY)).start()
     trader.bought()
-    stranger = trader.place_of("test-0000001", "E01").client_order_id.replace("0000001", "0000009")
-    report = OrderReport(client_order_id=stranger, exchange_order_id="9", status=OrderStatus(status), at=trader.now)
-    actions = trader.tell(OrderReported(at=trader.now, report=report))
+    actions = trader.tell(stranger(trader, 9, status))
     assert alerts(actions) == (["orphan_order"] if cancelled else [])
     assert words(actions)[:1] == (["cancel E01"] if cancelled else [])
-    assert trader.engine.touched is cancelled
+    assert trader.engine.touched  # at least its number is remembered
 
 
 def test_a_stop_whose_position_is_closed_must_not_sell_anything_else() -> None:
