@@ -157,9 +157,9 @@ def _time(turn: Turn) -> None:
     if not turn.state.reconciled:
         return
     reports.chase_doubts(turn)
-    life.cancel_again(turn)
     for position in open_positions(turn.state):
         watching.watch(turn, position)
+    life.cancel_again(turn)
 
 
 # ---------------------------------------------------------------- the exchange

@@ -14,12 +14,12 @@ def started(turn: Turn, message: Started) -> None:
     """A process began. Orders that had not left never will; those that may have are doubtful; ask for the truth."""
     state = turn.state
     turn.touch()
+    state.cancel_asked = {}  # whoever was asked is gone
     state.started, state.rules, state.instrument = message, message.rules, message.instrument
     state.reconciled = False
     state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
     state.signals = {}
     state.kill_samples = []
-    state.cancel_asked = {}  # whoever was asked is gone
     if message.kill_sealed:
         latch(turn, LatchKind.KILL_SWITCH, message.kill_sealed)
     elif closed := state.latches.get(LatchKind.KILL_SWITCH):
