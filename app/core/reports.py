@@ -252,7 +252,8 @@ def chase_doubts(turn: Turn) -> None:
     """Ask again for every order in doubt whose time has come; call a person after ten minutes."""
     for id, doubt in sorted(turn.state.doubts.items()):
         order = turn.state.orders[id]
-        if order.status is not OrderStatus.STUCK and turn.now - doubt.began >= GIVE_UP_AFTER:
+        asked_for = turn.now - (doubt.began or turn.now)
+        if order.status is not OrderStatus.STUCK and asked_for >= GIVE_UP_AFTER:
             turn.alert(AlertEvent.ORDER_STUCK, f"order {id} has no certain answer after 10 minutes")
             order = turn.move(order, OrderStatus.STUCK)
         if turn.now >= doubt.next_at:

@@ -29,10 +29,10 @@ STALE_AFTER = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """An order whose fate is being found out: when it left, since when it is doubted, what was asked and learned."""
+    """An order whose fate is being found out: when it left, since when it is asked for and how often, what was learned."""
 
     since: datetime
-    began: datetime
+    began: datetime | None = None
     asked: int = 0
     next_at: datetime
     not_found: int = 0

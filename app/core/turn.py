@@ -178,7 +178,7 @@ class Turn:
         if order.status not in orders.IN_DOUBT:
             order = self.move(order, status, reason)
         if order.id not in self.state.doubts:
-            self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, began=self.now, next_at=self.now)
+            self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, next_at=self.now)
         self.ask(order)
 
     def ask(self, order: Order) -> None:
@@ -188,7 +188,7 @@ class Turn:
         next_at = doubt.since + timedelta(seconds=QUERY_AFTER[step]) if step < len(QUERY_AFTER) else self.now
         if next_at <= self.now:
             next_at = self.now + (QUERY_EVERY if step >= len(QUERY_AFTER) else timedelta(seconds=0.5))
-        self.state.doubts[order.id] = replace(doubt, asked=step + 1, next_at=next_at)
+        self.state.doubts[order.id] = replace(doubt, asked=step + 1, next_at=next_at, began=doubt.began or self.now)
         fenced = self.now >= doubt.since + FENCE
         self.do(
             QueryOrder(
