@@ -29,7 +29,7 @@ STALE_AFTER = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """An order whose fate is being found out: when it left, since when it is asked for and how often, what was learned."""
+    """An order whose fate is being found out: when it left, since when and how often it is asked for, what is known."""
 
     since: datetime
     began: datetime | None = None

@@ -291,42 +291,6 @@ def test_an_order_that_had_ended_here_but_is_open_there_is_cancelled() -> None:
     assert words(trader.tell_status(entry.client_order_id, "CANCELED")) == []
 
 
-def stranger(trader: Desk, trade: int, status: str, *fills: Fill) -> OrderReported:
-    """The report of an order with our mark that the books do not know."""
-    id = client_order_id(live=False, tag="test", trade=trade, role=Role.ENTRY, attempt=1)
-    report = OrderReport(
-        client_order_id=id, exchange_order_id="9", status=OrderStatus(status), at=trader.now, fills=fills
-    )
-    return OrderReported(at=trader.now, report=report)
-
-
-def test_numbers_that_an_unknown_order_has_used_up_are_skipped() -> None:
-    """As with books restored from a backup: the exchange would take an id of a filled order a second time."""
-    trader = Desk(rules=some_rules(risk=EASY)).start()
-    trader.tell(stranger(trader, 7, "EXPIRED"))
-    assert trader.engine.touched
-    trader.tell(stranger(trader, 3, "EXPIRED"))
-    assert not trader.engine.touched
-    trader.vote("BUY")
-    assert trader.place().position_id == "test-0000008"
-
-
-def test_an_unknown_order_that_was_filled_is_told() -> None:
-    trader = Desk(rules=some_rules(risk=EASY)).start()
-    fill = Fill(
-        id="t1",
-        client_order_id="",
-        side=Side.BUY,
-        price=d(50_000),
-        quantity=d("0.01"),
-        fee=d(0),
-        fee_asset="USD",
-        at=NOON,
-    )
-    assert alerts(trader.tell(stranger(trader, 7, "FILLED", fill))) == ["orphan_order"]
-    assert trader.engine.state.positions == {}
-
-
 @pytest.mark.parametrize(("status", "cancelled"), [("OPEN", True), ("PARTIAL", True), ("FILLED", False)])
 def test_an_order_with_our_mark_that_is_not_in_the_books_is_cancelled_and_told(status: str, cancelled: bool) -> None:
     trader = Desk(rules=some_rules(risk=EASY)).start()
@@ -388,3 +352,39 @@ def test_a_doubtful_order_can_be_refused_after_all() -> None:
     trader.tell(OrderRefused(at=trader.now, client_order_id=entry.client_order_id, refusal=Refusal.FUNDS, reason="no"))
     assert orders_of(trader) == {"E01": "REJECTED"}
     assert trader.engine.state.doubts == {}
+
+
+def stranger(trader: Desk, trade: int, status: str, *fills: Fill) -> OrderReported:
+    """The report of an order with our mark that the books do not know."""
+    id = client_order_id(live=False, tag="test", trade=trade, role=Role.ENTRY, attempt=1)
+    report = OrderReport(
+        client_order_id=id, exchange_order_id="9", status=OrderStatus(status), at=trader.now, fills=fills
+    )
+    return OrderReported(at=trader.now, report=report)
+
+
+def test_numbers_that_an_unknown_order_has_used_up_are_skipped() -> None:
+    """As with books restored from a backup: the exchange would take an id of a filled order a second time."""
+    trader = Desk(rules=some_rules(risk=EASY)).start()
+    trader.tell(stranger(trader, 7, "EXPIRED"))
+    assert trader.engine.touched
+    trader.tell(stranger(trader, 3, "EXPIRED"))
+    assert not trader.engine.touched
+    trader.vote("BUY")
+    assert trader.place().position_id == "test-0000008"
+
+
+def test_an_unknown_order_that_was_filled_is_told() -> None:
+    trader = Desk(rules=some_rules(risk=EASY)).start()
+    fill = Fill(
+        id="t1",
+        client_order_id="",
+        side=Side.BUY,
+        price=d(50_000),
+        quantity=d("0.01"),
+        fee=d(0),
+        fee_asset="USD",
+        at=NOON,
+    )
+    assert alerts(trader.tell(stranger(trader, 7, "FILLED", fill))) == ["orphan_order"]
+    assert trader.engine.state.positions == {}
