@@ -162,13 +162,22 @@ async def test_f06_a_duplicate_means_that_the_twin_is_there(told_by: str) -> Non
 # ---------------------------------------------------------------- F-10, F-11: filled in part
 
 
+async def decide_and_meet(trader: LiveTrader, quantity: str) -> None:
+    """An entry is decided on, and when it arrives only so much is on offer."""
+    held = trader.exchange.faults.hold(PLACE, where=ENTRY)
+    await trader.decide("BUY")
+    await held.reached.wait()
+    trader.exchange.market.quote("49990", "50010", ask_quantity=quantity)
+    held.release()
+
+
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("stop_loss_orders", KINDS_OF_STOP)
 async def test_f10_a_part_that_was_filled_is_protected_and_the_rest_of_the_money_is_free(
     stop_loss_orders: bool,
 ) -> None:
     async with live_trader(stop_loss_orders=stop_loss_orders) as trader:
-        trader.exchange.market.quote("49990", "50010", ask_quantity="0.0037")
-        await trader.decide("BUY")
+        await decide_and_meet(trader, "0.0037")
         await trader.until(trader.protected, within=2)
         (entry,), (stop,) = trader.ours("E"), trader.standing_stops()
         assert (entry.status, entry.executed) == ("EXPIRED", Decimal("0.0037"))
@@ -186,11 +195,11 @@ async def with_minimum(trader: LiveTrader, minimum: str) -> None:
     await trader.until(lambda: trader.standing == "TRADING", within=30)
 
 
+@pytest.mark.usefixtures("patience")
 async def test_f11_a_part_too_small_for_a_stop_is_sold_at_once() -> None:
     async with live_trader() as trader:
         await with_minimum(trader, "10")
-        trader.exchange.market.quote("49990", "50010", ask_quantity="0.00022")
-        await trader.decide("BUY")
+        await decide_and_meet(trader, "0.00022")
         await trader.until(trader.trades, within=2)
         (trade,) = trader.trades()
         assert (trade.exit_reason, trade.quantity) == (ExitReason.EMERGENCY, Decimal("0.00021"))
@@ -198,11 +207,11 @@ async def test_f11_a_part_too_small_for_a_stop_is_sold_at_once() -> None:
         trader.check_books()
 
 
+@pytest.mark.usefixtures("patience")
 async def test_f11_a_part_too_small_for_anything_is_dust_that_counts_and_is_sold_with_the_next_position() -> None:
     async with live_trader() as trader:
         await with_minimum(trader, "10")
-        trader.exchange.market.quote("49990", "50010", ask_quantity="0.00005")
-        await trader.decide("BUY")
+        await decide_and_meet(trader, "0.00005")
         await trader.until(lambda: not trader.state.positions, within=2)
         assert steps(trader.ours()) == ["E01"]
         assert trader.state.account is not None
@@ -220,14 +229,14 @@ async def test_f11_a_part_too_small_for_anything_is_dust_that_counts_and_is_sold
         assert trader.balance("BTC") < Decimal("0.00001")
 
 
+@pytest.mark.usefixtures("patience")
 async def test_an_entry_that_nobody_sells_to_leaves_nothing() -> None:
     async with live_trader() as trader:
-        trader.exchange.market.quote("49990", "50010", ask_quantity="20")
-        trader.exchange.faults.hold(PLACE, where=ENTRY)
+        held = trader.exchange.faults.hold(PLACE, where=ENTRY)
         await trader.decide("BUY")
-        await trader.settled(0.05)
+        await held.reached.wait()
         trader.exchange.market.move(50_500)  # beyond the entry's limit before it arrives
-        trader.exchange.faults.clear()
+        held.release()
         await trader.until(lambda: not trader.state.positions, within=2)
         assert [order.status for order in trader.orders(Role.ENTRY)] == [OrderStatus.EXPIRED]
         assert trader.trades() == []
