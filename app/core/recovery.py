@@ -1,5 +1,7 @@
 """Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
 
+from datetime import timedelta
+
 from app.core import life, orders, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
@@ -8,6 +10,8 @@ from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Q
 from app.core.money import ONE, ZERO, part, plain
 from app.core.state import held, liquidated, live_orders, open_positions
 from app.core.turn import Turn
+
+BALANCES_LAG = timedelta(seconds=40)  # 30 at the exchange, and the time that reading them takes
 
 
 def started(turn: Turn, message: Started) -> None:
@@ -80,8 +84,15 @@ def _doubt_the_missing(turn: Turn, message: AccountSeen) -> None:
 
 
 def _quiet(turn: Turn) -> bool:
-    """No order whose fills could still be under way: only then can balances be compared."""
-    return all(order.role is Role.STOP and order.status is OrderStatus.OPEN for order in live_orders(turn.state))
+    """No order whose fills could still be under way: only then can balances be compared.
+
+    Nor one that was filled a moment ago: the exchange answers from copies of its balances that may lag behind.
+    """
+    waiting = any(
+        order.role is not Role.STOP or order.status is not OrderStatus.OPEN for order in live_orders(turn.state)
+    )
+    filled = [order.updated_at for order in turn.state.orders.values() if order.filled_quantity]
+    return not waiting and all(turn.now - at > BALANCES_LAG for at in filled)
 
 
 def _compare(turn: Turn, message: AccountSeen) -> None:

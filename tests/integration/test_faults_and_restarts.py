@@ -282,3 +282,26 @@ async def test_of_two_stops_of_one_position_the_unknown_one_is_cancelled(found: 
         assert ours.is_open
         await trader.until(lambda: trader.standing == "TRADING", within=30)
         trader.check_books(own_bitcoin=1)
+
+
+# ---------------------------------------------------------------- balances that lag behind
+
+
+@pytest.mark.parametrize("seconds", [12, 30])
+async def test_balances_that_lag_behind_a_fill_are_no_missing_money(seconds: float) -> None:
+    """Read again and again meanwhile, as after reconnects: nothing is given up, booked as a loss, or told."""
+    async with live_trader() as trader:
+        trader.exchange.lag.account.seconds = seconds
+        position = await trader.bought()
+        for _ in range(int(seconds) // 2):
+            trader.session.reconcile("reconnect")
+            await trader.pass_time(2)
+        assert trader.protected() == [position]
+        await close(trader, position)
+        await trader.until(trader.trades, within=5)
+        for _ in range(int(seconds) // 2):
+            trader.session.reconcile("reconnect")
+            await trader.pass_time(2)
+        assert "external_change" not in trader.told()
+        assert trader.standing == "TRADING"
+        trader.check_books()
