@@ -1,7 +1,5 @@
 """Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
 
-from datetime import timedelta
-
 from app.core import life, orders, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
@@ -9,9 +7,7 @@ from app.core.messages import AccountSeen, Gate, ReadAccount, SealKillSwitch, St
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
 from app.core.money import ONE, ZERO, part, plain
 from app.core.state import held, liquidated, live_orders, open_positions
-from app.core.turn import Turn
-
-BALANCES_LAG = timedelta(seconds=40)  # 30 at the exchange, and the time that reading them takes
+from app.core.turn import BALANCES_LAG, Turn
 
 
 def started(turn: Turn, message: Started) -> None:

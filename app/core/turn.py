@@ -219,3 +219,5 @@ class Turn:
 
 # recvWindow 5 s, the exchange's own back-end timeout 10 s, and 5 s for its memory to reach its database
 FENCE = timedelta(seconds=20)
+# How long balances may not know a fill: 30 s at the exchange, and the time that reading them takes.
+BALANCES_LAG = timedelta(seconds=40)
