@@ -144,6 +144,11 @@ class Session:
         order = self.engine.state.orders.get(client_order_id)
         return order is not None and order.status is OrderStatus.SENDING
 
+    def is_unanswered(self, client_order_id: str) -> bool:
+        """Whether the books still wait to hear what became of a request about this order."""
+        order = self.engine.state.orders.get(client_order_id)
+        return order is not None and order.status in (OrderStatus.SENDING, OrderStatus.CANCELLING)
+
     def observe(self, observer: Observer) -> None:
         """`observer` hears every handled message after it is durable; its errors are kept from the loop."""
         self._observers.append(observer)

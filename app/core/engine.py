@@ -162,6 +162,7 @@ def _time(turn: Turn) -> None:
     guards.seek_certainty(turn)
     for position in open_positions(turn.state):
         watching.watch(turn, position)
+    life.cancel_again(turn)
 
 
 # ---------------------------------------------------------------- the exchange

@@ -12,13 +12,14 @@ from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
 from app.core.money import ONE, ZERO, part, plain
 from app.core.state import held, liquidated, live_orders, open_positions
-from app.core.turn import Turn
+from app.core.turn import BALANCES_LAG, Turn
 
 
 def started(turn: Turn, message: Started) -> None:
     """A process began. Orders that had not left never will; those that may have are doubtful; ask for the truth."""
     state = turn.state
     turn.touch()
+    state.cancel_asked = {}  # whoever was asked is gone
     state.started, state.rules, state.instrument = message, message.rules, message.instrument
     state.reconciled = False
     state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
@@ -85,8 +86,15 @@ def doubt_the_missing(turn: Turn, asked_at: datetime, mentioned: Set[str]) -> No
 
 
 def _quiet(turn: Turn) -> bool:
-    """No order whose fills could still be under way: only then can balances be compared."""
-    return all(order.role is Role.STOP and order.status is OrderStatus.OPEN for order in live_orders(turn.state))
+    """No order whose fills could still be under way: only then can balances be compared.
+
+    Nor one that was filled a moment ago: the exchange answers from copies of its balances that may lag behind.
+    """
+    waiting = any(
+        order.role is not Role.STOP or order.status is not OrderStatus.OPEN for order in live_orders(turn.state)
+    )
+    filled = [order.updated_at for order in turn.state.orders.values() if order.filled_quantity]
+    return not waiting and all(turn.now - at > BALANCES_LAG for at in filled)
 
 
 def _compare(turn: Turn, message: AccountSeen) -> None:

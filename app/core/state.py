@@ -31,9 +31,10 @@ STALE_AFTER = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """An order whose fate is being found out: when it left, how often it was asked for, what was learned."""
+    """An order whose fate is being found out: when it left, since when and how often it is asked for, what is known."""
 
     since: datetime
+    began: datetime | None = None
     asked: int = 0
     next_at: datetime
     not_found: int = 0
@@ -96,6 +97,9 @@ class State:
     reject_times: list[datetime] = field(default_factory=list)
     exits: dict[str, int] = field(default_factory=dict)  # position id → market sells tried since its close began
     retry_at: dict[str, datetime] = field(default_factory=dict)  # position id → when a refused order is tried again
+    cancel_asked: dict[str, datetime] = field(
+        default_factory=dict
+    )  # live order id → when its cancel was last asked for
     jumped: dict[str, datetime] = field(default_factory=dict)  # stop id → since when the price is past it
     kill: KillEvidence | None = None  # while prices say that the total loss is reached
     warned: list[str] = field(default_factory=list)  # warnings already given today

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.core.errors import DataError, ExchangeError, ExchangeUnreachable
+from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.core.messages import PlaceOrder
 from app.core.model import Fill, OrderReport, Role
 from app.core.money import ZERO, part, positive
@@ -19,7 +19,7 @@ from app.seam import Clock
 from services.binance_us.believing import Incomplete, believed
 from services.binance_us.checks import check_id, request_for
 from services.binance_us.client import Client
-from services.binance_us.errors import Answer, HalfDone
+from services.binance_us.errors import UNKNOWN_ORDER, Answer, HalfDone
 from services.binance_us.history import History
 from services.binance_us.instrument import Listing
 from services.binance_us.limits import Urgency
@@ -72,7 +72,13 @@ class Orders:
         params["newClientOrderId"] = cancel_id(client_order_id)
         self.activity += 1
         what = f"cancelling order {client_order_id}"
-        body = await self._client.ask("private_delete_order", params, what=what, urgency=Urgency.CLOSING)
+        try:
+            body = await self._client.ask("private_delete_order", params, what=what, urgency=Urgency.CLOSING)
+        except ExchangeRefused as refused:
+            # The matching engine itself says so: where a question is answered with "open", that answer lags behind.
+            if refused.code == UNKNOWN_ORDER and client_order_id in self.confirmed:
+                self.end(client_order_id)
+            raise
         return await self._whole(body, client_order_id, what)
 
     async def replace(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:

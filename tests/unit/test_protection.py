@@ -317,6 +317,20 @@ def test_a_doubtful_stop_that_is_found_protects() -> None:
     assert trader.engine.trading
 
 
+def test_a_stop_that_never_arrived_is_proved_absent_and_put_back_within_thirty_seconds() -> None:
+    trader = desk()
+    stop = doubtful_stop(trader)
+    said = ["query S02"]
+    while said != ["alert stop_missing", "place stop"]:
+        assert trader.now < NOON + timedelta(seconds=30)
+        if said == ["query S02 completely"]:
+            answer = OrderNotFound(at=trader.now, client_order_id=stop.client_order_id, complete=True)
+            said = words(trader.tell(answer))
+        else:
+            said = tick(trader, seconds=1)
+    assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_PLACED", "S03": "INTENT"}
+
+
 def test_after_thirty_seconds_without_a_certain_stop_we_get_out_and_a_cancel_proves_whether_it_is_there() -> None:
     trader = desk()
     stop = doubtful_stop(trader)
@@ -378,13 +392,13 @@ def test_a_close_three_per_cent_in_profit_moves_the_stop_up() -> None:
     assert words(trader.actions) == ["replace S02 by S03"]
     assert (move.order.stop_price, move.order.quantity) == (50_440, d("0.00996"))
     position = trader.position()
-    assert (position.trailing_active, position.stop_price, position.highest_close) == (True, 50_440, 52_000)
+    assert (position.trailing_active, position.stop_price, position.highest_close) == (True, 47_500, 52_000)
     assert (position.stop_confirmed, position.unprotected_since) == (False, trader.now)
     assert orders_of(trader) == {"E01": "FILLED", "S02": "CANCELLING", "S03": "INTENT"}
     trader.sends(move.order)
     assert words(trader.tell_status(move.old_id, "CANCELED")) == []
     assert words(trader.reports(move.order, "OPEN")) == []
-    assert trader.position().stop_confirmed
+    assert (trader.position().stop_confirmed, trader.position().stop_price) == (True, 50_440)
 
 
 def test_the_stop_moves_only_up_only_by_enough_and_not_more_than_once_a_minute() -> None:
@@ -457,7 +471,7 @@ def test_a_refused_replacement_leaves_the_old_stop_and_asks_about_it() -> None:
     move = trailed(trader)
     assert refuse(trader, move.order, Refusal.RULES) == ["alert order_rejected"]
     position = trader.position()
-    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (move.old_id, 50_440, False)
+    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (move.old_id, 47_500, False)
     actions = trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="-2011"))
     assert words(actions) == ["query S02 completely"]
     trader.tell_status(move.old_id, "OPEN")
@@ -465,13 +479,13 @@ def test_a_refused_replacement_leaves_the_old_stop_and_asks_about_it() -> None:
     assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S04"]
 
 
-def test_a_refused_replacement_whose_old_stop_is_gone_too_is_placed_at_the_new_level() -> None:
+def test_a_refused_replacement_whose_old_stop_is_gone_too_brings_the_old_level_back() -> None:
     trader = desk()
     move = trailed(trader)
     refuse(trader, move.order, Refusal.FUNDS)
     trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="timed out"))
     assert words(trader.tell_status(move.old_id, "CANCELED")) == ["alert stop_missing", "place stop"]
-    assert trader.place().stop_price == 50_440
+    assert trader.place().stop_price == 47_500
 
 
 def test_a_replacement_refused_by_a_busy_exchange_leaves_the_old_stop_too() -> None:
@@ -493,16 +507,48 @@ def test_the_old_stop_filled_while_it_was_to_be_replaced() -> None:
     assert trader.engine.state.positions == {}
 
 
-def test_only_the_cancel_was_carried_out_so_a_stop_is_placed_anew() -> None:
-    trader = desk()
-    move = trailed(trader)
+def only_the_cancel(trader: Desk, move: ReplaceStop) -> list[str]:
     trader.sends(move.order)
     assert words(trader.tell_status(move.old_id, "CANCELED")) == []
-    actions = trader.tell(
-        OrderNotSent(at=trader.now, client_order_id=move.order.client_order_id, reason="only the cancel")
-    )
-    assert words(actions) == ["alert stop_missing", "place stop"]
-    assert trader.place().stop_price == 50_440  # never back down
+    id = move.order.client_order_id
+    return words(trader.tell(OrderNotSent(at=trader.now, client_order_id=id, reason="only the cancel")))
+
+
+def test_only_the_cancel_was_carried_out_so_the_old_level_comes_back() -> None:
+    """The new level was perhaps refused because the price had passed it: placed again it would be refused again."""
+    trader = desk()
+    move = trailed(trader)
+    assert only_the_cancel(trader, move) == ["alert stop_missing", "place stop"]
+    assert trader.place().stop_price == 47_500
+
+
+def test_moves_that_fail_now_and_then_never_add_up_to_a_sale() -> None:
+    trader = desk()
+    move = trailed(trader)
+    for close in ("53000", "54000", "55000"):
+        assert only_the_cancel(trader, move) == ["alert stop_missing", "place stop"]
+        stop = trader.place()
+        trader.sends(stop)
+        trader.reports(stop, "OPEN")
+        assert trader.position().stop_failures == 1
+        trader.price(close, after=2 * MINUTE)
+        (action,) = trader.actions
+        assert isinstance(action, ReplaceStop)
+        move = action
+
+
+def test_a_move_right_after_a_loss_forgets_no_failure() -> None:
+    trader = desk()
+    trader.bought()
+    assert words(trader.tell_status(trader.position().stop_order_id, "CANCELED")) == [
+        "alert stop_missing",
+        "place stop",
+    ]
+    stop = trader.place()
+    trader.sends(stop)
+    trader.reports(stop, "OPEN")
+    trader.price("52000", after=MINUTE / 2)
+    assert trader.position().stop_failures == 1
 
 
 def test_both_halves_in_doubt_and_the_old_one_turns_out_to_stand() -> None:
