@@ -22,6 +22,7 @@ from app.core.model import (
     Side,
     Signal,
 )
+from app.core.money import ZERO
 from app.core.rules import RiskLimits, Rules
 
 
@@ -186,6 +187,7 @@ class AccountSeen(Message):
     reports: tuple[OrderReport, ...] = ()
     open_ids: tuple[str, ...] = ()  # our prefix, open on the exchange
     price: Decimal | None = None
+    quote_locked: Decimal = ZERO  # by orders that rest: never one of our entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

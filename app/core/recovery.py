@@ -58,6 +58,9 @@ def account_seen(turn: Turn, message: AccountSeen) -> None:
     if first:
         turn.touch()
         state.account = portfolio.opened(message.quote_total, turn.now)
+    if state.locked_elsewhere != message.quote_locked:
+        state.locked_elsewhere = message.quote_locked
+        turn.touch()
     for report in message.reports:
         reports.apply_report(turn, report)
     _doubt_the_missing(turn, message)

@@ -84,6 +84,7 @@ class State:
     kill_samples: list[datetime] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)  # warnings already given today
     bare: list[str] = field(default_factory=list)  # positions whose missing stop was told
+    locked_elsewhere: Decimal = ZERO  # quote currency that orders of somebody else hold
     difference: str = ""  # between balances and books, as it was last seen
     acknowledged: str = ""  # the difference that a person has seen and let pass
     flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that were booked

@@ -85,6 +85,7 @@ class AccountReader:
         return AccountSeen(
             at=at,
             quote_total=quote.total,
+            quote_locked=quote.locked,
             base_total=base.total,
             base_free=base.free,
             reports=tuple(reports),
