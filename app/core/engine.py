@@ -12,7 +12,7 @@ from typing import assert_never
 from app.core import entries, guards, life, orders, portfolio, recovery, reports, watching
 from app.core.alerts import AlertEvent
 from app.core.errors import InvariantError
-from app.core.latches import lift
+from app.core.latches import latch, lift
 from app.core.messages import (
     AccountSeen,
     Action,
@@ -187,6 +187,8 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
         case NoticeGiven(event=event, text=text):
             turn.alert(event, text)
         case GateClosed(gate=gate, text=text):
+            if gate is Gate.EXCHANGE_REFUSES:
+                latch(turn, LatchKind.AUTH, text)  # a person looks, though the key may be taken again
             if gate not in state.gates and gate in TOLD:
                 turn.alert(TOLD[gate], text)
             if state.gates.get(gate) != text:

@@ -66,8 +66,10 @@ class BinanceUs:
             post=self._post,
             time=client.time,
             clock=clock,
+            key_refused=lambda: bool(client.key_refused),
         )
         self._pulse = Pulse(client, post=self._post, back=self._back, clock=clock)
+        client.key_was_refused = self._pulse.tell_of_key
 
     # ------------------------------------------------------------ life
 

@@ -54,6 +54,10 @@ class Pulse:
                 self._back()
         self._gate(Gate.EXCHANGE_UNREACHABLE, problem)
         self._gate(Gate.CLOCK, self._clock_problem())
+        self.tell_of_key()
+
+    def tell_of_key(self) -> None:
+        """Whether the exchange takes our key; told at the first refusal too, whoever met it."""
         self._gate(Gate.EXCHANGE_REFUSES, "Binance.US refuses our key" if self._client.key_refused else "")
 
     def _tell_of_silence(self) -> None:
