@@ -213,7 +213,7 @@ class LiveTrader:
         await self.settled(0.05)
         while not true():
             passed = self.clock.monotonic() - began
-            assert passed <= within, f"not within {within} s; {self.standing}; told: {self.told()}"
+            assert passed <= within, f"not within {within} s; {self.standing}; told: {self.told()}; {self.why()}"
             await self.pass_time(step)
         return self.clock.monotonic() - began
 
@@ -283,6 +283,10 @@ class LiveTrader:
         """Closed trades that the journal was given."""
         assert isinstance(self.journal, MemoryJournal)
         return [each for each in self.journal.changes if isinstance(each, Trade)]
+
+    def why(self) -> str:
+        """Why the last decision came out as it did."""
+        return self.state.last_decision.reason if self.state.last_decision else "nothing was decided"
 
     def told(self) -> list[str]:
         """Names of the alerts that people were given, oldest first."""

@@ -1,5 +1,5 @@
-"""The heartbeat: asks the exchange for its time every 10 seconds, and shuts entries while it does not answer, while
-this machine's clock is off, or while our key is refused. Never gives up.
+"""The heartbeat: asks the exchange for its time every 10 seconds, and shuts entries while it does not answer or
+does not tell its rules, while this machine's clock is off, or while our key is refused. Never gives up.
 """
 
 import logging
@@ -10,11 +10,13 @@ from app.core.errors import ExchangeError
 from app.core.messages import Event, Gate, GateClosed, GateOpened, NoticeGiven
 from app.seam import Clock
 from services.binance_us.client import Client
+from services.binance_us.rules import RulesOfTheExchange
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
 WORST_OFFSET_SECONDS = 1.0
+OLDEST_RULES_SECONDS = 3_600.0
 WARN_AFTER, ALARM_AFTER = 3, 10  # beats in a row without an answer
 
 
@@ -22,9 +24,16 @@ class Pulse:
     """`back` is called when the exchange answers again after it did not."""
 
     def __init__(
-        self, client: Client, *, post: Callable[[Event], None], back: Callable[[], None], clock: Clock
+        self,
+        client: Client,
+        *,
+        post: Callable[[Event], None],
+        back: Callable[[], None],
+        clock: Clock,
+        rules: RulesOfTheExchange,
     ) -> None:
-        self._client, self._post, self._back, self._clock = client, post, back, clock
+        self._client, self._post, self._back, self._clock, self._rules = client, post, back, clock, rules
+        self._told_of_rules = False
         self._closed: set[Gate] = set()
         self.failures = 0
 
@@ -52,6 +61,7 @@ class Pulse:
                     self._tell(AlertEvent.CONNECTION_RESTORED, f"Binance.US answers again after {self._how_long()}")
                 self.failures = 0
                 self._back()
+            problem = self._old_rules()
         self._gate(Gate.EXCHANGE_UNREACHABLE, problem)
         self._gate(Gate.CLOCK, self._clock_problem())
         self.tell_of_key()
@@ -59,6 +69,17 @@ class Pulse:
     def tell_of_key(self) -> None:
         """Whether the exchange takes our key; told at the first refusal too, whoever met it."""
         self._gate(Gate.EXCHANGE_REFUSES, "Binance.US refuses our key" if self._client.key_refused else "")
+
+    def _old_rules(self) -> str:
+        """Entries must not be made by rules of yesterday."""
+        old = self._rules.age_seconds > OLDEST_RULES_SECONDS
+        problem = "Binance.US has not told its rules for more than an hour" if old else ""
+        if old and not self._told_of_rules:
+            self._tell(AlertEvent.CONNECTION_LOST, problem)
+        elif self._told_of_rules and not old:
+            self._tell(AlertEvent.CONNECTION_RESTORED, "Binance.US tells its rules again")
+        self._told_of_rules = old
+        return problem
 
     def _tell_of_silence(self) -> None:
         """A warning after three heartbeats without an answer, the alarm after ten."""
