@@ -17,7 +17,7 @@ from services.binance_us.events import Events
 from services.binance_us.history import History
 from services.binance_us.orders import Orders
 from services.binance_us.pulse import Pulse
-from services.binance_us.rules import RulesOfTheExchange
+from services.binance_us.rules import RELOAD_SECONDS, RulesOfTheExchange
 from services.binance_us.user_stream import UserStream
 from services.binance_us.watch import Watch
 
@@ -153,6 +153,8 @@ class BinanceUs:
         self._back()
 
     def _back(self) -> None:
+        if self._rules.age_seconds > RELOAD_SECONDS:
+            self._rules.read_again()
         if self.client.has_key:
             self._tasks.start(self._look(), "open orders, again")
         self.reconnected()

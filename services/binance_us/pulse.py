@@ -34,6 +34,7 @@ class Pulse:
     ) -> None:
         self._client, self._post, self._back, self._clock, self._rules = client, post, back, clock, rules
         self._told_of_rules = False
+        self._answered_at = clock.monotonic()
         self._closed: set[Gate] = set()
         self.failures = 0
 
@@ -48,37 +49,47 @@ class Pulse:
         try:
             await self._client.sync()
         except ExchangeError as error:
-            self.failures += 1
             problem = "Binance.US does not answer"
-            level = logging.CRITICAL if self.failures >= ALARM_AFTER else logging.WARNING
-            if self.failures in (1, WARN_AFTER) or self.failures % ALARM_AFTER == 0:
-                log.log(level, "no heartbeat, %d in a row: %s", self.failures, error)
-            self._tell_of_silence()
+            self._no_answer(error)
         else:
-            if self.failures:
-                log.warning("Binance.US answers again after %d missed heartbeats", self.failures)
-                if self.failures >= WARN_AFTER:
-                    self._tell(AlertEvent.CONNECTION_RESTORED, f"Binance.US answers again after {self._how_long()}")
-                self.failures = 0
-                self._back()
-            problem = self._old_rules()
+            problem = self._old_rules(back=self._answered())
         self._gate(Gate.EXCHANGE_UNREACHABLE, problem)
         self._gate(Gate.CLOCK, self._clock_problem())
         self.tell_of_key()
+
+    def _no_answer(self, error: ExchangeError) -> None:
+        self.failures += 1
+        level = logging.CRITICAL if self.failures >= ALARM_AFTER else logging.WARNING
+        if self.failures in (1, WARN_AFTER) or self.failures % ALARM_AFTER == 0:
+            log.log(level, "no heartbeat, %d in a row: %s", self.failures, error)
+        self._tell_of_silence()
+
+    def _answered(self) -> bool:
+        """The exchange has answered; whether that ends a silence."""
+        failures, how_long = self.failures, self._how_long()
+        self.failures, self._answered_at = 0, self._clock.monotonic()
+        if not failures:
+            return False
+        log.warning("Binance.US answers again after %d missed heartbeats", failures)
+        if failures >= WARN_AFTER:
+            self._tell(AlertEvent.CONNECTION_RESTORED, f"Binance.US answers again after {how_long}")
+        self._back()
+        return True
 
     def tell_of_key(self) -> None:
         """Whether the exchange takes our key; told at the first refusal too, whoever met it."""
         self._gate(Gate.EXCHANGE_REFUSES, "Binance.US refuses our key" if self._client.key_refused else "")
 
-    def _old_rules(self) -> str:
-        """Entries must not be made by rules of yesterday."""
+    def _old_rules(self, *, back: bool) -> str:
+        """Entries must not be made by rules of yesterday. After a silence they are just being read."""
         old = self._rules.age_seconds > OLDEST_RULES_SECONDS
         problem = "Binance.US has not told its rules for more than an hour" if old else ""
-        if old and not self._told_of_rules:
+        if old and not back and not self._told_of_rules:
+            self._told_of_rules = True
             self._tell(AlertEvent.CONNECTION_LOST, problem)
         elif self._told_of_rules and not old:
+            self._told_of_rules = False
             self._tell(AlertEvent.CONNECTION_RESTORED, "Binance.US tells its rules again")
-        self._told_of_rules = old
         return problem
 
     def _tell_of_silence(self) -> None:
@@ -89,7 +100,8 @@ class Pulse:
             self._tell(AlertEvent.EXCHANGE_UNREACHABLE, f"Binance.US has not answered for {self._how_long()}")
 
     def _how_long(self) -> str:
-        return f"{self.failures * BEAT_SECONDS:.0f} s"
+        seconds = self._clock.monotonic() - self._answered_at
+        return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
     def _tell(self, event: AlertEvent, text: str) -> None:
         self._post(NoticeGiven(at=self._client.time.now(), event=event, text=text))

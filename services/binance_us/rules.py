@@ -68,7 +68,12 @@ class RulesOfTheExchange:
 
     def refused(self, refused: ExchangeRefused) -> None:
         """An order that our rules let pass was refused by a filter, or because the market is closed."""
-        if (refused.code == FILTER or CLOSED in str(refused).lower()) and not self._reloading:
+        if refused.code == FILTER or CLOSED in str(refused).lower():
+            self.read_again()
+
+    def read_again(self) -> None:
+        """At once, beside everything else; a reading that is under way is enough."""
+        if not self._reloading:
             self._reloading = True
             self._tasks.start(self._reload(), "rules of the exchange, again")
 
