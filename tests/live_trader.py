@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from aiohttp.abc import AbstractResolver
+
 from app import codec
 from app.coordinator import Coordinator
 from app.core import orders
@@ -35,6 +37,7 @@ from tests.fakes import MemoryJournal, MemorySeal, ScriptedStrategies
 
 PRICE = Decimal(50_000)
 MINUTE = timedelta(minutes=1)
+NAME = "exchange.test"
 LONGEST_SECONDS = 60.0  # of real time, for anything
 NO_WIRES = Tripwires(
     orders_per_minute=None,
@@ -112,7 +115,9 @@ class LiveTrader:
         strategies: ScriptedStrategies | None = None,
         journal: Journal | None = None,
         symbol: str = "BTC/USD",
+        resolver: AbstractResolver | None = None,
     ) -> None:
+        self.resolver = resolver  # with one, the exchange is dialled by a name and not by its number
         self.exchange, self.clock, self.rules, self.symbol = exchange, clock, rules, symbol
         self.strategies = strategies
         self.journal = journal or MemoryJournal()
@@ -125,9 +130,13 @@ class LiveTrader:
     async def start(self) -> None:
         """Recovery, then trading: in the order in which main.py does it."""
         clock = self.clock
-        addresses = Addresses(rest=self.exchange.rest_url, ws=self.exchange.ws_url, ws_api=self.exchange.ws_api_url)
+        urls = (self.exchange.rest_url, self.exchange.ws_url, self.exchange.ws_api_url)
+        rest, ws, ws_api = (url.replace("127.0.0.1", NAME if self.resolver else "127.0.0.1") for url in urls)
+        addresses = Addresses(rest=rest, ws=ws, ws_api=ws_api)
         self.tasks = Tasks(lambda name, error: self.crashed.append((name, error)))
-        self.client = CountingClient(addresses, clock=clock, key=self.exchange.key, secret=self.exchange.secret)
+        self.client = CountingClient(
+            addresses, clock=clock, key=self.exchange.key, secret=self.exchange.secret, resolver=self.resolver
+        )
         self.adapter = BinanceUs(self.client, self.symbol, clock=clock, tasks=self.tasks)
         self.market = LiveMarket(self.client, self.symbol, clock=clock, tasks=self.tasks)
         self.ground = LiveGround(self.adapter, self.market, self.adapter)
