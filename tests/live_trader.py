@@ -338,7 +338,10 @@ async def live_trader(
     """A trader that trades, at 50,000, with 10,000 dollars and half an hour of candles behind it."""
     clock = CarriedClock()
     async with BinanceDouble(
-        balances=balances, stop_loss_orders=stop_loss_orders, now=lambda: clock.now().timestamp()
+        str(settings.get("symbol", "BTC/USD")).replace("/", ""),
+        balances=balances,
+        stop_loss_orders=stop_loss_orders,
+        now=lambda: clock.now().timestamp(),
     ) as exchange:
         exchange.market.move(PRICE)
         minute = exchange.clock.ms() // 60_000 * 60_000

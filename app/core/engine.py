@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from app.core import entries, guards, life, orders, portfolio, recovery, reports, watching
+from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, watching
 from app.core.alerts import AlertEvent
 from app.core.errors import InvariantError
 from app.core.latches import latch, lift
@@ -47,7 +47,7 @@ from app.core.messages import (
     UnsealKillSwitch,
     VoteCalled,
 )
-from app.core.model import ExitReason, Flow, LatchKind, OrderStatus, PositionStatus, Quote
+from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote
 from app.core.money import ONE, ZERO
 from app.core.state import PendingChange, State, at_of, liquidated, open_positions, standing
 from app.core.turn import Changed, Turn
@@ -183,7 +183,7 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
         case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
             _order(turn, message)
         case FlowSeen():
-            _flow(turn, message)
+            flows.seen(turn, message)
         case NoticeGiven(event=event, text=text):
             turn.alert(event, text)
         case GateClosed(gate=gate, text=text):
@@ -199,14 +199,6 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
                 turn.touch()
         case _:
             raise InvariantError(f"nobody takes {type(message).__name__}")
-
-
-def _flow(turn: Turn, message: FlowSeen) -> None:
-    """Once, however often it is reported."""
-    if message.id not in turn.state.flow_ids:
-        turn.state.flow_ids.append(message.id)
-        turn.state.account = portfolio.with_flow(turn.account, message.amount, liquidated(turn.state))
-        turn.note(Flow(id=message.id, at=turn.now, amount=message.amount, note=message.note))
 
 
 def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | CancelUncertain) -> None:

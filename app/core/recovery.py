@@ -1,12 +1,12 @@
 """Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
 
-from app.core import life, orders, portfolio, reports
+from app.core import flows, life, orders, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
 from app.core.messages import AccountSeen, Gate, ReadAccount, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
-from app.core.money import ONE, ZERO, part, plain
-from app.core.state import held, liquidated, live_orders, open_positions
+from app.core.money import ZERO, plain
+from app.core.state import held, live_orders, open_positions
 from app.core.turn import Turn
 
 
@@ -64,8 +64,10 @@ def account_seen(turn: Turn, message: AccountSeen) -> None:
     for report in message.reports:
         reports.apply_report(turn, report)
     _doubt_the_missing(turn, message)
-    if not first and _quiet(turn):
-        _compare(turn, message)
+    if _quiet(turn):
+        flows.explain(turn, message)
+        if not first:
+            _compare(turn, message)
     if not state.reconciled:
         turn.touch()
         state.reconciled = True
@@ -96,7 +98,7 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
     if missing > turn.instrument.dust:
         texts.append(f"{plain(missing)} {turn.instrument.base} of ours are missing on the exchange")
     residual = message.quote_total - turn.account.cash
-    unexplained = abs(residual) > max(ONE, part(liquidated(state), ONE / 10))
+    unexplained = abs(residual) > flows.tolerance(turn)
     if unexplained:
         texts.append(f"cash differs by {residual:.2f} {turn.instrument.quote} from what our trades explain")
     text = "; ".join(texts)

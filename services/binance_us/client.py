@@ -305,7 +305,7 @@ class Client:
 
 
 def _needs_key(call: str) -> bool:
-    return call.startswith(("private", "sapi")) or "userdatastream" in call
+    return call.startswith("private") or "userdatastream" in call
 
 
 def _named(error: Exception) -> str:

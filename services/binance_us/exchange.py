@@ -14,6 +14,7 @@ from app.seam import Clock, Tasks
 from services.binance_us.account import AccountReader, Rights
 from services.binance_us.client import Client
 from services.binance_us.events import Events
+from services.binance_us.flows import FlowList
 from services.binance_us.history import History
 from services.binance_us.orders import Orders
 from services.binance_us.pulse import Pulse
@@ -40,7 +41,9 @@ class BinanceUs:
         self._rules = RulesOfTheExchange(client, symbol, post=self._post, clock=clock, tasks=tasks)
         self._history = History(client, self._rules.listing)
         self._orders = Orders(client, self._history, self._rules.listing, clock)
-        self._account = AccountReader(self._history, self._orders, self._rules.listing, self.now)
+        self._account = AccountReader(
+            self._history, self._orders, FlowList(client, self._rules.listing, clock), self._rules.listing, self.now
+        )
         self._events = Events(self._orders, self._rules.listing, self._post, clock, tasks)
         self._stream = UserStream(
             client, hear=self._events.hear, connected_again=self._stream_stands, clock=clock, tasks=tasks
@@ -153,6 +156,7 @@ class BinanceUs:
         self._back()
 
     def _back(self) -> None:
+        self._account.look_for_flows()
         if self._rules.age_seconds > RELOAD_SECONDS:
             self._rules.read_again()
         if self.client.has_key:
