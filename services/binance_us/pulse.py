@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS = 10.0
 WORST_OFFSET_SECONDS = 1.0
 OLDEST_RULES_SECONDS = 3_600.0
+BAN_SECONDS = 90.0  # the shortest ban is two minutes, the longest silence of another kind is one
 WARN_AFTER, ALARM_AFTER = 3, 10  # beats in a row without an answer
 
 
@@ -33,7 +34,7 @@ class Pulse:
         rules: RulesOfTheExchange,
     ) -> None:
         self._client, self._post, self._back, self._clock, self._rules = client, post, back, clock, rules
-        self._told_of_rules = False
+        self._told_of_rules = self._told_of_loss = False
         self._answered_at = clock.monotonic()
         self._closed: set[Gate] = set()
         self.failures = 0
@@ -49,20 +50,32 @@ class Pulse:
         try:
             await self._client.sync()
         except ExchangeError as error:
-            problem = "Binance.US does not answer"
-            self._no_answer(error)
+            problem = self._no_answer(error)
         else:
             problem = self._old_rules(back=self._answered())
         self._gate(Gate.EXCHANGE_UNREACHABLE, problem)
         self._gate(Gate.CLOCK, self._clock_problem())
         self.tell_of_key()
 
-    def _no_answer(self, error: ExchangeError) -> None:
+    def _no_answer(self, error: ExchangeError) -> str:
+        """One beat in vain; why, in words that stay the same from beat to beat."""
         self.failures += 1
         level = logging.CRITICAL if self.failures >= ALARM_AFTER else logging.WARNING
         if self.failures in (1, WARN_AFTER) or self.failures % ALARM_AFTER == 0:
             log.log(level, "no heartbeat, %d in a row: %s", self.failures, error)
-        self._tell_of_silence()
+        silence = self._client.limits.silent_seconds
+        if silence >= BAN_SECONDS and not self._told_of_loss:
+            self._lost(f"Binance.US shuts this address out for {silence / 60:.0f} minutes; stops stay there")
+        elif self.failures >= WARN_AFTER and not self._told_of_loss:
+            self._lost(f"Binance.US has not answered for {self._how_long()}")
+        if self.failures == ALARM_AFTER:
+            self._tell(AlertEvent.EXCHANGE_UNREACHABLE, f"Binance.US has not answered for {self._how_long()}")
+        return "Binance.US asks for silence" if silence else "Binance.US does not answer"
+
+    def _lost(self, text: str) -> None:
+        """Once for each time: after three heartbeats without an answer, of a ban at once."""
+        self._told_of_loss = True
+        self._tell(AlertEvent.CONNECTION_LOST, text)
 
     def _answered(self) -> bool:
         """The exchange has answered; whether that ends a silence."""
@@ -71,7 +84,8 @@ class Pulse:
         if not failures:
             return False
         log.warning("Binance.US answers again after %d missed heartbeats", failures)
-        if failures >= WARN_AFTER:
+        if self._told_of_loss:
+            self._told_of_loss = False
             self._tell(AlertEvent.CONNECTION_RESTORED, f"Binance.US answers again after {how_long}")
         self._back()
         return True
@@ -91,13 +105,6 @@ class Pulse:
             self._told_of_rules = False
             self._tell(AlertEvent.CONNECTION_RESTORED, "Binance.US tells its rules again")
         return problem
-
-    def _tell_of_silence(self) -> None:
-        """A warning after three heartbeats without an answer, the alarm after ten."""
-        if self.failures == WARN_AFTER:
-            self._tell(AlertEvent.CONNECTION_LOST, f"Binance.US has not answered for {self._how_long()}")
-        elif self.failures == ALARM_AFTER:
-            self._tell(AlertEvent.EXCHANGE_UNREACHABLE, f"Binance.US has not answered for {self._how_long()}")
 
     def _how_long(self) -> str:
         seconds = self._clock.monotonic() - self._answered_at

@@ -49,11 +49,31 @@ async def test_f23_f24_silence_is_kept_to_the_second_and_stops_stay(status: int,
         trader.check_books()
 
 
-async def test_f24_a_ban_shuts_entries_within_ten_seconds() -> None:
+async def test_f24_a_ban_shuts_entries_and_is_told_within_ten_seconds() -> None:
     async with live_trader() as trader:
         trader.exchange.weights.ban(120)
-        took = await trader.until(lambda: trader.standing == "PAUSED/exchange_unreachable", within=12)
-        assert took <= 12
+        took = await trader.until(lambda: trader.standing == "PAUSED/exchange_unreachable", within=11)
+        assert took <= 11
+        assert trader.told() == ["connection_lost"]
+        await trader.pass_time(150, step=2)
+        assert trader.told() == ["connection_lost", "exchange_unreachable", "connection_restored"]
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_half_of_the_smallest_limit_is_enough_for_a_trade_and_everything_around_it(streams: bool) -> None:
+    """1,200 a minute were once the limit (6,000 are now); half of it is the most that may ever be used."""
+    async with live_trader() as trader:
+        if not streams:
+            for channel in trader.exchange.streams.all:
+                channel.refuse = 503
+                channel.drop()
+        await trader.bought()
+        most = 0
+        for _ in range(120):
+            await trader.pass_time(1)
+            most = max(most, trader.exchange.weights.used()[0]["count"])
+        print(f"at most {most} of weight in a minute, streams: {streams}")
+        assert most <= 600
 
 
 async def test_f23_too_many_orders_holds_orders_back_and_the_stop_comes_when_they_are_taken_again() -> None:

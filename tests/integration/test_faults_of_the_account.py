@@ -122,7 +122,7 @@ async def test_f26_while_the_key_is_refused_nothing_is_bought_and_the_door_is_no
     async with refusing() as trader:
         before, entries = refused(trader), len(trader.ours("E"))
         await trader.decide("BUY")
-        await trader.pass_time(120)
+        await trader.pass_time(120, step=2)
         assert len(trader.ours("E")) == entries
         assert len(trader.standing_stops()) == 1
         assert refused(trader) - before <= 20
@@ -161,6 +161,18 @@ async def test_f26_a_new_key_and_a_restart_find_the_position_and_wait_for_a_pers
         trader.check_books()
 
 
+async def test_f26_a_stop_that_fires_while_the_key_is_refused_is_found_when_it_is_good_again() -> None:
+    async with refusing() as trader:
+        await trader.move(47_000)
+        await trader.pass_time(900, step=10)
+        assert trader.state.positions, "nobody may ask, so nothing is known"
+        trader.exchange.revoke_key(False)
+        await trader.until(lambda: not trader.state.positions, within=60)
+        await unlocked(trader)
+        await trader.until(lambda: trader.standing == "TRADING", within=60)
+        trader.check_books()
+
+
 async def unlocked(trader: LiveTrader) -> None:
     await trader.session.committed(Unlock(at=trader.session.now(), id="u", actor="owner", kind=LatchKind.AUTH))
 
@@ -174,7 +186,7 @@ async def test_f29_the_owners_own_coins_come_and_go_and_are_never_sold() -> None
         trader.exchange.owner.sell("BTCUSD", "0.4")  # its dollars come unasked for: they are nobody's profit
         trader.exchange.owner.withdraw("BTC", "0.5")
         before = the_nav(trader)
-        await trader.pass_time(70)
+        await trader.pass_time(70, step=2)
         assert abs(the_nav(trader) - before) < Decimal("0.0001")
         assert len(trader.standing_stops()) == 1
         await trader.move(47_000)
@@ -199,7 +211,7 @@ async def test_f29_coins_of_ours_that_are_gone_stop_entries_and_nothing_else_is_
         assert sold <= position.remaining - gone
         entries = len(trader.ours("E"))
         await trader.decide("BUY")
-        await trader.pass_time(60)
+        await trader.pass_time(60, step=2)
         assert len(trader.ours("E")) == entries
         assert trader.balance("BTC") < Decimal("0.00001")
 
@@ -211,7 +223,7 @@ async def test_f29_a_person_lets_the_change_pass_and_trading_goes_on() -> None:
         assert the_nav(trader) == pytest.approx(Decimal("0.9"), abs=Decimal("0.0001")), "what is unexplained is a loss"
         await resumed(trader)
         await trader.until(lambda: trader.standing == "TRADING", within=10)
-        await trader.pass_time(70)
+        await trader.pass_time(70, step=2)
         assert trader.standing == "TRADING"
         assert trader.told().count("external_change") == 1
         await trader.bought()
@@ -275,7 +287,7 @@ async def test_f34_a_stop_that_fired_unheard_is_found_among_a_thousand_foreign_t
         trader.exchange.cut_off("")
         trader.exchange.requests.clear()
         await trader.until(lambda: not trader.state.positions)
-        await trader.pass_time(61)
+        await trader.pass_time(61, step=2)
         pages = [each.params["fromId"] for each in trader.exchange.requests.of(TRADES) if "fromId" in each.params]
         assert len(set(pages)) >= 3, "the foreign trades are read by their numbers, page by page"
         assert len(trader.state.booked) == 2
@@ -304,10 +316,10 @@ async def test_f32_money_that_comes_or_goes_is_no_profit_and_no_loss(heard: str,
         user.silent = False
         if heard == "while the trader was off":
             await trader.start()
-        await trader.pass_time(70)
+        await trader.pass_time(70, step=2)
         if heard == "late, after the list":
             user.release()
-        await trader.pass_time(70)
+        await trader.pass_time(70, step=2)
         assert abs(the_nav(trader) - before) <= SOON
         assert trader.state.account is not None
         assert (trader.state.account.flows, trader.state.account.day_flows) == (amount, amount)
@@ -327,7 +339,7 @@ async def test_f32_several_at_once_while_the_trader_was_off_are_all_found() -> N
             trader.exchange.owner.deposit("USD", amount)
         trader.exchange.owner.deposit("BTC", 2)
         await trader.start()
-        await trader.pass_time(70)
+        await trader.pass_time(70, step=2)
         assert abs(the_nav(trader) - before) <= SOON
         assert trader.standing == "TRADING"
         trader.check_books(own_bitcoin=2)
@@ -340,7 +352,7 @@ async def test_f32_tethers_are_looked_for_in_the_list_of_coins() -> None:
         trader.exchange.owner.deposit("USDT", 700)
         trader.exchange.owner.withdraw("USDT", 3_000)
         trader.exchange.streams.user.silent = False
-        await trader.pass_time(70)
+        await trader.pass_time(70, step=2)
         assert abs(the_nav(trader) - before) <= SOON
         assert trader.standing == "TRADING"
         assert trader.state.account is not None
@@ -357,10 +369,10 @@ async def test_f32_a_deposit_that_the_list_tells_late_waits_for_a_person_and_is_
         await trader.until(lambda: trader.standing == "PAUSED/external_change", within=100)
         assert the_nav(trader) == before
         trader.exchange.account.flows[-1]["status"] = "Successful"
-        await trader.pass_time(61)
+        await trader.pass_time(61, step=2)
         assert abs(the_nav(trader) - before) <= SOON
         await resumed(trader)
-        await trader.pass_time(61)
+        await trader.pass_time(61, step=2)
         assert trader.standing == "TRADING"
         trader.check_books()
 
