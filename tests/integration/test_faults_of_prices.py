@@ -3,12 +3,15 @@
 import asyncio
 import json
 import time
+from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
 from app.core.messages import CandleClosed, PriceSeen
-from app.core.model import Candle
+from app.core.model import Candle, MarketData
+from tests.fakes import Answer, ScriptedStrategies
 from tests.live_trader import LiveTrader, live_trader
 
 MINUTE_MS = 60_000
@@ -152,6 +155,31 @@ async def test_f42_only_closed_candles_in_one_unbroken_row_are_ever_handed_on() 
         mine = [at for at in opened if at >= last]
         assert mine == [last, last + MINUTE_MS, last + 2 * MINUTE_MS]
         assert next(candle for candle in candles if candle.opened_at.timestamp() * 1000 == last).close == 50_050
+
+
+async def test_f42_strategies_are_never_shown_a_row_of_candles_with_a_hole_that_can_be_filled() -> None:
+    seen: list[tuple[Candle, ...]] = []
+
+    def answer(data: MarketData) -> Answer:
+        seen.append(data.candles)
+        return "HOLD", Decimal(50), "looking"
+
+    async with live_trader(strategies=ScriptedStrategies(answer)) as trader:
+        feed = trader.exchange.candles
+        for lost in (False, True, True, False, False):  # on the stream; the exchange has them all
+            last = trader.exchange.clock.ms() // MINUTE_MS * MINUTE_MS
+            feed.forming(last, 50_000, 60_000, 40_000, 41_000)
+            await trader.pass_time(60.2 - trader.exchange.clock.ms() % MINUTE_MS / 1000, step=5)
+            if lost:
+                feed.fill([(last, 50_000, 50_000, 50_000, 50_000, 1)])
+                await trader.pass_time(1)
+            else:
+                feed.add(last, 50_000, 50_000, 50_000, 50_000)
+                await trader.pass_time(10, step=2)
+    assert len(seen) >= 3
+    for candles in seen:
+        assert {two.opened_at - one.closed_at for one, two in pairwise(candles)} == {timedelta(0)}
+        assert all(candle.close == 50_000 for candle in candles), "none that was still forming"
 
 
 # ---------------------------------------------------------------- a flood
