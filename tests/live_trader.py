@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from aiohttp.abc import AbstractResolver
+
 from app import codec
 from app.coordinator import Coordinator
 from app.core import orders
@@ -36,6 +38,7 @@ from tests.fakes import MemoryJournal, MemorySeal, ScriptedStrategies
 PRICE = Decimal(50_000)
 MINUTE = timedelta(minutes=1)
 RECONCILE_SECONDS = 30.0
+NAME = "exchange.test"
 LONGEST_SECONDS = 60.0  # of real time, for anything
 NO_WIRES = Tripwires(
     orders_per_minute=None,
@@ -113,7 +116,9 @@ class LiveTrader:
         strategies: ScriptedStrategies | None = None,
         journal: Journal | None = None,
         symbol: str = "BTC/USD",
+        resolver: AbstractResolver | None = None,
     ) -> None:
+        self.resolver = resolver  # with one, the exchange is dialled by a name and not by its number
         self.exchange, self.clock, self.rules, self.symbol = exchange, clock, rules, symbol
         self.strategies = strategies
         self.journal = journal or MemoryJournal()
@@ -126,9 +131,13 @@ class LiveTrader:
     async def start(self) -> None:
         """Recovery, then trading: in the order in which main.py does it."""
         clock = self.clock
-        addresses = Addresses(rest=self.exchange.rest_url, ws=self.exchange.ws_url, ws_api=self.exchange.ws_api_url)
+        urls = (self.exchange.rest_url, self.exchange.ws_url, self.exchange.ws_api_url)
+        rest, ws, ws_api = (url.replace("127.0.0.1", NAME if self.resolver else "127.0.0.1") for url in urls)
+        addresses = Addresses(rest=rest, ws=ws, ws_api=ws_api)
         self.tasks = Tasks(lambda name, error: self.crashed.append((name, error)))
-        self.client = CountingClient(addresses, clock=clock, key=self.exchange.key, secret=self.exchange.secret)
+        self.client = CountingClient(
+            addresses, clock=clock, key=self.exchange.key, secret=self.exchange.secret, resolver=self.resolver
+        )
         self.adapter = BinanceUs(self.client, self.symbol, clock=clock, tasks=self.tasks)
         self.market = LiveMarket(self.client, self.symbol, clock=clock, tasks=self.tasks)
         self.ground = LiveGround(self.adapter, self.market, self.adapter)
@@ -216,7 +225,7 @@ class LiveTrader:
         await self.settled(0.05)
         while not true():
             passed = self.clock.monotonic() - began
-            assert passed <= within, f"not within {within} s; {self.standing}; told: {self.told()}"
+            assert passed <= within, f"not within {within} s; {self.standing}; told: {self.told()}; {self.why()}"
             await self.pass_time(step)
         return self.clock.monotonic() - began
 
@@ -288,6 +297,10 @@ class LiveTrader:
         assert isinstance(self.journal, MemoryJournal)
         return [each for each in self.journal.changes if isinstance(each, Trade)]
 
+    def why(self) -> str:
+        """Why the last decision came out as it did."""
+        return self.state.last_decision.reason if self.state.last_decision else "nothing was decided"
+
     def told(self) -> list[str]:
         """Names of the alerts that people were given, oldest first."""
         found: list[str] = []
@@ -329,7 +342,10 @@ async def live_trader(
     """A trader that trades, at 50,000, with 10,000 dollars and half an hour of candles behind it."""
     clock = CarriedClock()
     async with BinanceDouble(
-        balances=balances, stop_loss_orders=stop_loss_orders, now=lambda: clock.now().timestamp()
+        str(settings.get("symbol", "BTC/USD")).replace("/", ""),
+        balances=balances,
+        stop_loss_orders=stop_loss_orders,
+        now=lambda: clock.now().timestamp(),
     ) as exchange:
         exchange.market.move(PRICE)
         minute = exchange.clock.ms() // 60_000 * 60_000

@@ -22,6 +22,7 @@ from app.core.model import (
     Side,
     Signal,
 )
+from app.core.money import ZERO
 from app.core.rules import RiskLimits, Rules
 
 
@@ -177,6 +178,15 @@ class OrderNotFound(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFlow:
+    """A deposit (positive) or withdrawal (negative) in the exchange's own list, and the fee named beside it."""
+
+    id: str
+    amount: Decimal
+    fee: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSeen(Message):
     """The exchange's truth, read whole: balances, our open orders, and reports of orders we had doubts about.
 
@@ -189,6 +199,8 @@ class AccountSeen(Message):
     reports: tuple[OrderReport, ...] = ()
     open_ids: tuple[str, ...] = ()  # our prefix, open on the exchange
     price: Decimal | None = None
+    quote_locked: Decimal = ZERO  # by orders that rest: never one of our entries
+    flows: tuple[ListedFlow, ...] = ()  # of quote currency, lately; empty also where the list was not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

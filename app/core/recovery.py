@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from app.core import life, orders, portfolio, reports
+from app.core import flows, life, orders, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
 from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
-from app.core.money import ONE, ZERO, part, plain
-from app.core.state import held, liquidated, live_orders, open_positions
+from app.core.money import ZERO, plain
+from app.core.state import held, live_orders, open_positions
 from app.core.turn import BALANCES_LAG, Turn
 
 
@@ -60,12 +60,17 @@ def account_seen(turn: Turn, message: AccountSeen) -> None:
     if first:
         turn.touch()
         state.account = portfolio.opened(message.quote_total, turn.now)
+    if state.locked_elsewhere != message.quote_locked:
+        state.locked_elsewhere = message.quote_locked
+        turn.touch()
     for report in message.reports:
         reports.apply_report(turn, report, message.at)
     mentioned = {report.client_order_id for report in message.reports} | set(message.open_ids)
     doubt_the_missing(turn, message.at, mentioned)
-    if not first and _quiet(turn):
-        _compare(turn, message)
+    if _quiet(turn):
+        flows.explain(turn, message)
+        if not first:
+            _compare(turn, message)
     if not state.reconciled:
         turn.touch()
         state.reconciled = True
@@ -107,7 +112,7 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
     if missing > turn.instrument.dust:
         texts.append(f"{plain(missing)} {turn.instrument.base} of ours are missing on the exchange")
     residual = message.quote_total - turn.account.cash
-    unexplained = abs(residual) > max(ONE, part(liquidated(state), ONE / 10))
+    unexplained = abs(residual) > flows.tolerance(turn)
     if unexplained:
         texts.append(f"cash differs by {residual:.2f} {turn.instrument.quote} from what our trades explain")
     text = "; ".join(texts)

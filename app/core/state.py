@@ -10,6 +10,7 @@ from app.core.messages import Gate, Message, Started
 from app.core.model import (
     EPOCH,
     Decision,
+    Flow,
     Instrument,
     Latch,
     LatchKind,
@@ -104,9 +105,11 @@ class State:
     kill: KillEvidence | None = None  # while prices say that the total loss is reached
     warned: list[str] = field(default_factory=list)  # warnings already given today
     bare: list[str] = field(default_factory=list)  # positions whose missing stop was told
+    locked_elsewhere: Decimal = ZERO  # quote currency that orders of somebody else hold
     difference: str = ""  # between balances and books, as it was last seen
     acknowledged: str = ""  # the difference that a person has seen and let pass
-    flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that were booked
+    flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that are in the books
+    listed_flows: list[Flow] = field(default_factory=list)  # of these, those that the stream did not tell of
     pending: list[PendingChange] = field(default_factory=list)
 
 

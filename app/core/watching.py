@@ -29,12 +29,19 @@ def watch(turn: Turn, position: Position) -> None:
     if stop is None or stop.status in orders.TERMINAL:
         if position.remaining > ZERO:
             life.stop_lost(turn, position, "no live stop order", again=True)
-    elif bare_for >= UNPROTECTED_LIMIT and stop.status in (OrderStatus.UNKNOWN, OrderStatus.SENDING):
+    elif bare_for >= UNPROTECTED_LIMIT and _in_doubt(turn, stop):
         life.begin_close(turn, position, ExitReason.EMERGENCY)
         _probe(turn, stop)
     elif _jumped(turn, position, stop):
         turn.alert(AlertEvent.STOP_RESCUED, f"price jumped the stop of position {position.id}; selling")
         life.begin_close(turn, position, ExitReason.EMERGENCY)
+
+
+def _in_doubt(turn: Turn, stop: Order) -> bool:
+    """Without an answer; one that has only just left, after others were refused for now, is given a moment."""
+    return stop.status is OrderStatus.UNKNOWN or (
+        stop.status is OrderStatus.SENDING and turn.now - stop.created_at >= RESCUE_AFTER
+    )
 
 
 def _tell_of_a_bare_one(turn: Turn, position: Position) -> None:

@@ -35,7 +35,9 @@ class Watch:
         post: Callable[[Event], None],
         time: ServerTime,
         clock: Clock,
+        key_refused: Callable[[], bool] = lambda: False,  # then asking often would only be knocking at a closed door
     ) -> None:
+        self._key_refused = key_refused
         self._history, self._orders, self._events, self._stream = history, orders, events, stream
         self._post, self._time, self._clock = post, time, clock
 
@@ -45,7 +47,7 @@ class Watch:
         while True:
             await self._clock.sleep(WITHOUT_STREAM_SECONDS)
             waited += WITHOUT_STREAM_SECONDS
-            if self._stream.connected and waited < WITH_STREAM_SECONDS:
+            if waited < (WITH_STREAM_SECONDS if self._stream.connected or self._key_refused() else 0):
                 continue
             waited = 0.0
             try:

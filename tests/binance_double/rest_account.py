@@ -60,6 +60,7 @@ def deposits(core: "Core", params: Params) -> Any:
             "confirmTimes": "1/1",
         }
         for number, each in _flows(core, params, +1)
+        if each["asset"] not in FIAT
     ]
 
 
@@ -83,7 +84,41 @@ def withdrawals(core: "Core", params: Params) -> Any:
             "transferType": 0,
         }
         for number, each in _flows(core, params, -1)
+        if each["asset"] not in FIAT
     ]
+
+
+FIAT = ("USD",)
+FIAT_NAMES = "fiatCurrency orderId offset paymentChannel paymentMethod startTime endTime"
+
+
+@route("GET /sapi/v1/fiatpayment/query/deposit/history", FIAT_NAMES, security=SIGNED)
+def fiat_deposits(core: "Core", params: Params) -> Any:
+    return _fiat(core, params, +1)
+
+
+@route("GET /sapi/v1/fiatpayment/query/withdraw/history", FIAT_NAMES, security=SIGNED)
+def fiat_withdrawals(core: "Core", params: Params) -> Any:
+    return _fiat(core, params, -1)
+
+
+def _fiat(core: "Core", params: Params, sign: int) -> dict[str, Any]:
+    """Dollars have a list of their own, and no time in it."""
+    rows = [
+        {
+            "orderId": f"{number:032x}",
+            "paymentAccount": "******5678",
+            "paymentChannel": "CHANNEL",
+            "paymentMethod": "ACH",
+            "orderStatus": each["status"],
+            "amount": text(abs(each["amount"])),
+            "transactionFee": "0.00",
+            "platformFee": "0.00",
+        }
+        for number, each in _flows(core, params, sign)
+        if each["asset"] == params.maybe("fiatCurrency")
+    ]
+    return {"assetLogRecordList": rows}
 
 
 def _flows(core: "Core", params: Params, sign: int) -> list[tuple[int, dict[str, Any]]]:

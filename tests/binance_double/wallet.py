@@ -48,7 +48,7 @@ class Wallet:
         self.free[asset] = self.free.get(asset, ZERO) + value
         self.locked.setdefault(asset, ZERO)
         at = self._clock.ms()
-        self.flows.append({"asset": asset, "amount": value, "ms": at})
+        self.flows.append({"asset": asset, "amount": value, "ms": at, "status": "Successful"})
         self.keep()
         self._tell({"e": "balanceUpdate", "E": at, "a": asset, "d": text(value), "T": at})
         self.say(asset)

@@ -205,6 +205,19 @@ def test_an_exchange_that_takes_nothing_now_is_tried_every_ten_seconds(refusal: 
     assert trader.engine.state.retry_at == {}
 
 
+def test_a_stop_that_is_tried_again_after_half_a_minute_of_refusals_is_given_a_moment_to_be_answered() -> None:
+    trader = desk()
+    filled_entry(trader)
+    for _ in range(4):
+        refuse(trader, trader.place(), Refusal.MARKET_CLOSED)
+        tick(trader, seconds=10)
+    trader.sends(trader.place_of("test-0000001", "S06"))
+    assert "place exit" not in tick(trader, seconds=1)
+    assert trader.position().exit_reason is None
+    tick(trader, seconds=4)
+    assert trader.position().exit_reason is ExitReason.EMERGENCY
+
+
 def test_after_ten_minutes_of_refusals_it_is_tried_seldom_and_after_days_a_person_must_look() -> None:
     trader = desk()
     filled_entry(trader)
