@@ -340,6 +340,22 @@ def test_a_probe_that_finds_no_stop_is_followed_by_proof_and_then_by_the_sale() 
     assert orders_of(trader)["S02"] == "CANCELED"
 
 
+def test_a_stop_that_never_arrived_is_proved_absent_and_placed_again_before_thirty_seconds_are_over() -> None:
+    trader = desk()
+    stop = doubtful_stop(trader)
+    placed_after = None
+    for second in range(1, 31):
+        asked = tick(trader, seconds=1)
+        if "query S02 completely" in asked:
+            absent = OrderNotFound(at=trader.now, client_order_id=stop.client_order_id, complete=True)
+            if "place stop" in words(trader.wait(seconds=0.01).tell(absent)):
+                placed_after = second
+                break
+    assert orders_of(trader)["S02"] == "NOT_PLACED"
+    assert placed_after == 24
+    assert trader.position().exit_reason is None
+
+
 def test_a_stop_still_being_sent_after_thirty_seconds_means_out_too() -> None:
     trader = desk()
     filled_entry(trader)
@@ -517,6 +533,17 @@ def test_both_halves_in_doubt_and_the_old_one_turns_out_to_stand() -> None:
     assert orders_of(trader)["S03"] == "NOT_PLACED"
     assert (position.stop_order_id, position.stop_confirmed, position.unprotected_since) == (move.old_id, True, None)
     assert tick(trader, minutes=5) == []
+
+
+def test_while_the_old_half_stands_a_doubt_about_the_new_one_is_no_reason_to_get_out() -> None:
+    trader = desk()
+    move = trailed(trader)
+    trader.sends(move.order)
+    trader.tell(OrderUncertain(at=trader.now, client_order_id=move.order.client_order_id, reason="timed out"))
+    trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="timed out"))
+    trader.tell_status(move.old_id, "OPEN")
+    assert tick(trader, seconds=31) == ["query S03 completely"]
+    assert trader.position().exit_reason is None
 
 
 def test_a_partly_filled_old_half_counts_as_standing() -> None:
