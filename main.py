@@ -103,8 +103,6 @@ def require_paper(settings: "Settings") -> None:
 
 
 def require_key(settings: "Settings") -> None:
-    if settings.mode == "live":
-        raise ConfigError("TRADER_MODE: live comes with the go-live checklist and the fire drill; use dry-run for now")
     if settings.mode != "paper" and not (settings.binanceus_api_key and settings.binanceus_api_secret):
         raise ConfigError(
             f"TRADER_MODE: {settings.mode} needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET; "
