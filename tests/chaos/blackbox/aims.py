@@ -134,17 +134,16 @@ PROVOKE: dict[str, Callable[[World], None]] = {
 def anywhere(world: World) -> str:
     """Something happens, and some time later the trader is killed. What it was."""
     have_room(world)
-    chosen = world.chance.choice(HAPPENINGS)
+    due = world.candle_is_due() and world.chance.random() < 0.7
+    chosen = something_is_bought if due else world.chance.choice(HAPPENINGS)
     chosen(world)
-    long = world.chance.random() < 0.25
-    time.sleep(world.chance.uniform(0, 3.0 if long else 0.15))
+    time.sleep(world.chance.uniform(0, world.chance.choice((0.1, 0.5, 3.0))))
     world.kill()
     return chosen.__name__
 
 
 def something_is_bought(world: World) -> None:
-    have_room(world)
-    world.exchange.close_minutes(world.price, BUY) or nothing_happens(world)
+    world.exchange.close_minutes(world.price, BUY)
 
 
 def a_stop_is_cancelled(world: World) -> None:
@@ -183,8 +182,7 @@ def nothing_happens(world: World) -> None:
 
 
 HAPPENINGS = (
-    *(something_is_bought,) * 4,
-    *(a_stop_is_cancelled,) * 2,
+    *(a_stop_is_cancelled,) * 3,
     *(the_price_rises,) * 3,
     a_stop_fires,
     *(one_is_closed,) * 2,

@@ -86,15 +86,19 @@ def movements(mine: Sequence[Row], truth: Row) -> list[tuple[int, Decimal]]:
     return sorted(moved)
 
 
-def longest_bare(truth: Row, now: int) -> tuple[float, str]:
-    """The longest time in seconds that a position held a sellable quantity with no stop on the book, and which."""
+def longest_bare(truth: Row, now: int, blind: Sequence[tuple[int, int]] = ()) -> tuple[float, str]:
+    """The longest time in seconds that a position held a sellable quantity with no stop on the book, and which.
+
+    `blind` are times in which no trader was there to do anything: they are not counted.
+    """
     worst, whose = 0.0, ""
     for id, mine in by_position(ours(truth)).items():
         stops = [stood(order, now) for order in mine if role_of(order) == "stop"]
         for start, end in held(movements(mine, truth), now):
-            bare = max((stop - begin for begin, stop in uncovered(start, end, stops)), default=0) / 1000
-            if bare > worst:
-                worst, whose = bare, id
+            for bare in uncovered(start, end, stops):
+                awake = sum(stop - begin for begin, stop in uncovered(*bare, blind)) / 1000
+                if awake > worst:
+                    worst, whose = awake, id
     return worst, whose
 
 

@@ -28,6 +28,7 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     reconciled_after: list[float] = field(default_factory=list)
     longest_bare: float = 0.0
+    longest_bare_awake: float = 0.0
     orders: int = 0
     trades: int = 0
 
@@ -38,6 +39,7 @@ class Tally:
         self.wrong += other.wrong
         self.reconciled_after += other.reconciled_after
         self.longest_bare = max(self.longest_bare, other.longest_bare)
+        self.longest_bare_awake = max(self.longest_bare_awake, other.longest_bare_awake)
         self.orders += other.orders
         self.trades += other.trades
 
@@ -54,7 +56,8 @@ class Tally:
             f"SIGKILL cycles of the live trader: {self.cycles} ({sum(self.aimed.values())} aimed, {self.anywhere} "
             f"random; {self.kills} kills, {self.orders} orders, {self.trades} fills); violations {len(self.wrong)}; "
             f"start to RECONCILED worst {times[-1]:.1f} s, median {statistics.median(times):.1f} s; "
-            f"longest time without a stop {self.longest_bare:.1f} s",
+            f"longest time without a stop {self.longest_bare:.1f} s, of it "
+            f"{self.longest_bare_awake:.1f} s at most between RECONCILED and a kill",
         ]
 
 
@@ -90,7 +93,8 @@ def run_world(folder: Path, aims: Sequence[Aim], anywhere_count: int, seed: int,
                 world.process.wait()
             truth = exchange.truth()
             tally.orders, tally.trades = len(truth["orders"]), len(truth["trades"])
-            tally.reconciled_after, tally.longest_bare = world.reconciled_after[1:], world.longest_bare
+            tally.reconciled_after = world.reconciled_after[1:]
+            tally.longest_bare, tally.longest_bare_awake = world.longest_bare, world.longest_bare_awake
     return tally
 
 
@@ -101,10 +105,10 @@ def _recover(world: World, tally: Tally, what: str, tell: bool) -> None:
     wrong = world.check()
     tally.wrong += [f"{what}: {each}" for each in wrong]
     if tell:
-        took, bare = world.reconciled_after[-1], world.longest_bare
+        took, bare = world.reconciled_after[-1], f"{world.longest_bare:.1f} ({world.longest_bare_awake:.1f})"
         print(
             f"{time.strftime('%H:%M:%S')} world {world.seed}, {tally.cycles}: {what}; RECONCILED after {took:.1f} s; "
-            f"without a stop at most {bare:.1f} s; {wrong or 'all is well'}",
+            f"without a stop at most {bare} s; {wrong or 'all is well'}",
             flush=True,
         )
 
