@@ -222,8 +222,8 @@ def not_found(turn: Turn, message: OrderNotFound) -> None:
         return
     if doubt.not_found_at is not None and turn.now - doubt.not_found_at < NOT_FOUND_APART:
         return
-    # Whoever waits for the proof may be without a stop: the next answer is wanted as soon as it counts.
-    next_at = min(doubt.next_at, turn.now + NOT_FOUND_APART)
+    # Whoever waits for the proof may be without a stop: the next answer is wanted as soon as it counts, and not before.
+    next_at = turn.now + NOT_FOUND_APART
     doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now, next_at=next_at)
     turn.state.doubts[order.id] = doubt
     turn.touch()
