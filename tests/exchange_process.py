@@ -22,16 +22,20 @@ class ExchangeProcess:
     symbol: str = "BTCUSD"
     price: str = "60000"
     past: int = 30
+    behind: int = 1  # so many minutes are over and not told yet
     more: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.binance_double", "--symbol", self.symbol, "--price", self.price]
         self.process = subprocess.Popen(
-            [*command, "--past", str(self.past), *self.more], stdout=subprocess.PIPE, text=True, cwd=ROOT
+            [*command, "--past", str(self.past), "--behind", str(self.behind), *self.more],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
         )
         assert self.process.stdout is not None
         self.told: dict[str, str] = json.loads(self.process.stdout.readline())
-        self.control = httpx.Client(base_url=self.told["control"], timeout=10)
+        self.control = httpx.Client(base_url=self.told["control"], timeout=30, verify=False)
         return self
 
     def __exit__(
@@ -83,9 +87,14 @@ class ExchangeProcess:
         self.do("market.move", f"{price:.2f}")
 
     def close_minutes(self, price: float, volume: float) -> int:
-        """Tell every minute that is over and was not told yet; the newest one closes with `volume`. How many."""
+        """Tell every minute that is over and was not told yet; the newest one closes with `volume`. How many.
+
+        A trader that is still thinking about one candle is not asked about the next: the newest one comes a bit later.
+        """
         over = int(time.time() * 1000) // MINUTE * MINUTE
         opened = range(int(self.get("candles.newest")) + MINUTE, over, MINUTE)
         for at in opened:
+            if len(opened) > 1 and at == opened[-1]:
+                time.sleep(1)
             self.do("candles.add", at, *[f"{price:.2f}"] * 4, volume if at == opened[-1] else 1)
         return len(opened)
