@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.core.messages import (
+    AccountSeen,
     CancelUncertain,
     CandleClosed,
     ClosePosition,
@@ -23,7 +24,7 @@ from app.core.messages import (
 from app.core.model import ExitReason, OrderType, PositionStatus, Role, Side, Trade
 from app.core.rules import RiskLimits
 from tests.builders import MINUTE, NOON, Desk, a_candle, d, some_rules
-from tests.core_stories import EASY, alerts, changed, order_at, orders_of, words
+from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, words
 
 
 def desk(limits: RiskLimits = EASY, **changes: object) -> Desk:
@@ -340,19 +341,22 @@ def test_a_probe_that_finds_no_stop_is_followed_by_proof_and_then_by_the_sale() 
     assert orders_of(trader)["S02"] == "CANCELED"
 
 
+@pytest.mark.parametrize("down", [3, 12, 16])
 @pytest.mark.parametrize("late", [0.0, 0.08, 0.5, 0.92])
-def test_a_stop_that_never_arrived_is_proved_absent_and_placed_again_before_thirty_seconds_are_over(
-    late: float,
-) -> None:
-    """Time passes once a second, and not at the seconds of the doubt; answers come in fewer and fewer milliseconds."""
+def test_a_stop_that_never_left_is_proved_absent_and_placed_again_within_thirty_seconds(down: int, late: float) -> None:
+    """The process was killed while it sent the stop. Answers come in fewer and fewer milliseconds."""
     trader = desk()
-    stop = doubtful_stop(trader)
+    filled_entry(trader)
+    trader.sends(stop := trader.place())
     began, answers = trader.now, iter((0.02, 0.01, 0.005, 0.004, 0.003))
-    for second in range(1, 30):
+    trader.wait(seconds=down).restart()
+    trader.tell(AccountSeen(at=trader.now, quote_total=cash(trader), base_total=d("0.01"), base_free=d("0.01")))
+    for second in range(down, 30):
         trader.now = began + timedelta(seconds=second + late)
         if "query S02 completely" in words(trader.tell(TimePassed(at=trader.now))):
+            trader.wait(seconds=next(answers))
             absent = OrderNotFound(at=trader.now, client_order_id=stop.client_order_id, complete=True)
-            if "place stop" in words(trader.wait(seconds=next(answers)).tell(absent)):
+            if "place stop" in words(trader.tell(absent)):
                 break
     assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_PLACED", "S03": "INTENT"}
     assert trader.now - began < timedelta(seconds=27.1)
