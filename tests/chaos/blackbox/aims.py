@@ -45,14 +45,19 @@ EVERY_AIM = [Aim(step, moment) for moment in MOMENTS for step in STEPS]
 def strike(world: World, aim: Aim) -> bool:
     """Bring the trader to the step and let the exchange kill it there. Whether it died."""
     PREPARE[aim.step](world)
-    call, where = CALLS[aim.step]
-    assert world.process is not None
-    world.exchange.do("faults.add", "kill", call, pid=world.process.pid, where=where, **MOMENTS[aim.moment])
+    arm(world, aim)
     with suppress(httpx.TransportError):  # it may die while we speak to it
         PROVOKE[aim.step](world)
     died = world.dead(STRIKE_SECONDS)
     world.exchange.do("faults.clear")
     return died
+
+
+def arm(world: World, aim: Aim) -> None:
+    """The next request of that kind is the trader's last."""
+    call, where = CALLS[aim.step]
+    assert world.process is not None
+    world.exchange.do("faults.add", "kill", call, pid=world.process.pid, where=where, **MOMENTS[aim.moment])
 
 
 # ---------------------------------------------------------------- before

@@ -88,9 +88,7 @@ def run_world(folder: Path, aims: Sequence[Aim], anywhere_count: int, seed: int,
             tally.wrong += [f"it ended with {code}"] if code else []
             tally.wrong += _replayed(world)
         finally:
-            if world.process is not None:
-                world.process.kill()
-                world.process.wait()
+            world.gone()
             truth = exchange.truth()
             tally.orders, tally.trades = len(truth["orders"]), len(truth["trades"])
             tally.reconciled_after = world.reconciled_after[1:]

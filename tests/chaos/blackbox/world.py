@@ -42,6 +42,7 @@ class World:
         self.price = 60_000.0
         self.process: subprocess.Popen[str] | None = None
         self.died_at: float | None = time.time()  # None while a trader lives that was RECONCILED once
+        self.api = httpx.Client(verify=False)
         self._token = ""
 
     # ---------------------------------------------------------------- life and death
@@ -62,6 +63,7 @@ class World:
         self.reconciled_after.append(now - self.started_at)
         self.blind.append((int((self.died_at or now) * 1000), int(now * 1000)))
         self.died_at = None
+        self.api.close()
         self.api = httpx.Client(base_url=self.trader.url, timeout=30, headers=self._signed_in(), verify=False)
 
     def _is_well(self) -> bool:
@@ -104,6 +106,13 @@ class World:
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(20)
+
+    def gone(self) -> None:
+        """Whatever happened: nothing of it is left."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.api.close()
 
     def output(self) -> str:
         return (self.folder / "output.txt").read_text()[-4000:]
