@@ -16,7 +16,11 @@ from app.core.turn import BALANCES_LAG, Turn
 
 
 def started(turn: Turn, message: Started) -> None:
-    """A process began. Orders that had not left never will; those that may have are doubtful; ask for the truth."""
+    """A process began. Orders that had not left never will; those that may have are doubtful; ask for the truth.
+
+    The truth is asked about the doubtful ones too. They are not asked about by name before: an answer that comes
+    first would be acted upon, and no order leaves before the truth is known.
+    """
     state = turn.state
     turn.touch()
     state.cancel_asked = {}  # whoever was asked is gone
@@ -35,9 +39,10 @@ def started(turn: Turn, message: Started) -> None:
         if order.status is OrderStatus.INTENT:
             turn.move(order, OrderStatus.NOT_SENT, "the program stopped before it left")
         elif order.status is OrderStatus.SENDING:
-            turn.doubt(order, OrderStatus.UNKNOWN, "the program stopped while it was being sent")
+            turn.doubt(order, OrderStatus.UNKNOWN, "the program stopped while it was being sent", ask=False)
         elif order.status is OrderStatus.CANCELLING:
-            turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, "the program stopped while it was being cancelled")
+            reason = "the program stopped while it was being cancelled"
+            turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, reason, ask=False)
     _close_bare_entries(turn)
     reports.ask_for_truth(turn, "start")
 

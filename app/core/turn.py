@@ -173,13 +173,14 @@ class Turn:
             self.state.doubts.pop(after.id, None)
         return after
 
-    def doubt(self, order: Order, status: OrderStatus, reason: str) -> None:
+    def doubt(self, order: Order, status: OrderStatus, reason: str, *, ask: bool = True) -> None:
         """The order's fate is uncertain: ask now, and again on a schedule. One doubt is enough for an order."""
         if order.status not in orders.IN_DOUBT:
             order = self.move(order, status, reason)
         if order.id not in self.state.doubts:
             self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, next_at=self.now)
-        self.ask(order)
+        if ask:
+            self.ask(order)
 
     def ask(self, order: Order) -> None:
         """Query one order and say when to ask again."""

@@ -29,6 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--key", default=KEY)
     parser.add_argument("--secret", default=SECRET)
     parser.add_argument("--past", type=int, default=0, help="so many flat minutes lie behind")
+    parser.add_argument("--behind", type=int, default=0, help="that past ends so many minutes ago; a script tells on")
     parser.add_argument("--no-stop-loss", action="store_true", help="no stop orders without a limit on any pair")
     parser.add_argument("--live", action="store_true", help="quotes each second and a candle each minute, seeded")
     parser.add_argument("--seed", type=int, default=1)
@@ -45,7 +46,7 @@ async def serve(given: argparse.Namespace) -> None:
         secret=given.secret,
     )
     exchange.market.move(given.price)
-    flat(exchange, Decimal(given.price), given.past)
+    flat(exchange, Decimal(given.price), given.past, given.behind)
     async with exchange:
         control = Control(exchange, given.control_port)
         await control.open()
@@ -61,8 +62,8 @@ async def serve(given: argparse.Namespace) -> None:
         await control.close()
 
 
-def flat(exchange: BinanceDouble, price: Decimal, minutes: int) -> None:
-    now = exchange.clock.ms() // MINUTE * MINUTE
+def flat(exchange: BinanceDouble, price: Decimal, minutes: int, behind: int = 0) -> None:
+    now = (exchange.clock.ms() // MINUTE - behind) * MINUTE
     exchange.candles.fill((now - back * MINUTE, price, price, price, price, 1) for back in range(minutes, 0, -1))
 
 

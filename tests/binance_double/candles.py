@@ -59,6 +59,11 @@ class Candles:
     def __len__(self) -> int:
         return len(self._minutes)
 
+    @property
+    def newest(self) -> int:
+        """When the newest minute opened."""
+        return max(self._minutes)
+
     def add(self, opened: int, open: Number, high: Number, low: Number, close: Number, volume: Number = 1) -> Minute:
         return self._say(_minute(opened, open, high, low, close, volume), closed=True)
 

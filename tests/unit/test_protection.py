@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.core.messages import (
+    AccountSeen,
     CancelUncertain,
     CandleClosed,
     ClosePosition,
@@ -23,7 +24,7 @@ from app.core.messages import (
 from app.core.model import ExitReason, OrderType, PositionStatus, Role, Side, Trade
 from app.core.rules import RiskLimits
 from tests.builders import MINUTE, NOON, Desk, a_candle, d, some_rules
-from tests.core_stories import EASY, alerts, changed, order_at, orders_of, words
+from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, words
 
 
 def desk(limits: RiskLimits = EASY, **changes: object) -> Desk:
@@ -369,6 +370,28 @@ def test_a_probe_that_finds_no_stop_is_followed_by_proof_and_then_by_the_sale() 
     assert orders_of(trader)["S02"] == "CANCELED"
 
 
+@pytest.mark.parametrize("down", [3, 12, 16])
+@pytest.mark.parametrize("late", [0.0, 0.08, 0.5, 0.92])
+def test_a_stop_that_never_left_is_proved_absent_and_placed_again_within_thirty_seconds(down: int, late: float) -> None:
+    """The process was killed while it sent the stop. Answers come in fewer and fewer milliseconds."""
+    trader = desk()
+    filled_entry(trader)
+    trader.sends(stop := trader.place())
+    began, answers = trader.now, iter((0.02, 0.01, 0.005, 0.004, 0.003))
+    trader.wait(seconds=down).restart()
+    trader.tell(AccountSeen(at=trader.now, quote_total=cash(trader), base_total=d("0.01"), base_free=d("0.01")))
+    for second in range(down, 30):
+        trader.now = began + timedelta(seconds=second + late)
+        if "query S02 completely" in words(trader.tell(TimePassed(at=trader.now))):
+            trader.wait(seconds=next(answers))
+            absent = OrderNotFound(at=trader.now, client_order_id=stop.client_order_id, complete=True)
+            if "place stop" in words(trader.tell(absent)):
+                break
+    assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_PLACED", "S03": "INTENT"}
+    assert trader.now - began < timedelta(seconds=27.1)
+    assert trader.position().exit_reason is None
+
+
 def test_a_stop_still_being_sent_after_thirty_seconds_means_out_too() -> None:
     trader = desk()
     filled_entry(trader)
@@ -578,6 +601,17 @@ def test_both_halves_in_doubt_and_the_old_one_turns_out_to_stand() -> None:
     assert orders_of(trader)["S03"] == "NOT_PLACED"
     assert (position.stop_order_id, position.stop_confirmed, position.unprotected_since) == (move.old_id, True, None)
     assert tick(trader, minutes=5) == []
+
+
+def test_while_the_old_half_stands_a_doubt_about_the_new_one_is_no_reason_to_get_out() -> None:
+    trader = desk()
+    move = trailed(trader)
+    trader.sends(move.order)
+    trader.tell(OrderUncertain(at=trader.now, client_order_id=move.order.client_order_id, reason="timed out"))
+    trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="timed out"))
+    trader.tell_status(move.old_id, "OPEN")
+    assert tick(trader, seconds=31) == ["query S03 completely"]
+    assert trader.position().exit_reason is None
 
 
 def test_a_partly_filled_old_half_counts_as_standing() -> None:
