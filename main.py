@@ -709,7 +709,16 @@ def serve(trader: Trader) -> None:
     trader.stop_serving = web.shutdown
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server has shut down in good order by then: exit 0
+    spare_the_collector()
     ui.run(host=settings.host, port=settings.port, **page.RUN, **page.proxies(settings.trusted_proxies))
+
+
+def spare_the_collector() -> None:
+    """What was loaded by now stays for ever: looking through it for garbage would stop the loop for a long moment."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
 
 
 def tell_address(settings: "Settings", ledger: LedgerRow, first_password: str | None) -> None:

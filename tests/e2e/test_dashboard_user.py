@@ -105,6 +105,8 @@ async def test_a_position_appears_changes_and_goes() -> None:
         await user.should_see("0.01538")
         await user.should_not_see("No open position")
         assert "+$19.80" in text_of(user, "result")
+        await user.should_not_see("RSI 29 is oversold")
+        user.find("details").trigger("toggle")
         await user.should_see("RSI 29 is oversold")
         await user.should_see("$61,642.00")
         await show(desk, price=d(62000))
@@ -232,6 +234,7 @@ async def test_hostile_text_is_shown_as_text() -> None:
     desk = Desk()
     desk.view.held = [a_position(reasoning="<img src=x onerror=alert(1)>")]
     async with signed_in(desk) as user:
+        user.find("details").trigger("toggle")
         await user.should_see("<img src=x onerror=alert(1)>")
         assert not [each for each in user.find(kind=ui.html).elements if "onerror" in each.content]
 
