@@ -335,6 +335,9 @@ async def test_live_stands_still_without_a_second_factor_and_two_are_one_too_man
         with signed_in_again(first, code) as client:
             assert client.post("/api/v1/pause").json()["state"] == "STOPPED"
         assert "I/O error" not in (first.folder / "output.txt").read_text()
+        async with httpx.AsyncClient() as steering:
+            truth = await steering.post(f"{double['control']}/do", json={"call": "settled", "with": [], "named": {}})
+        assert truth.json()["result"]["orders"] == []
     finally:
         await ended(process)
 
@@ -346,9 +349,6 @@ async def test_live_stands_still_without_a_second_factor_and_two_are_one_too_man
         ready.until(lambda: httpx.get(f"{url_of}/health").status_code == 200, "the trader to answer")
         output = (ready.folder / "output.txt").read_text()
         assert output.count("go-live list is not passed") == 1  # of the first start
-        async with httpx.AsyncClient() as steering:
-            truth = await steering.post(f"{double['control']}/do", json={"call": "settled", "with": [], "named": {}})
-        assert truth.json()["result"]["orders"] == []
     finally:
         await ended(process)
 
