@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 BINANCEUS, SIMULATED = "binanceus", "simulated"
 AGAIN_SECONDS = 30
+FIRST_LOOK_SECONDS = 8
 HERE = Path(__file__).resolve().parent
 log = logging.getLogger("main")
 Decide = Callable[["Settings", "Ledgers"], str]
@@ -463,10 +464,19 @@ class RealMoney:
         self.why_not = ""
 
     async def begin(self) -> None:
-        """Take the account and look at the list, before anything is sent. ExchangeErrors: try again."""
+        """Take the account and look at the list, before anything is sent. ExchangeErrors: try again.
+
+        What is held must not wait long for its stops: a list that takes its time is looked at later, shut meanwhile.
+        """
+        import asyncio
+
         if not self._locks:
             await self._take((await self._account.rights()).number)
-        self.why_not = (await self.list.look()).sentence
+        try:
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                self.why_not = (await self.list.look()).sentence
+        except TimeoutError:
+            self.why_not = f"it could not be looked at within {FIRST_LOOK_SECONDS} s; it is looked at again"
         if self.why_not:
             log.warning("the go-live list is not passed: %s", self.why_not)
 
