@@ -58,6 +58,7 @@ __all__ = ["Engine"]
 
 # Gates that people are told of when they close. Whoever watches the connection tells of it in its own time.
 TOLD = {
+    Gate.LIVE_CHECK: AlertEvent.LIVE_CHECK,
     Gate.CLOCK: AlertEvent.CLOCK,
     Gate.DISK: AlertEvent.DISK,
     Gate.DATABASE: AlertEvent.DATABASE,

@@ -117,6 +117,14 @@ class TestWhatTheExchangeTells:
         owner.exchange.account.restrictions = {"enableWithdrawals": True, "ipRestrict": False}
         assert {"withdrawals", "address of the key"} <= set(await failing(owner))
 
+    async def test_an_owner_confirms_a_key_of_which_the_exchange_tells_nothing(self, owner: Owner) -> None:
+        owner.exchange.account.can_withdraw = True
+        owner.environ["BINANCEUS_TRADE_ONLY_KEY"] = "another."
+        assert (await owner.item("withdrawals")).verdict is Verdict.FAILED
+        owner.environ["BINANCEUS_TRADE_ONLY_KEY"] = owner.exchange.key[:8]
+        found = await owner.item("withdrawals")
+        assert (found.verdict, owner.exchange.key[:8] in found.seen) == (Verdict.WARNING, False)
+
     async def test_a_key_that_may_not_trade(self, owner: Owner) -> None:
         owner.exchange.account.can_trade = False
         assert "may not trade" in (await owner.item("key")).seen
