@@ -68,6 +68,7 @@ class Past:
     def __init__(self, trader: LiveTrader) -> None:
         self.trader, self.exchange, self.session = trader, trader.exchange, trader.session
         self.handled = Handled()
+        self.placed: dict[str, Order] = {}
 
     def say(self, *messages: Message) -> None:
         """As the session's loop does it, and everything that comes of it, at once."""
@@ -94,9 +95,10 @@ class Past:
                     price=action.price,
                     stop_price=action.stop_price,
                 )
-                self.report(engine.place(wish))
+                self.placed[id] = engine.place(wish)
+                self.report(self.placed[id])
             case CancelOrder(client_order_id=id):
-                self.report(engine.cancel(engine.of(id), engine.new_id("web_")))
+                self.report(engine.cancel(self.placed[id], engine.new_id("web_")))
 
     def report(self, order: Order) -> None:
         """What the adapter makes of the exchange's answer."""
@@ -165,7 +167,7 @@ class Past:
             self.vote("SELL")
         else:
             self.go(price * Decimal("0.99"))
-            self.report(self.exchange.engine.of(held[0].stop_order_id))
+            self.report(self.placed[held[0].stop_order_id])
         assert not self.session.engine.state.positions, "a position of the past stayed open"
 
 

@@ -80,7 +80,9 @@ class ToldTrader(main.Trader):
 
         About two a second, a hundred times as many as in life: each makes every open page build a card.
         """
-        chance, signalled, lags = random.Random(entries), {}, []
+        chance = random.Random(entries)
+        signalled: dict[str, float] = {}
+        lags: list[float] = []
         beating = asyncio.create_task(self.beat(lags))
         while len(signalled) < entries:
             await asyncio.sleep(chance.uniform(0.2, 0.7))
