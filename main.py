@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError
@@ -25,16 +25,21 @@ from app.ports import LedgerRow, StrategyFace
 from app.seam import clock, seeded, token
 
 if TYPE_CHECKING:
+    from app.checklist import Checklist
     from app.core.alerts import AlertEvent
     from app.core.model import Candle, Instrument
+    from app.incidents import Incidents
     from app.jobs import Job
     from app.notices import Sender
     from app.notifier import Notifier
     from app.ports import Ground
     from app.seam import Tasks
+    from backtest.drill import Result
     from services.database import Database, Ledgers
+    from services.database.account_lock import AccountLock
     from services.logs import Logs
     from services.settings import LoadedRules, Settings
+    from services.throw_away import ThrowAwayBooks
 
 BINANCEUS, SIMULATED = "binanceus", "simulated"
 AGAIN_SECONDS = 30
@@ -58,10 +63,11 @@ def env_file() -> Path | None:
     return Path(".env") if Path(".env").exists() else None
 
 
-def settings_of(environ: dict[str, str] | None = None) -> "Settings":
+def settings_of(*, key_for_play: bool = False) -> "Settings":
+    """The key of the exchange is not even opened where play money is traded, unless a command is about the key."""
     from services.settings import load_settings
 
-    return load_settings(environ or dict(os.environ), env_file())
+    return load_settings(dict(os.environ), env_file(), key_for_play=key_for_play)
 
 
 # ---------------------------------------------------------------- what is shared by commands
@@ -103,12 +109,33 @@ def require_paper(settings: "Settings") -> None:
 
 
 def require_key(settings: "Settings") -> None:
-    if settings.mode == "live":
-        raise ConfigError("TRADER_MODE: live comes with the go-live checklist and the fire drill; use dry-run for now")
     if settings.mode != "paper" and not (settings.binanceus_api_key and settings.binanceus_api_secret):
         raise ConfigError(
             f"TRADER_MODE: {settings.mode} needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET; "
             "seal them with: main.py secrets set BINANCEUS_API_KEY"
+        )
+
+
+def require_safe_books(settings: "Settings") -> None:
+    """Real money is not traded on books that can lose an order."""
+    from services.database.durable import require_durable
+
+    if settings.mode == "live":
+        require_durable(settings.database_url.reveal(), pretend=settings.pretend_exchange)
+
+
+def forget_key(settings: "Settings") -> None:
+    """Paper trading needs no key of the exchange: none is in this process, nor in what it starts."""
+    from services.settings import TRADING_KEY
+
+    if settings.mode != "paper":
+        return
+    given = sorted(name for name in TRADING_KEY if os.environ.pop(name, "") and not name.endswith("_FILE"))
+    if given:
+        print(
+            f"{' and '.join(given)}: not used, paper trading needs no key; but it can be read in the environment that "
+            "this process was started with: remove it from there",
+            file=sys.stderr,
         )
 
 
@@ -180,6 +207,7 @@ class Trader:
         self.journal = DatabaseJournal(database, ledger.name, version())
         # Real money that was stopped stays stopped whatever books are opened; play money ends with its own.
         self.seal = KillFile(settings.data_dir, "live" if settings.mode == "live" else ledger.name)
+        self.real: RealMoney | None = None
         self.failed = ""
         self.exit_code = 0
         self.started = False
@@ -210,7 +238,14 @@ class Trader:
             version=version(),
         )
         self.two_factor: Callable[[], bool] = lambda: False
-        self.view = View(self.session, labels, clock=clock, tasks=self.tasks, two_factor=lambda: self.two_factor())  # noqa: PLW0108  # set later
+        self.view = View(
+            self.session,
+            labels,
+            clock=clock,
+            tasks=self.tasks,
+            two_factor=lambda: self.two_factor(),  # noqa: PLW0108  # set later
+            user_data=lambda: self.ground.user_data,
+        )
         self.host = StrategyHost(settings.strategies_dir)
         self.notifier = self.make_notifier()
         self.view.alerts = self.notifier
@@ -267,7 +302,10 @@ class Trader:
         await self.tasks.in_thread(lambda: cycle.remember_all(past))
         coordinator = Coordinator(self.session, cycle, self.host, self.tasks, self.ground.order_book)
         self.session.observe(coordinator.hear)
+        self.session.observe(self.incidents().hear)
         self.tasks.start(self.session.run(), "session")
+        if self.real is not None:
+            self.real.watch()
         started = Started(
             at=self.session.now(),
             program_version=version(),
@@ -279,6 +317,7 @@ class Trader:
             config_sha256=self.loaded.sha256,
             instrument=instrument,
             kill_sealed=self.seal.sealed() or "",
+            live_check=self.real.why_not if self.real else "",
         )
         await self.session.start(started)
         for candle in self.ground.missed():
@@ -310,6 +349,8 @@ class Trader:
         while True:
             try:
                 instrument = await self.ground.open()
+                if self.real is not None:
+                    await self.real.begin()
                 return instrument, await self.ground.past(self.session.engine.state.now, warmup, window)
             except ExchangeError as error:
                 log.warning(
@@ -317,6 +358,16 @@ class Trader:
                 )
                 await self.ground.close()
                 await clock.sleep(AGAIN_SECONDS)
+
+    def incidents(self) -> "Incidents":
+        """Reports of kill switches."""
+        from app.incidents import Incidents
+        from services.database import DatabaseReader
+        from services.incident_files import IncidentFolder
+
+        reader = DatabaseReader(self.database, self.ledger.name, self.tasks)
+        about = f"Version {version()}, ledger {self.ledger.name}"
+        return Incidents(self.session, reader, IncidentFolder(self.settings.data_dir), self.tasks, about)
 
     def start_jobs(self) -> None:
         from app.core.messages import Gate
@@ -342,6 +393,7 @@ class Trader:
             [
                 *beat,
                 *self.signs_of_life(),
+                *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=300),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
@@ -391,8 +443,82 @@ class Trader:
         if self.started:
             with suppress(StoreError):  # a database that is away must not keep the rest from ending in good order
                 self.flush_logs()
+        if self.real is not None:
+            self.real.end()
         self.journal.close()
         self.database.close()
+
+
+class RealMoney:
+    """What only real money needs: one engine per account, and the go-live list with its gate."""
+
+    def __init__(self, trader: Trader, account: Any) -> None:
+        from app.going_live import GoingLive
+        from app.sole import SoleExchange
+
+        self._trader, self._account = trader, account
+        self._locks: list[AccountLock] = []
+        self.exchange = SoleExchange(account, clock=clock, tasks=trader.tasks)
+        self.list = GoingLive(self._look, clock)
+        self.why_not = ""
+
+    async def begin(self) -> None:
+        """Take the account and look at the list, before anything is sent. ExchangeErrors: try again."""
+        if not self._locks:
+            await self._take((await self._account.rights()).number)
+        self.why_not = (await self.list.look()).sentence
+        if self.why_not:
+            log.warning("the go-live list is not passed: %s", self.why_not)
+
+    async def _take(self, number: str) -> None:
+        """By the key, and by the exchange's number of the account where it tells it: an account may have many keys."""
+        from services.database.account_lock import AccountLock
+
+        settings, database = self._trader.settings, self._trader.database
+        key = settings.binanceus_api_key.reveal() if settings.binanceus_api_key else ""
+        for name in (f"live key {key}", *([f"live number {number}"] if number else [])):
+            lock = AccountLock(database, name, settings.data_dir)
+            if not await self._trader.tasks.in_thread(lock.take):
+                raise ConfigError("another trader trades this account with real money; stop it first")
+            self._locks.append(lock)
+        self.exchange.take(*self._locks)
+
+    def watch(self) -> None:
+        self._trader.tasks.start(self.exchange.watch(), "hold of the account")
+        self.list.watch(self._trader.session)
+
+    def jobs(self) -> "list[Job]":
+        from app.going_live import LOOK_EVERY_SECONDS
+        from app.jobs import Job
+
+        return [Job(name="go-live list", run=self.list.run, every_seconds=LOOK_EVERY_SECONDS)]
+
+    async def _look(self) -> "Checklist":
+        trader = self._trader
+        return await go_live_list(trader.settings, trader.loaded, self._account.client, trader.tasks, trader.database)
+
+    def end(self) -> None:
+        for lock in self._locks:
+            lock.give()
+
+
+async def go_live_list(
+    settings: "Settings", loaded: "LoadedRules", client: Any, tasks: "Tasks", database: "Database | None" = None
+) -> "Checklist":
+    """`database`: the books, where this process has them open."""
+    from services.live_check.checklist import look
+    from services.live_check.subject import Subject
+
+    subject = Subject(
+        settings=settings,
+        limits=loaded.rules.risk,
+        client=client,
+        tasks=tasks,
+        real="live",
+        play="paper",
+        database=database,
+    )
+    return await look(subject)
 
 
 def make_ground(trader: Trader) -> "Ground":
@@ -419,6 +545,7 @@ def make_ground(trader: Trader) -> "Ground":
             now=account.now,
             candle_fed=False,
             latency=lambda: timedelta(milliseconds=dice.uniform(50, 300)),
+            ask_price=account.ask_price,
         )
 
         def begin(post: Callable[[Any], None]) -> None:
@@ -469,11 +596,17 @@ def real_ground(trader: Trader) -> "Ground":
     from services.binance_us.ground import LiveGround
 
     settings = trader.settings
-    key, secret = settings.binanceus_api_key, settings.binanceus_api_secret
-    given = {"key": key.reveal(), "secret": secret.reveal()} if key and secret else {}
-    account, market = on_binanceus(settings, trader.tasks, **given)
+    account, market = on_binanceus(settings, trader.tasks, **trading_key(settings))
     account.reconnected = lambda: trader.session.reconcile("reconnect")
-    return LiveGround(account, market, account if settings.mode == "live" else Unsent(account, account.now))
+    if settings.mode != "live":
+        return LiveGround(account, market, Unsent(account, account.now))
+    trader.real = RealMoney(trader, account)
+    return LiveGround(account, market, trader.real.exchange)
+
+
+def trading_key(settings: "Settings") -> dict[str, str]:
+    key, secret = settings.binanceus_api_key, settings.binanceus_api_secret
+    return {"key": key.reveal(), "secret": secret.reveal()} if key and secret else {}
 
 
 def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
@@ -552,6 +685,7 @@ def serve(trader: Trader) -> None:
             tasks=trader.tasks,
             health=Pulse(trader.view.status),
             public_url=settings.public_url,
+            going_live=lambda: trader.real.list.checklist if trader.real else None,
         )
     )
 
@@ -607,8 +741,10 @@ def run(arguments: argparse.Namespace) -> int:
     from services.settings import load_rules
 
     settings = settings_of()
+    forget_key(settings)
     require_key(settings)
     loaded = load_rules(settings.config_dir)
+    require_safe_books(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database, ledger = open_books(settings, decide_market)
     refuse_two_accounts(database, ledger)
@@ -653,7 +789,7 @@ def backtest(arguments: argparse.Namespace) -> int:
     from services.settings import load_rules
     from strategies.runtime import LocalStrategies
 
-    settings = settings_of()
+    settings, began = settings_of(), clock.now()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     candles = list(history.candles(series))
@@ -689,8 +825,25 @@ def backtest(arguments: argparse.Namespace) -> int:
     )
     folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{Clock().now():%Y-%m-%d_%H-%M-%S}"
     report = result.write(folder, finished, source, candles[warmup], candles[-1])
+    put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
     print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
     return 0
+
+
+def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
+    """A line in the books, for the go-live list and for later; where that fails the result still stands in its
+    folder."""
+    from services.database import open_database
+    from services.database.backtests import Backtests
+
+    try:
+        database = open_database(settings.database_url.reveal())
+        try:
+            Backtests(database).finished(token(9), began, clock.now(), request, report)
+        finally:
+            database.close()
+    except (ConfigError, StoreError) as error:
+        print(f"note: the backtest is not on record in the books: {error}", file=sys.stderr)
 
 
 def replay(arguments: argparse.Namespace) -> int:
@@ -850,6 +1003,79 @@ def sender_of(settings: "Settings", ledger: LedgerRow, clean: Callable[[str], st
     return Sender(label=settings.mode.value.upper(), about=about, link=settings.public_url, clean=clean)
 
 
+def drill(arguments: argparse.Namespace) -> int:
+    """Fire drills of the shipped parts on books of their own, and a dated certificate; beside a running trader, too."""
+    import asyncio
+    import tempfile
+
+    from backtest import drill as fire
+    from services.binance_us.pulse import Pulse
+    from services.database import Audit, open_database
+    from services.private_files import write_private
+    from services.settings import load_rules
+    from services.throw_away import ThrowAway
+
+    settings, at = settings_of(), clock.now()
+    loaded = load_rules(settings.config_dir)
+    limits = fire.lowered(loaded.rules.risk)
+    say: Callable[[str], None] = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
+    say("\n".join([f"fire drill of version {version()} and {settings.config_dir}, on books of its own", *limits.told]))
+    with (
+        tempfile.TemporaryDirectory(prefix="fire-drill-") as folder,
+        closing(ThrowAway(Path(folder), version())) as own,
+    ):
+        parts = fire.Parts(
+            books=own.books,
+            heartbeat=lambda line, post, back: Pulse(line, post=post, back=back, clock=clock),
+            version=version(),
+        )
+        scenarios = asyncio.run(fire.run(parts, limits, clock, hear=lambda result: say(fire.text(result))))
+        channels = asyncio.run(drill_channels(settings, own.books("fire drill"), say))
+    stored = fire.certificate(
+        scenarios, channels, at=at, version=version(), config_sha256=loaded.sha256, limits=limits.told
+    )
+    path, verdict = settings.data_dir / "drills" / fire.named(at), "passed" if stored["passed"] else "FAILED"
+    write_private(path, (json.dumps(stored, indent=2, ensure_ascii=False) + "\n").encode(), "the drill's certificate")
+    line = {"actor": "command line", "action": "drill", "target": path.name, "detail": verdict.lower()}
+    try:
+        with closing(open_database(settings.database_url.reveal())) as database:
+            Audit(database).record(clock.now(), **line, address="", result="ok")
+    except (ConfigError, StoreError) as error:
+        print(f"not in the audit trail: {error}", file=sys.stderr)
+    say(f"{verdict}; certificate: {path}")
+    if arguments.json:
+        print(json.dumps({**stored, "file": str(path)}, indent=2))
+    return 0 if stored["passed"] else 1
+
+
+async def drill_channels(settings: "Settings", books: "ThrowAwayBooks", say: Callable[[str], None]) -> "list[Result]":
+    """A test message by each channel for alerts that is set up. None at all is said, and is no failure of a drill."""
+    from app.seam import Tasks
+    from backtest.drill import Result, text
+    from services.logs import Redactor
+    from services.notifications import channels, commands
+
+    results: list[Result] = []
+    sender = sender_of(settings, books.ledger, Redactor(settings.secrets()).text)
+    try:
+        made = channels(settings, Tasks())
+    except ConfigError as error:
+        results.append(Result(name="alert channels", passed=False, seen=str(error), seconds=0))
+        made = []
+    else:
+        if not made:
+            lines, _ = await commands.test([], None, books.outbox, sender, clock)
+            say(f"– alert channels: {lines[0]}")
+    for channel in made:
+        began = clock.monotonic()
+        lines, good = await commands.test([channel], None, books.outbox, sender, clock)
+        seen, seconds = lines[0].removeprefix(f"{channel.name}: "), clock.monotonic() - began
+        results.append(Result(name=channel.name, passed=good, seen=seen, seconds=seconds))
+    for result in results:
+        say(text(result))
+    return results
+
+
 def not_as_an_argument(arguments: argparse.Namespace) -> None:
     if getattr(arguments, "too_much", None):
         raise ConfigError(
@@ -871,6 +1097,31 @@ def doctor(arguments: argparse.Namespace) -> int:
     if examined.hanging and __name__ == "__main__":
         os._exit(code)  # a thread that waits for a name server or a disk would keep the program from ending
     return code
+
+
+def live_check(arguments: argparse.Namespace) -> int:
+    """What must be true before real money is traded. Looks only, in any mode, also beside a running trader."""
+    import asyncio
+
+    from app.seam import Tasks
+    from services.live_check.wording import json_of, text_of
+    from services.settings import load_rules
+
+    settings = settings_of(key_for_play=True)
+    loaded = load_rules(settings.config_dir)
+
+    async def looked() -> "Checklist":
+        tasks = Tasks()
+        account, _ = on_binanceus(settings, tasks, **trading_key(settings))
+        await account.client.open()
+        try:
+            return await go_live_list(settings, loaded, account.client, tasks)
+        finally:
+            await account.client.close()
+
+    checklist = asyncio.run(looked())
+    print(json_of(checklist) if arguments.json else text_of(checklist))
+    return 0 if checklist.passed else 1
 
 
 # ---------------------------------------------------------------- command line
@@ -914,9 +1165,17 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--json", action="store_true", help="print result.json")
     testing.set_defaults(act=backtest)
 
+    drilling = verbs.add_parser(
+        "drill", help="fire drills of what is shipped, on books of their own; exit 1 where one fails"
+    )
+    drilling.add_argument("--json", action="store_true", help="for programs")
+    drilling.set_defaults(act=drill)
     looking = verbs.add_parser("doctor", help="what is wrong with this installation; exit 1 when something is")
     looking.add_argument("--json", action="store_true", help="for programs")
     looking.set_defaults(act=doctor)
+    ready = verbs.add_parser("live-check", help="may real money be traded? exit 1 when something is missing")
+    ready.add_argument("--json", action="store_true", help="for programs")
+    ready.set_defaults(act=live_check)
     again = verbs.add_parser("replay", help="replay a journalled day or decision; exit 1 if anything differs")
     again.add_argument("what", metavar="DAY|DECISION_ID")
     again.set_defaults(act=replay)

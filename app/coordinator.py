@@ -67,11 +67,11 @@ class Coordinator:
     async def _ask_all(self, due: Due, at: datetime) -> None:
         """Everybody due is asked at once; their signals and the vote are posted together when all have answered."""
         try:
-            book = await self._book() if due.ask else None
+            book = await self._book()
             signals = await asyncio.gather(*(self._ask(rule, at, book, ()) for rule in due.ask))
             for signal in signals:
                 self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
-            self._floor.post(VoteCalled(at=self._floor.now(), shown=due.shown))
+            self._floor.post(VoteCalled(at=self._floor.now(), shown=due.shown, book=book))
         finally:
             self._asking = False
             self._floor.busy(-1)

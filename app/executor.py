@@ -16,6 +16,7 @@ from app.core.messages import (
     Alert,
     CancelOrder,
     CancelUncertain,
+    ConfirmPrice,
     Event,
     OrderNotFound,
     OrderNotSent,
@@ -72,7 +73,7 @@ class Executor:
                     self._seal.unseal()
                 case Alert(event=event, level=level, text=text):
                     log.log(LOUD[level], "%s: %s", event, text)
-                case ReadAccount():
+                case ReadAccount() | ConfirmPrice():
                     self._enqueue("", action)
                 case PlaceOrder() | CancelOrder() | QueryOrder():
                     self._enqueue(action.position_id, action)
@@ -116,6 +117,8 @@ class Executor:
                 await self._query(action)
             case ReadAccount():
                 await self._read_account(action)
+            case ConfirmPrice():
+                await self._confirm_price(action)
 
     async def _place(self, order: PlaceOrder) -> None:
         """Intent is durable already; SENDING becomes so here, then the order leaves, unless it was taken back."""
@@ -179,3 +182,9 @@ class Executor:
             self._desk.post(await self._exchange.account(action.symbol, action.doubtful))
         except ExchangeError as error:
             log.warning("reading the account failed: %s", error)
+
+    async def _confirm_price(self, action: ConfirmPrice) -> None:
+        try:
+            self._desk.post(await self._exchange.ask_price(action.symbol))
+        except ExchangeError as error:
+            log.warning("asking for the price failed: %s", error)

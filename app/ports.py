@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder
+from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import (
     Candle,
     Decision,
@@ -70,6 +70,9 @@ class Exchange(Protocol):
     async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
         """The whole truth at one moment, with reports of our open orders and of the doubtful ones."""
 
+    async def ask_price(self, symbol: str) -> PriceSeen:
+        """Best bid and ask, asked for beside the feed (source "asked"). ExchangeRefused where only the feed knows."""
+
 
 class MarketFeed(Protocol):
     """A live market. It posts PriceSeen and CandleClosed, candles in order, no minute skipped or told twice."""
@@ -98,6 +101,10 @@ class Ground(Protocol):
 
     @property
     def exchange(self) -> Exchange: ...
+
+    @property
+    def user_data(self) -> str | None:
+        """How the exchange's word on our orders reaches us; None where no real account is traded."""
 
     def now(self) -> datetime:
         """Market time."""
@@ -371,6 +378,15 @@ class KillSeal(Protocol):
     def unseal(self) -> None: ...
 
 
+class IncidentFiles(Protocol):
+    """Where reports of what went wrong are kept. Raises ConfigError where they cannot be written."""
+
+    def has(self, name: str) -> bool: ...
+
+    def write(self, name: str, text: str) -> str:
+        """Returns where it is."""
+
+
 # ---------------------------------------------------------------- the face for people
 
 
@@ -401,6 +417,7 @@ class Status:
     max_loss_if_server_dies: Decimal
     two_factor: bool
     version: str
+    user_data: str | None = None  # how a real account's orders are heard of: a stream's name, or "polling every …"
     channels: tuple["ChannelState", ...] = ()  # those for alerts that are set up
     unseen_alerts: tuple[Told, ...] = ()  # grave ones that nobody has acknowledged, the newest first
 

@@ -14,7 +14,17 @@ from datetime import datetime, timedelta
 from app import codec
 from app.core.engine import Engine
 from app.core.errors import DataError, InvariantError, StoreError
-from app.core.messages import Action, AnyCommand, CandleClosed, Event, PriceSeen, ReadAccount, Started, TimePassed
+from app.core.messages import (
+    Action,
+    AnyCommand,
+    CandleClosed,
+    Event,
+    Gate,
+    PriceSeen,
+    ReadAccount,
+    Started,
+    TimePassed,
+)
 from app.core.model import OrderStatus
 from app.core.state import SCHEMA, State, equity, held, live_orders, price_of, standing
 from app.executor import Executor
@@ -164,7 +174,8 @@ class Session:
             except StoreError as still:
                 log.error("the journal cannot be read either (%s); trying again", still)
         if self._started is not None:
-            self.post(replace(self._started, at=self.now()))
+            stands = self.engine.state.gates.get(Gate.LIVE_CHECK, "")  # as the books know it, not as it once began
+            self.post(replace(self._started, at=self.now(), live_check=stands))
 
     def reconcile(self, reason: str) -> None:
         """Have the exchange's truth read once more; the answer comes as an event."""

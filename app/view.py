@@ -49,10 +49,17 @@ class View:
     """Implements app.ports.EngineView."""
 
     def __init__(
-        self, session: Session, labels: Labels, *, clock: Clock, tasks: Tasks, two_factor: Callable[[], bool]
+        self,
+        session: Session,
+        labels: Labels,
+        *,
+        clock: Clock,
+        tasks: Tasks,
+        two_factor: Callable[[], bool],
+        user_data: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._session, self._labels, self._clock, self._tasks = session, labels, clock, tasks
-        self._two_factor = two_factor
+        self._two_factor, self._user_data = two_factor, user_data
         self.alerts: Alerts = NoAlerts()
         self._callbacks: list[Callable[[], None]] = []
         self._told_at = float("-inf")
@@ -69,7 +76,7 @@ class View:
         state, labels, now = self._state, self._labels, self._session.now()
         name, reason, resumes_at = standing(state, now)
         worth = equity(state)
-        covered, at_risk = protection(state, now)
+        covered, at_risk = protection(state)
         day, day_pct, total, total_pct = profits(state.account, worth)
         return Status(
             mode=labels.mode,
@@ -95,6 +102,7 @@ class View:
             max_loss_if_server_dies=at_risk,
             two_factor=self._two_factor(),
             version=labels.version,
+            user_data=self._user_data(),
             channels=tuple(self.alerts.states()),
             unseen_alerts=tuple(self.alerts.unseen),
         )

@@ -42,6 +42,7 @@ class CandleGround:
     """Implements app.ports.Ground on a simulated or replayed market."""
 
     candle_fed = True
+    user_data = None
 
     def __init__(
         self, name: str, paper: PaperExchange, time: MarketTime, instrument: Instrument, feed: MakeFeed
@@ -81,6 +82,7 @@ class PriceGround:
     """
 
     candle_fed = False
+    user_data = None
 
     def __init__(
         self,

@@ -4,12 +4,13 @@ Its state is committed by itself before it answers, and it never reads the trade
 commit and ours is a real doubt, found out through the port like any other.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from app import codec
+from app.core.errors import ExchangeRefused
 from app.core.messages import (
     AccountSeen,
     CandleClosed,
@@ -19,6 +20,7 @@ from app.core.messages import (
     OrderNotFound,
     OrderReported,
     PlaceOrder,
+    PriceSeen,
 )
 from app.core.model import Candle, Instrument, OrderReport, Quote
 from app.core.rules import Simulation
@@ -52,7 +54,9 @@ class PaperExchange:
         now: Callable[[], datetime],
         candle_fed: bool,
         latency: Callable[[], timedelta] = timedelta,
+        ask_price: Callable[[str], Awaitable[PriceSeen]] | None = None,
     ) -> None:
+        self._second_price = ask_price
         self._store, self._now, self._candle_fed, self._latency = store, now, candle_fed, latency
         stored = store.load()
         state = codec.decode(stored) if stored else PaperState(book=cash_of_a_new_account)
@@ -101,6 +105,11 @@ class PaperExchange:
             reports=tuple(asked),
             open_ids=tuple(book.resting),
         )
+
+    async def ask_price(self, symbol: str) -> PriceSeen:
+        if self._second_price is None:
+            raise ExchangeRefused("this market has one source of prices")
+        return await self._second_price(symbol)
 
     # ------------------------------------------------------------ the market's side
 

@@ -4,7 +4,8 @@ Fed with candles, a candle is lived through in steps, and the caller lets the tr
   1. `stops_first`  stops with low ≤ stop fill at min(open, stop) less slippage, a waiting cancel or not;
   2. `cancels`      waiting cancels are carried out; `at_open` then fills what waits to be filled at the open;
   3. `new_stops`    stops that were placed since step 1 are tried against the same low.
-Fed with prices (`at_price`), an order fills at the first price after it arrived, a stop at the first at or below it.
+Fed with prices (`at_price`), an order fills at the first price after it arrived, a stop at the first at or below it;
+a stop with a limit that the price has jumped waits until the price is back at its limit, as on the real exchange.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,12 +22,16 @@ from app.core.rules import Simulation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resting:
-    """An order that the pretend exchange holds. `armed` is False for a stop not yet tried in this candle."""
+    """An order that the pretend exchange holds. `armed` is False for a stop not yet tried in this candle.
+
+    `triggered`: a stop with a limit that the price has jumped; it waits as a limit order from then on.
+    """
 
     order: PlaceOrder
     exchange_id: str
     armed: bool = True
     cancelling: bool = False
+    triggered: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,15 +171,26 @@ class Simulator:
         """What the price brings: stops at or above the bid, then orders that arrived before `arrived_before`."""
         reports = []
         for resting in self._stops():
-            stop = _stop_of(resting.order)
-            if bid <= stop and self.book.reports[resting.order.client_order_id].at <= arrived_before:
-                reports.append(self._fill(resting, self._worse(bid, Side.SELL), at))
+            if self.book.reports[resting.order.client_order_id].at <= arrived_before:
+                reports += self._stop_at_price(resting, bid, at)
         waiting = [
             each
             for each in self.book.resting.values()
             if each.order.role is not Role.STOP and self.book.reports[each.order.client_order_id].at <= arrived_before
         ]
         return reports + [self._take(each, ask if each.order.side is Side.BUY else bid, at) for each in waiting]
+
+    def _stop_at_price(self, resting: Resting, bid: Decimal, at: datetime) -> list[OrderReport]:
+        """A stop sells at the market; one with a limit never below it, and waits where the price jumped it."""
+        order = resting.order
+        if bid > _stop_of(order) and not resting.triggered:
+            return []
+        limit = order.price if order.type is OrderType.STOP_LOSS_LIMIT else None
+        if limit is not None and bid < limit:
+            self.book.resting[order.client_order_id] = replace(resting, triggered=True)
+            return []
+        worse = self._worse(bid, Side.SELL)
+        return [self._fill(resting, worse if limit is None else max(worse, limit), at)]
 
     # ------------------------------------------------------------ filling
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from app.core.errors import ExchangeRefused
-from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder
+from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import OrderReport, OrderStatus
 from app.ports import Exchange
 
@@ -36,6 +36,9 @@ class Unsent:
 
     async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
         return await self._exchange.account(symbol, ())
+
+    async def ask_price(self, symbol: str) -> PriceSeen:
+        return await self._exchange.ask_price(symbol)
 
     def _ended(self, client_order_id: str) -> OrderReport:
         return OrderReport(

@@ -20,7 +20,7 @@ from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord, SignedIn
 from components.idempotency import Bodies
 from components.problems import Problem, add_problems
-from components.wire import status_row, wire
+from components.wire import checklist_row, status_row, wire
 
 API = "/api"
 CODE_WANTED = "send a fresh code of the second factor as `otp`; each code works once"
@@ -156,6 +156,7 @@ class Reading:
             ("/v1/decisions/{id}", self.decision),
             ("/v1/signals", self.signals),
             ("/v1/alerts", self.alerts),
+            ("/v1/live-check", self.live_check),
             ("/v1/logs", self.logs),
         ):
             api.add_api_route(path, work, methods=["GET"], dependencies=needs, response_model=None)
@@ -204,6 +205,10 @@ class Reading:
     async def alerts(self, page: Annotated[Page, Query()]) -> Response:
         """What people were told, and by which channels it went."""
         return _listed(*await self._rows("alerts", page))
+
+    async def live_check(self, _: Annotated[Names, Query()]) -> Response:
+        """What must be true before real money is traded, as it was last looked at."""
+        return JSONResponse(checklist_row(self._doors.going_live()))
 
     async def logs(self, page: Annotated[LogsPage, Query()]) -> Response:
         return _listed(*await self._rows("logs", page, **({"level": page.level} if page.level else {})))

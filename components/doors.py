@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
+from app.checklist import Checklist
 from app.ports import Control, EngineView, Reader
 from app.seam import Clock, Tasks
 
@@ -85,6 +86,7 @@ class Doors:
     health: Callable[[], HealthWord]
     public_url: str | None = None
     hosts: tuple[str, ...] = ()
+    going_live: Callable[[], Checklist | None] = lambda: None  # None where no real money is to be traded
 
     @property
     def secure(self) -> bool:

@@ -100,7 +100,9 @@ def state_reason(status: Status) -> str:
     if status.state == "RECONCILING":
         return "comparing notes with the exchange before anything is traded"
     if status.reason is None:
-        return "votes at each closed candle, buys when the vote is high enough"
+        polling = (status.user_data or "").startswith("polling")
+        heard = f"; no stream of our orders: {status.user_data}" if polling else ""
+        return f"votes at each closed candle, buys when the vote is high enough{heard}"
     words = REASONS.get(status.reason, status.reason.replace("_", " "))
     if status.resumes_at is None:
         return words

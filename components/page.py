@@ -14,6 +14,7 @@ from components.api import add_api
 from components.controls import Controls, Person
 from components.doors import Doors
 from components.edge import Edge, Pages
+from components.going_live import GoingLive
 from components.live import Live
 from components.login import add_login, address
 from components.parts import Text, box
@@ -86,6 +87,7 @@ def _dashboard(doors: Doors, live: Live, person: Person, username: str) -> None:
     controls = Controls(doors, person)
     alerts = Alerts(controls)
     stats = QuickStats(controls, username)
+    going_live = GoingLive(doors)
     panels: dict[str, Panel] = {}
     shown = TABS[0].name
 
@@ -109,6 +111,7 @@ def _dashboard(doors: Doors, live: Live, person: Person, username: str) -> None:
         status = doors.view.status()
         alerts.update(status)
         stats.update(status)
+        going_live.update()
         panels[shown].update(status)
 
     live.follow(ui.context.client, render)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from app.checklist import Checklist
 from app.core.alerts import KINDS
 from app.core.money import plain
 from app.notices import Told
@@ -39,6 +40,17 @@ def status_row(status: Status) -> Row:
     row["channels"] = [wire(dataclasses.asdict(each)) for each in status.channels]
     row["unseen_alerts"] = [alert_row(each) for each in status.unseen_alerts]
     return row
+
+
+def checklist_row(checklist: Checklist | None) -> Row:
+    """Nothing was looked at where no real money is to be traded: `main.py live-check` looks in any mode."""
+    if checklist is None:
+        return {"passed": None, "checked_at": None, "items": []}
+    items = [
+        {"name": item.name, "verdict": item.verdict.value, "seen": item.seen, "cure": item.cure}
+        for item in checklist.items
+    ]
+    return {"passed": checklist.passed, "checked_at": time_text(checklist.at), "items": items}
 
 
 def alert_row(told: Told) -> Row:

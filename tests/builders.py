@@ -26,6 +26,7 @@ from app.core.model import (
     Direction,
     Fill,
     Instrument,
+    OrderBook,
     OrderReport,
     OrderStatus,
     Position,
@@ -97,6 +98,12 @@ def a_signal(
     return replace(standard, **changes)
 
 
+def a_book(price: object = 50_000, quantity: object = 100) -> OrderBook:
+    """So much on each side, right at the price."""
+    level = (d(price), d(quantity))
+    return OrderBook(bids=(level,), asks=(level,), at=NOON)
+
+
 def shown(last_at: datetime = NOON - timedelta(minutes=15), **changes: Any) -> Shown:
     standard = Shown(
         timeframe="15m", first_at=last_at - timedelta(hours=50), last_at=last_at, count=200, sha256="ab" * 32
@@ -158,7 +165,10 @@ class Desk:
 
     def vote(self, action: str = "BUY", confidence: object = 80, *, candle_at: datetime | None = None) -> list[Action]:
         self.tell(SignalGiven(at=self.now, signal=a_signal(action, confidence, at=self.now)))
-        return self.tell(VoteCalled(at=self.now, shown=shown(candle_at or self.now - timedelta(minutes=15))))
+        last_at = candle_at or self.now - timedelta(minutes=15)
+        quote = self.engine.state.quote
+        book = a_book(quote.price) if quote is not None and not self.candle_fed else None
+        return self.tell(VoteCalled(at=self.now, shown=shown(last_at), book=book))
 
     def sends(self, order: PlaceOrder) -> None:
         self.tell(OrderSending(at=self.now, client_order_id=order.client_order_id))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from app.checklist import Checklist, Item, Verdict
 from app.core.errors import ConfigError, NotAuthorized
 from app.core.model import (
     Decision,
@@ -311,6 +312,14 @@ class FakeControl:
         for id in ids:
             await self.close(who, id)
         return ids
+
+
+def a_checklist(*, passed: bool = False) -> Checklist:
+    factor = Item(name="second factor", verdict=Verdict.PASSED, seen="enrolled: admin")
+    if not passed:
+        cure = "run: main.py user totp"
+        factor = Item(name="second factor", verdict=Verdict.FAILED, seen="admin has none", cure=cure)
+    return Checklist(at=NOW, items=(Item(name="key", verdict=Verdict.PASSED, seen="is taken, and may trade"), factor))
 
 
 class FakeReader:

@@ -35,6 +35,7 @@ from tests.fakes import MemoryJournal, MemorySeal, ScriptedStrategies
 
 PRICE = Decimal(50_000)
 MINUTE = timedelta(minutes=1)
+RECONCILE_SECONDS = 30.0
 LONGEST_SECONDS = 60.0  # of real time, for anything
 NO_WIRES = Tripwires(
     orders_per_minute=None,
@@ -173,10 +174,12 @@ class LiveTrader:
 
     async def _jobs(self) -> None:
         """What the scheduler does in life: time each second, a reconciliation each 30."""
-        for second in range(1, 10**9):
+        next_at = self.clock.monotonic() + RECONCILE_SECONDS
+        while True:
             await self.clock.sleep(1)
             self.session.post(TimePassed(at=self.session.now()))
-            if second % 30 == 0:
+            if self.clock.monotonic() >= next_at:
+                next_at = self.clock.monotonic() + RECONCILE_SECONDS
                 self.session.reconcile("periodic")
 
     async def crash(self) -> None:
@@ -235,7 +238,8 @@ class LiveTrader:
         last_at = now.replace(second=0, microsecond=0) - MINUTE + timedelta(microseconds=self._votes)
         shown = Shown(timeframe="1m", first_at=last_at - 20 * MINUTE, last_at=last_at, count=20, sha256="00" * 32)
         self.session.post(SignalGiven(at=now, signal=signal))
-        await self.session.committed(VoteCalled(at=now, shown=shown))
+        book = await self.ground.order_book()
+        await self.session.committed(VoteCalled(at=now, shown=shown, book=book))
 
     async def bought(self) -> Position:
         """A position under a stop that the exchange has confirmed."""

@@ -40,6 +40,7 @@ class AlertEvent(StrEnum):
     DISK = "disk"
     CHANNEL_DOWN = "channel_down"
     MARKET_ENDED = "market_ended"
+    INCIDENT_REPORT = "incident_report"
     ENTRY_FILL = "entry_fill"
     EXIT_FILL = "exit_fill"
     STARTED = "started"
@@ -133,6 +134,9 @@ KINDS: dict[AlertEvent, Kind] = {
         "main.py alert test tells more.",
     ),
     AlertEvent.MARKET_ENDED: _news("The replayed market has ended", "positions stay as they are"),
+    AlertEvent.INCIDENT_REPORT: _warning(
+        "Incident report", "after a kill switch: what happened before and after it is written down", "Read it."
+    ),
     AlertEvent.ENTRY_FILL: _news("Bought", "a position was opened"),
     AlertEvent.EXIT_FILL: _news("Sold", "a position was closed"),
     AlertEvent.STARTED: _news("Started", "the trader has started and knows its positions"),

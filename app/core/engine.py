@@ -12,6 +12,7 @@ from typing import assert_never
 from app.core import entries, guards, life, orders, portfolio, recovery, reports, watching
 from app.core.alerts import AlertEvent
 from app.core.errors import InvariantError
+from app.core.guards import Sample
 from app.core.latches import lift
 from app.core.messages import (
     AccountSeen,
@@ -35,6 +36,7 @@ from app.core.messages import (
     OrderRefused,
     OrderReported,
     OrderSending,
+    OrdersListed,
     OrderUncertain,
     Pause,
     PriceSeen,
@@ -84,7 +86,7 @@ class Engine:
             guards.new_day(turn)
         self._take(turn, message)
         if isinstance(message, OrderReported | OrderRefused | VoteCalled | AccountSeen):
-            guards.check_losses(turn, sample=False)
+            guards.check_losses(turn)
             guards.check_tripwires(turn)
         self.changes = tuple(turn.changes)
         self.touched = turn.touched or bool(turn.actions)
@@ -123,7 +125,7 @@ def _price(turn: Turn, message: PriceSeen) -> None:
         return
     turn.state.quote = Quote(bid=message.bid, ask=message.ask, at=turn.now)
     guards.new_day(turn)
-    guards.check_losses(turn, sample=True)
+    guards.check_losses(turn, sample=Sample.ASKED if message.source == "asked" else Sample.FEED)
     _time(turn)
 
 
@@ -139,7 +141,7 @@ def _candle(turn: Turn, message: CandleClosed) -> None:
         state.quote = Quote(bid=candle.close, ask=candle.close, at=turn.now)
     guards.new_day(turn)
     if candle_fed and not message.late:
-        guards.check_losses(turn, sample=True)
+        guards.check_losses(turn, sample=Sample.FEED)
     for position in open_positions(state):
         if candle.opened_at >= _minute(position.opened_at):
             life.trail(turn, position, candle.close, late=message.late)
@@ -157,6 +159,7 @@ def _time(turn: Turn) -> None:
     if not turn.state.reconciled:
         return
     reports.chase_doubts(turn)
+    guards.seek_certainty(turn)
     for position in open_positions(turn.state):
         watching.watch(turn, position)
 
@@ -171,6 +174,8 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
             recovery.started(turn, message)
         case AccountSeen():
             recovery.account_seen(turn, message)
+        case OrdersListed(at=at, open_ids=ids):
+            recovery.doubt_the_missing(turn, at, frozenset(ids))
         case InstrumentChanged(instrument=instrument):
             state.instrument = instrument
             turn.touch()
@@ -237,6 +242,8 @@ def _command(turn: Turn, command: Pause | Resume | ClosePosition | CloseAll | Un
         case Resume():
             state.paused = False
             state.acknowledged = state.gates.pop(Gate.EXTERNAL_CHANGE, state.acknowledged)
+            for each in open_positions(state):
+                _release(turn, each.id)
         case ClosePosition(position_id=id):
             position = turn.position(id)
             if position is not None:
@@ -265,7 +272,7 @@ def _unlock(turn: Turn, kind: LatchKind) -> None:
 
 
 def _release(turn: Turn, position_id: str) -> None:
-    """A person decides over a position in quarantine: it may be closed again."""
+    """A person has looked at a position in quarantine: it is one like the others again."""
     position = turn.state.positions[position_id]
     if position.status is PositionStatus.QUARANTINE:
         turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))

@@ -10,6 +10,7 @@ from app.core.model import (
     Direction,
     ExitReason,
     Order,
+    OrderBook,
     Outcome,
     Position,
     PositionStatus,
@@ -40,18 +41,18 @@ def vote_called(turn: Turn, message: VoteCalled) -> None:
         return
     vote = hold_vote(turn.state.rules.voting, turn.state.signals, turn.now)
     if vote.action is Direction.BUY:
-        _buy(turn, message.shown, vote)
+        _buy(turn, message.shown, vote, message.book)
     elif vote.action is Direction.SELL:
         _sell(turn, message.shown, vote)
     else:
         _keep(turn, _decision(turn, message.shown, vote, Outcome.HOLD, vote.text))
 
 
-def preview(state: State, shown: Shown) -> tuple[Vote, Approved | Refused]:
+def preview(state: State, shown: Shown, book: OrderBook | None = None) -> tuple[Vote, Approved | Refused]:
     """The vote and the entry review as they would come out now, for people who ask why not."""
     vote = hold_vote(state.rules.voting, state.signals, state.now)
     turn = Turn(state, state.now)
-    return vote, risk.review(_facts(turn, shown), state.rules.risk, turn.instrument)
+    return vote, risk.review(_facts(turn, shown, book), state.rules.risk, turn.instrument)
 
 
 def _sell(turn: Turn, shown: Shown, vote: Vote) -> None:
@@ -66,8 +67,8 @@ def _sell(turn: Turn, shown: Shown, vote: Vote) -> None:
     _keep(turn, replace(decision, order_ids=ids))
 
 
-def _buy(turn: Turn, shown: Shown, vote: Vote) -> None:
-    verdict = risk.review(_facts(turn, shown), turn.limits, turn.instrument)
+def _buy(turn: Turn, shown: Shown, vote: Vote, book: OrderBook | None) -> None:
+    verdict = risk.review(_facts(turn, shown, book), turn.limits, turn.instrument)
     if isinstance(verdict, Refused):
         decision = _decision(turn, shown, vote, Outcome.REFUSED, verdict.reason)
         _keep(turn, replace(decision, risk_checks=verdict.checks))
@@ -144,7 +145,7 @@ def _says_the_same(one: Decision, other: Decision) -> bool:
     return gist(one) == gist(other)
 
 
-def _facts(turn: Turn, shown: Shown) -> EntryFacts:
+def _facts(turn: Turn, shown: Shown, book: OrderBook | None) -> EntryFacts:
     state = turn.state
     entries = live_orders(state, Role.ENTRY)
     reserved = cash_locked(entries)
@@ -167,6 +168,7 @@ def _facts(turn: Turn, shown: Shown) -> EntryFacts:
         contiguous=shown.contiguous,
         blockers=_blockers(turn),
         candle_fed=state.started is not None and state.started.candle_fed,
+        book=book,
     )
 
 

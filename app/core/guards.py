@@ -1,17 +1,29 @@
 """What every price and every message is checked against: a new day, loss limits, kill switch, tripwires, warnings."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum
 
 from app.core import life, portfolio, risk
 from app.core.alerts import AlertEvent
 from app.core.latches import latch, lift
-from app.core.messages import SealKillSwitch
+from app.core.messages import ConfirmPrice, SealKillSwitch
 from app.core.model import ExitReason, LatchKind, OrderStatus, Role
-from app.core.state import equity, liquidated, live_orders, open_positions
+from app.core.state import KillEvidence, equity, liquidated, live_orders, open_positions
 from app.core.turn import Turn
 
-KILL_SPAN = timedelta(seconds=10)  # three live prices over this long, or two closes of a candle feed
+# The kill switch believes two sources so far apart, three prices of one over so long, or two closes of a candle feed.
+KILL_APART = timedelta(seconds=2)
+KILL_SPAN = timedelta(seconds=10)
+ASK_EVERY = timedelta(seconds=1)
+
+
+class Sample(Enum):
+    """What kind of price losses are looked at with."""
+
+    NONE = "no new price"
+    FEED = "the market's feed"
+    ASKED = "asked for by another way"
 
 
 def new_day(turn: Turn) -> None:
@@ -30,8 +42,8 @@ def new_day(turn: Turn) -> None:
         state.pending.remove(change)
 
 
-def check_losses(turn: Turn, *, sample: bool) -> None:
-    """Daily limit and kill switch on the current price; `sample` is a price that may count towards the kill."""
+def check_losses(turn: Turn, *, sample: Sample = Sample.NONE) -> None:
+    """Daily limit and kill switch on the current price; a `sample` may count towards the kill."""
     state, limits = turn.state, turn.limits
     if state.account is None or state.quote is None or not state.reconciled:
         return
@@ -40,8 +52,8 @@ def check_losses(turn: Turn, *, sample: bool) -> None:
     total_loss = portfolio.total_loss_pct(state.account, value)
     if risk.reached(day_loss, limits.daily_loss_limit_pct):
         latch(turn, LatchKind.DAILY_LOSS, f"down {day_loss:.2f} % today, limit {limits.daily_loss_limit_pct} %")
-    if sample:
-        _sample_kill(turn, risk.reached(total_loss, limits.kill_switch_loss_pct), f"{total_loss:.2f}")
+    if sample is not Sample.NONE:
+        _sample_kill(turn, sample, risk.reached(total_loss, limits.kill_switch_loss_pct), f"{total_loss:.2f}")
     _warn(
         turn, AlertEvent.DAILY_LOSS_WARNING, day_loss >= limits.warnings.daily_loss_pct, f"down {day_loss:.2f} % today"
     )
@@ -60,29 +72,50 @@ def _warn(turn: Turn, event: AlertEvent, reached: bool, text: str) -> None:
         turn.alert(event, text)
 
 
-def _sample_kill(turn: Turn, reached: bool, loss: str) -> None:
-    """One bad price must not fire: the loss has to stand in several prices."""
+def _sample_kill(turn: Turn, sample: Sample, reached: bool, loss: str) -> None:
+    """One bad price must not fire: the loss has to stand in several prices, and in two sources where there are two."""
     state = turn.state
     if LatchKind.KILL_SWITCH in state.latches:
         return
     if not reached:
-        if state.kill_samples:
-            state.kill_samples = []
+        if state.kill is not None:
+            state.kill = None
             turn.touch()
         return
-    state.kill_samples.append(turn.now)
     turn.touch()
     candle_fed = state.started is not None and state.started.candle_fed
-    enough = len(state.kill_samples) >= (2 if candle_fed else 3)
-    if enough and (candle_fed or turn.now - state.kill_samples[0] >= KILL_SPAN):
+    state.kill = _with_sample(state.kill or KillEvidence(ask_at=turn.now), sample, turn.now)
+    if _is_believed(state.kill, candle_fed=candle_fed):
         kill(turn, f"down {loss} % in all, limit {turn.limits.kill_switch_loss_pct} %")
+
+
+def seek_certainty(turn: Turn) -> None:
+    """While a live market's prices say that the kill switch is due, another source is asked, once a second."""
+    seen, started = turn.state.kill, turn.state.started
+    candle_fed = started is not None and started.candle_fed
+    if seen is not None and not candle_fed and turn.now >= seen.ask_at:
+        turn.state.kill = replace(seen, ask_at=turn.now + ASK_EVERY)
+        turn.do(ConfirmPrice(symbol=turn.instrument.symbol))
+
+
+def _with_sample(seen: KillEvidence, sample: Sample, at: datetime) -> KillEvidence:
+    if sample is Sample.ASKED:
+        return replace(seen, asked=(*seen.asked, at))
+    return replace(seen, feed=(*seen.feed, at))
+
+
+def _is_believed(seen: KillEvidence, *, candle_fed: bool) -> bool:
+    if candle_fed:
+        return len(seen.feed) >= 2
+    two_sources = bool(seen.feed and seen.asked)
+    return (two_sources and seen.span >= KILL_APART) or (len(seen.feed) >= 3 and seen.span >= KILL_SPAN)
 
 
 def kill(turn: Turn, reason: str) -> None:
     """The kill switch: the durable seal first, then everything is closed, and only a person unlocks it."""
     turn.do(SealKillSwitch(reason=reason))
     latch(turn, LatchKind.KILL_SWITCH, reason)
-    turn.state.kill_samples = []
+    turn.state.kill = None
     close_all(turn, ExitReason.KILL_SWITCH)
 
 

@@ -287,6 +287,20 @@ def finish(turn: Turn, position: Position) -> None:
     turn.state.exit_at = turn.now
 
 
+def shrink(turn: Turn, position: Position, gone: Decimal) -> None:
+    """So much of `position` no longer exists. The rest is kept under a stop of its size and waits for a person."""
+    left = replace(position, quantity=position.quantity - gone, exit_reason=None, status=PositionStatus.QUARANTINE)
+    turn.state.exits.pop(position.id, None)
+    turn.state.retry_at.pop(position.id, None)
+    turn.put(left)
+    if turn.instrument.quantity_down(left.remaining) <= ZERO:
+        finish(turn, left)
+    elif any(order.role is Role.STOP for order in live(turn, left)):
+        fit_stop(turn, left)
+    else:
+        protect(turn, left)
+
+
 def _book_trade(turn: Turn, position: Position, reason: ExitReason) -> None:
     profit = position.proceeds - position.cost
     trade = Trade(

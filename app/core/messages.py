@@ -60,6 +60,7 @@ class Started(Message):
     config_sha256: str
     instrument: Instrument
     kill_sealed: str = ""  # the reason in the durable seal, where there is one
+    live_check: str = ""  # why the go-live list is not passed: entries stay shut from this message on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,9 @@ class InstrumentChanged(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceSeen(Message):
-    """Best bid and ask from `source`; only prices that passed the adapter's sanity checks."""
+    """Best bid and ask; only prices that passed the adapter's sanity checks.
+
+    `source`: feed; asked (the answer to ConfirmPrice, another way to the same market); reference (an average)."""
 
     bid: Decimal
     ask: Decimal
@@ -189,6 +192,13 @@ class AccountSeen(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersListed(Message):
+    """Our orders that the exchange lists as open, asked for at `at`; those it confirmed lately are among them."""
+
+    open_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowSeen(Message):
     """A deposit (positive) or withdrawal (negative) of quote currency."""
 
@@ -232,6 +242,7 @@ Event = (
     | CancelUncertain
     | OrderNotFound
     | AccountSeen
+    | OrdersListed
     | FlowSeen
     | GateClosed
     | GateOpened
@@ -357,6 +368,13 @@ class ReadAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmPrice:
+    """Ask for the price by another way than the feed; the answer is a PriceSeen from "asked"."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SealKillSwitch:
     """Make the kill switch durable outside the database before anything is closed."""
 
@@ -377,4 +395,14 @@ class Alert:
     text: str
 
 
-Action = PlaceOrder | CancelOrder | ReplaceStop | QueryOrder | ReadAccount | SealKillSwitch | UnsealKillSwitch | Alert
+Action = (
+    PlaceOrder
+    | CancelOrder
+    | ReplaceStop
+    | QueryOrder
+    | ReadAccount
+    | ConfirmPrice
+    | SealKillSwitch
+    | UnsealKillSwitch
+    | Alert
+)

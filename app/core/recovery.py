@@ -1,9 +1,14 @@
 """Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
 
+from collections.abc import Set
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
 from app.core import life, orders, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
-from app.core.messages import AccountSeen, Gate, ReadAccount, SealKillSwitch, Started
+from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
 from app.core.money import ONE, ZERO, part, plain
 from app.core.state import held, liquidated, live_orders, open_positions
@@ -17,8 +22,10 @@ def started(turn: Turn, message: Started) -> None:
     state.started, state.rules, state.instrument = message, message.rules, message.instrument
     state.reconciled = False
     state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
+    if message.live_check:
+        state.gates[Gate.LIVE_CHECK] = message.live_check
     state.signals = {}
-    state.kill_samples = []
+    state.kill = None
     if message.kill_sealed:
         latch(turn, LatchKind.KILL_SWITCH, message.kill_sealed)
     elif closed := state.latches.get(LatchKind.KILL_SWITCH):
@@ -31,7 +38,7 @@ def started(turn: Turn, message: Started) -> None:
         elif order.status is OrderStatus.CANCELLING:
             turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, "the program stopped while it was being cancelled")
     _close_bare_entries(turn)
-    ask_for_truth(turn, "start")
+    reports.ask_for_truth(turn, "start")
 
 
 def _close_bare_entries(turn: Turn) -> None:
@@ -40,12 +47,6 @@ def _close_bare_entries(turn: Turn) -> None:
         entries = [o for o in turn.state.orders.values() if o.position_id == position.id and o.role is Role.ENTRY]
         if all(order.status in orders.TERMINAL for order in entries) and not position.net_quantity:
             life.entry_ended(turn, position)
-
-
-def ask_for_truth(turn: Turn, reason: str) -> None:
-    """Balances, open orders, and every order of ours that may still change."""
-    doubtful = tuple(order.id for order in live_orders(turn.state))
-    turn.do(ReadAccount(symbol=turn.instrument.symbol, doubtful=doubtful, reason=reason))
 
 
 def account_seen(turn: Turn, message: AccountSeen) -> None:
@@ -59,8 +60,9 @@ def account_seen(turn: Turn, message: AccountSeen) -> None:
         turn.touch()
         state.account = portfolio.opened(message.quote_total, turn.now)
     for report in message.reports:
-        reports.apply_report(turn, report)
-    _doubt_the_missing(turn, message)
+        reports.apply_report(turn, report, message.at)
+    mentioned = {report.client_order_id for report in message.reports} | set(message.open_ids)
+    doubt_the_missing(turn, message.at, mentioned)
     if not first and _quiet(turn):
         _compare(turn, message)
     if not state.reconciled:
@@ -69,13 +71,17 @@ def account_seen(turn: Turn, message: AccountSeen) -> None:
         _resume_positions(turn)
 
 
-def _doubt_the_missing(turn: Turn, message: AccountSeen) -> None:
-    """Orders that we hold for open but that the exchange did not mention."""
-    mentioned = {report.client_order_id for report in message.reports} | set(message.open_ids)
+def doubt_the_missing(turn: Turn, asked_at: datetime, mentioned: Set[str]) -> None:
+    """Orders that we hold for open but that the exchange did not mention. A stop among them protects nothing."""
     for order in live_orders(turn.state):
         resting = order.status in (OrderStatus.OPEN, OrderStatus.PARTIAL, OrderStatus.CANCELLING)
-        if resting and order.id not in mentioned and order.updated_at < message.at:
-            turn.doubt(order, OrderStatus.UNKNOWN, "the exchange did not mention it")
+        if not resting or order.id in mentioned or order.updated_at >= asked_at:
+            continue
+        turn.doubt(order, OrderStatus.UNKNOWN, "the exchange did not mention it")
+        position = turn.position(order.position_id)
+        if position is not None and position.stop_order_id == order.id:
+            since = position.unprotected_since or turn.now
+            turn.put(replace(position, stop_confirmed=False, unprotected_since=since))
 
 
 def _quiet(turn: Turn) -> bool:
@@ -88,7 +94,7 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
 
     Balances and orders are not read in the same instant, so a difference counts when it is seen a second time.
     """
-    state, texts = turn.state, []
+    state, texts = turn.state, list[str]()
     missing = held(state) - message.base_total
     if missing > turn.instrument.dust:
         texts.append(f"{plain(missing)} {turn.instrument.base} of ours are missing on the exchange")
@@ -102,8 +108,25 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
         turn.touch()
     elif text:
         _close_gate(turn, text)
+        if missing > turn.instrument.dust:
+            _give_up(turn, missing)
         if unexplained and residual < ZERO:
             turn.set_account(cash=turn.account.cash + residual)
+
+
+def _give_up(turn: Turn, missing: Decimal) -> None:
+    """Bitcoin of ours was sold or taken by somebody else: what is gone is a loss, and never made up with the owner's.
+
+    Dust goes first, then the newest positions shrink; what is left of them waits under a stop for a person.
+    """
+    dust = min(missing, max(turn.account.dust, ZERO))
+    turn.set_account(dust=turn.account.dust - dust)
+    missing -= dust
+    for position in reversed(open_positions(turn.state)):
+        gone = min(missing, position.remaining)
+        if gone > ZERO:
+            missing -= gone
+            life.shrink(turn, position, gone)
 
 
 def _close_gate(turn: Turn, text: str) -> None:

@@ -1,13 +1,13 @@
 """What the exchange says of our orders: reports, refusals, doubts. Fills first, status second, each fill once."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.core import life, orders, stops
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
-from app.core.messages import CancelOrder, OrderNotFound, OrderRefused, Refusal
+from app.core.messages import CancelOrder, OrderNotFound, OrderRefused, ReadAccount, Refusal
 from app.core.model import (
     ExitReason,
     Fill,
@@ -21,6 +21,7 @@ from app.core.model import (
     Side,
 )
 from app.core.money import ZERO
+from app.core.state import live_orders
 from app.core.turn import FENCE, Turn
 
 # Nothing is wrong with the order: the exchange takes none of ours for now.
@@ -32,8 +33,10 @@ GIVE_UP_AFTER = timedelta(minutes=10)
 REJECTS_KEPT = timedelta(minutes=10)
 
 
-def apply_report(turn: Turn, report: OrderReport) -> None:
-    """Book what is new in `report` and do what follows from it. Idempotent."""
+def apply_report(turn: Turn, report: OrderReport, asked_at: datetime | None = None) -> None:
+    """Book what is new in `report` and do what follows from it. Idempotent.
+
+    `asked_at`: when the question was put whose answer it is; what we learned since then is newer."""
     order = turn.state.orders.get(report.client_order_id)
     if order is None:
         _orphan(turn, report)
@@ -43,7 +46,8 @@ def apply_report(turn: Turn, report: OrderReport) -> None:
     for fill in fresh:
         order = book(turn, order, fill)
     if was_terminal:
-        _late(turn, order, report, filled=bool(fresh))
+        overtaken = asked_at is not None and order.updated_at >= asked_at
+        _late(turn, order, report, filled=bool(fresh), overtaken=overtaken)
         return
     before = order.status
     after = orders.reported(order, report)
@@ -67,13 +71,13 @@ def _orphan(turn: Turn, report: OrderReport) -> None:
         turn.alert(AlertEvent.ORPHAN_ORDER, f"order {report.client_order_id} is not in the books; cancelling")
 
 
-def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool) -> None:
+def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool, overtaken: bool) -> None:
     """A report on an order that had ended: one that is open after all must not stay so."""
     if filled:
         turn.alert(AlertEvent.LATE_FILL, f"order {order.id} was filled after it had ended")
         if position := turn.position(order.position_id):
             life.fit_stop(turn, position)
-    if report.status in life.RESTING:
+    if report.status in life.RESTING and not overtaken:
         turn.do(CancelOrder(client_order_id=order.id, position_id=order.position_id, symbol=order.symbol))
         turn.alert(AlertEvent.LATE_ORDER, f"order {order.id} had ended here but is open; cancelling")
 
@@ -187,6 +191,12 @@ def _exit_ended(turn: Turn, position: Position) -> None:
 # ---------------------------------------------------------------- refusals and doubts
 
 
+def ask_for_truth(turn: Turn, reason: str) -> None:
+    """Balances, open orders, and every order of ours that may still change."""
+    doubtful = tuple(order.id for order in live_orders(turn.state))
+    turn.do(ReadAccount(symbol=turn.instrument.symbol, doubtful=doubtful, reason=reason))
+
+
 def refused(turn: Turn, message: OrderRefused) -> None:
     """Definitely not placed. The cure depends on why."""
     order = turn.state.orders.get(message.client_order_id)
@@ -198,6 +208,8 @@ def refused(turn: Turn, message: OrderRefused) -> None:
         turn.state.reject_times = [*recent, turn.now]
     if message.refusal is Refusal.AUTH:
         latch(turn, LatchKind.AUTH, f"the exchange refuses our key: {message.reason}")
+    if message.refusal is Refusal.FUNDS:
+        ask_for_truth(turn, "the exchange says that there is less than we think")
     turn.alert(AlertEvent.ORDER_REJECTED, f"{order.role} order refused: {message.reason}")
     after = turn.move(order, OrderStatus.REJECTED, message.reason)
     position = turn.position(order.position_id)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.core.model import Instrument, OrderType, Quote, RiskCheck
+from app.core.model import Instrument, OrderBook, OrderType, Quote, RiskCheck
 from app.core.money import HUNDRED, ZERO, part, pct_of, plain
-from app.core.rules import EntryOrder, RiskLimits, Tripwires
+from app.core.rules import EntryOrder, EntryRules, RiskLimits, Tripwires
 from app.core.stops import limit_price, protective_price
 
 NOTIONAL_MARGIN = Decimal("1.02")  # head-room over the exchange's minimum: prices move before an order arrives
@@ -36,6 +36,7 @@ class EntryFacts:
     candles_since_exit: int | None
     contiguous: bool
     blockers: tuple[str, ...]  # pause, latches, closed gates, in words
+    book: OrderBook | None = None
     candle_fed: bool
 
 
@@ -67,6 +68,8 @@ def review(facts: EntryFacts, limits: RiskLimits, instrument: Instrument) -> App
         cap = instrument.price_down(quote.ask + part(quote.ask, limits.entry.max_slippage_pct))
     quantity = instrument.quantity_down(part(equity, limits.position_size_pct) / cap)
     checks += _size_checks(facts, limits, instrument, equity, quantity, cap)
+    if limits.entry.min_depth_pct is not None and not facts.candle_fed and quantity > ZERO and _possible(quote):
+        checks.append(_depth_check(facts.book, quote, limits.entry, quantity))
     if all(check.passed for check in checks):
         order_type = OrderType.LIMIT if limits.entry.order is EntryOrder.LIMIT_IOC else OrderType.MARKET
         return Approved(type=order_type, quantity=quantity, price=cap, checks=tuple(checks))
@@ -76,6 +79,10 @@ def review(facts: EntryFacts, limits: RiskLimits, instrument: Instrument) -> App
 def _positive(number: Decimal) -> bool:
     """Above zero; what is no finite number is not (comparing it would raise)."""
     return number.is_finite() and number > ZERO
+
+
+def _possible(quote: Quote) -> bool:
+    return quote.bid.is_finite() and quote.ask.is_finite() and ZERO < quote.bid <= quote.ask
 
 
 def _refused(checks: Sequence[RiskCheck]) -> Refused:
@@ -142,7 +149,7 @@ def _market_checks(facts: EntryFacts, limits: RiskLimits, instrument: Instrument
     quote, spread_cap, basis_cap = facts.quote, limits.entry.max_spread_pct, limits.entry.max_basis_pct
     if quote is None:
         return [*checks, _check("price", False, "none", "known", "no price yet")]
-    good = quote.bid.is_finite() and quote.ask.is_finite() and ZERO < quote.bid <= quote.ask
+    good = _possible(quote)
     checks.append(_check("price", good, quote.ask, "0 < bid ≤ ask", "the price is impossible"))
     if good and spread_cap is not None:
         spread = pct_of(quote.ask - quote.bid, quote.bid)
@@ -159,6 +166,19 @@ def _basis_check(quote: Quote, reference: Decimal | None, cap: Decimal) -> RiskC
         return _check("basis", False, "unknown", cap, "no reference price to compare with")
     basis = abs(pct_of(quote.price - reference, reference))
     return _check("basis", basis <= cap, basis, cap, f"price is {basis:.2f} % off its reference, at most {cap} %")
+
+
+def _depth_check(book: OrderBook | None, quote: Quote, entry: EntryRules, quantity: Decimal) -> RiskCheck:
+    """Enough on offer for the entry, and enough asked for to get out again, near the price."""
+    least = entry.min_depth_pct or ZERO
+    if book is None:
+        return _check("depth", False, "unknown", least, "no order book to look at")
+    near = part(quote.ask, entry.max_slippage_pct)
+    to_buy = sum((level[1] for level in book.asks if level[0] <= quote.ask + near), ZERO)
+    to_sell = sum((level[1] for level in book.bids if level[0] >= quote.bid - near), ZERO)
+    depth = pct_of(min(to_buy, to_sell), quantity)
+    text = f"the order book near the price holds {depth:.0f} % of the entry, at least {least} % needed"
+    return _check("depth", depth >= least, depth, least, text)
 
 
 def _size_checks(

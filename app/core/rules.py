@@ -32,6 +32,7 @@ class EntryRules:
     max_entries_per_day: int | None = 10
     max_spread_pct: Decimal | None = Decimal("0.5")
     max_basis_pct: Decimal | None = Decimal(1)
+    min_depth_pct: Decimal | None = Decimal(100)  # of the order, on offer within max_slippage_pct on both sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

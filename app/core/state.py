@@ -14,7 +14,9 @@ from app.core.model import (
     Latch,
     LatchKind,
     Order,
+    OrderStatus,
     Position,
+    PositionStatus,
     Quote,
     Role,
     Signal,
@@ -23,7 +25,7 @@ from app.core.money import ZERO
 from app.core.portfolio import Account
 from app.core.rules import RiskLimits, Rules
 
-SCHEMA = 1  # of a stored state; a checkpoint with another number is ignored in favour of the journal
+SCHEMA = 2  # of a stored state; a checkpoint with another number is ignored in favour of the journal
 STALE_AFTER = timedelta(seconds=10)
 
 
@@ -47,6 +49,20 @@ class PendingChange:
     value: str
     limits: RiskLimits
     effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillEvidence:
+    """Prices in a row at which the total loss was reached: of the feed, and those that were asked for elsewhere."""
+
+    feed: tuple[datetime, ...] = ()
+    asked: tuple[datetime, ...] = ()
+    ask_at: datetime  # not before then another price is asked for
+
+    @property
+    def span(self) -> timedelta:
+        times = (*self.feed, *self.asked)
+        return max(times) - min(times)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +97,7 @@ class State:
     exits: dict[str, int] = field(default_factory=dict)  # position id → market sells tried since its close began
     retry_at: dict[str, datetime] = field(default_factory=dict)  # position id → when a refused order is tried again
     jumped: dict[str, datetime] = field(default_factory=dict)  # stop id → since when the price is past it
-    kill_samples: list[datetime] = field(default_factory=list)
+    kill: KillEvidence | None = None  # while prices say that the total loss is reached
     warned: list[str] = field(default_factory=list)  # warnings already given today
     bare: list[str] = field(default_factory=list)  # positions whose missing stop was told
     difference: str = ""  # between balances and books, as it was last seen
@@ -183,19 +199,36 @@ def standing(state: State, now: datetime) -> tuple[str, str | None, datetime | N
     return "TRADING", None, None
 
 
-def protection(state: State, now: datetime) -> tuple[Decimal, Decimal]:
-    """(per cent of held bitcoin under a confirmed stop, what is lost if the server dies now, gaps aside).
+def protection(state: State) -> tuple[Decimal, Decimal]:
+    """(per cent of held bitcoin under stops that the exchange says it holds, what is lost if the server dies now).
 
-    The loss is Σ quantity × (price − stop) + fees; what has no stop counts whole.
+    The loss is Σ quantity × (price − stop) + fees, gaps aside; what is under no stop counts whole.
     """
-    holding = [position for position in open_positions(state) if position.remaining > ZERO]
-    total = sum((position.remaining for position in holding), ZERO)
-    if not total:
-        return Decimal(100), ZERO
-    safe = sum((position.remaining for position in holding if position.stop_confirmed), ZERO)
+    total = safe = at_risk = ZERO
     fee = state.instrument.taker_fee_pct if state.instrument else ZERO
     price = price_of(state)
-    return safe / total * 100, sum((stops.loss_at_stop(position, price, fee) for position in holding), ZERO)
+    for position in open_positions(state):
+        bare = position.remaining
+        total += bare
+        for stop in _standing_stops(state, position):
+            under = min(bare, stop.quantity - stop.filled_quantity)
+            bare -= under
+            at_risk += stops.loss_at_stop(under, price, stop.stop_price or ZERO, fee)
+        safe += position.remaining - bare
+        at_risk += bare * price
+    return (safe / total * 100 if total else Decimal(100)), at_risk
+
+
+def _standing_stops(state: State, position: Position) -> list[Order]:
+    """On the exchange's book by its own last word. One that is being cancelled counts only while another replaces it:
+    before a sale nothing follows if the server dies."""
+    moving = position.status is PositionStatus.OPEN
+    standing_ = {OrderStatus.OPEN, OrderStatus.PARTIAL} | ({OrderStatus.CANCELLING} if moving else set())
+    return [
+        order
+        for order in live_orders(state, Role.STOP)
+        if order.position_id == position.id and order.status in standing_
+    ]
 
 
 def cash_locked(entries: Iterable[Order]) -> Decimal:

@@ -39,9 +39,6 @@ def trailed_price(position: Position, trailing: Trailing, instrument: Instrument
     return candidate if candidate >= least and candidate > position.stop_price else None
 
 
-def loss_at_stop(position: Position, price: Decimal, fee_pct: Decimal) -> Decimal:
-    """What is lost from `price` if the stop fills at its trigger, fee included; the whole value without a stop."""
-    if position.stop_price is None or not position.stop_confirmed:
-        return position.remaining * price
-    at_stop = below(position.remaining * position.stop_price, fee_pct)
-    return max(position.remaining * price - at_stop, ZERO)
+def loss_at_stop(quantity: Decimal, price: Decimal, stop_price: Decimal, fee_pct: Decimal) -> Decimal:
+    """What `quantity` loses from `price` if its stop fills at its trigger, fee included."""
+    return max(quantity * price - below(quantity * stop_price, fee_pct), ZERO)

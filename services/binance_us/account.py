@@ -53,6 +53,7 @@ class Rights:
 
     can_trade: bool | None
     can_withdraw: bool | None
+    number: str = ""  # of the account; "" where it is not told
 
 
 class AccountReader:
@@ -117,11 +118,7 @@ class AccountReader:
 
     async def rights(self) -> Rights:
         body = await self._history.account()
-        trade, withdraw = body.get("canTrade"), body.get("canWithdraw")
-        return Rights(
-            can_trade=trade if isinstance(trade, bool) else None,
-            can_withdraw=withdraw if isinstance(withdraw, bool) else None,
-        )
+        return rights_of(body)
 
     def _is_lagging(self, client_order_id: str) -> bool:
         return self._orders.confirmed_lately(client_order_id, self._now())
@@ -227,6 +224,16 @@ class AccountReader:
                 else:
                     locked_quote += left * amount(row.get("price"), "price")
         return Snapshot(at=at, base=base.free + locked_base, quote=quote.free + locked_quote, trade_id=trade_id)
+
+
+def rights_of(body: Row) -> Rights:
+    trade, withdraw, number = body.get("canTrade"), body.get("canWithdraw"), body.get("uid")
+    known = isinstance(number, int) and not isinstance(number, bool) and number > 0
+    return Rights(
+        can_trade=trade if isinstance(trade, bool) else None,
+        can_withdraw=withdraw if isinstance(withdraw, bool) else None,
+        number=str(number) if known else "",
+    )
 
 
 def _balance(row: Row | None, asset: str) -> Balance:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeUnreachable
-from app.core.messages import AccountSeen, Event, InstrumentChanged, OrderNotFound, PlaceOrder
+from app.core.messages import AccountSeen, Event, InstrumentChanged, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import Instrument, OrderReport
 from app.seam import Clock, Tasks
 from services.binance_us.account import AccountReader, Rights
@@ -18,6 +18,7 @@ from services.binance_us.client import Client
 from services.binance_us.events import Events
 from services.binance_us.history import History
 from services.binance_us.instrument import (
+    BAD_SYMBOL,
     DEFAULT_TAKER_PCT,
     Listing,
     listing_of,
@@ -28,12 +29,13 @@ from services.binance_us.instrument import (
 )
 from services.binance_us.orders import Orders
 from services.binance_us.pulse import Pulse
+from services.binance_us.ticker import asked_ticker
 from services.binance_us.user_stream import UserStream
 from services.binance_us.watch import Watch
 
 log = logging.getLogger(__name__)
 
-FILTER, BAD_SYMBOL = "-1013", "-1121"
+FILTER = "-1013"
 RELOAD_SECONDS = 1_800.0
 FIRST_SAMPLES = 3
 
@@ -156,6 +158,11 @@ class BinanceUs:
     async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
         self._ours(symbol)
         return await self._account.seen(doubtful)
+
+    async def ask_price(self, symbol: str) -> PriceSeen:
+        self._ours(symbol)
+        found = await asked_ticker(self.client, symbol)
+        return PriceSeen(at=self.now(), bid=found.bid, ask=found.ask, source="asked")
 
     # ------------------------------------------------------------ inside
 

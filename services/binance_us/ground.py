@@ -20,6 +20,10 @@ class LiveGround:
         self._lived_until: datetime | None = None
         self._past: Sequence[Candle] = ()
 
+    @property
+    def user_data(self) -> str | None:
+        return self._account.user_data
+
     def now(self) -> datetime:
         return self._account.now()
 

@@ -15,6 +15,7 @@ Row = dict[str, Any]
 DEFAULT_TAKER_PCT = Decimal("0.1")  # where no account says otherwise
 DEFAULT_ALGO_ORDERS = 5
 ALTERNATIVE = "BTC/USDT"
+BAD_SYMBOL = "-1121"
 STOPS = (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT)
 
 

@@ -6,7 +6,6 @@ one always arrives. It never pretends that an old price is new.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,6 +23,7 @@ from services.binance_us.candles import MINUTE, CandleReader, Tail, candle_of_ev
 from services.binance_us.client import Client, parsed
 from services.binance_us.instrument import market_id
 from services.binance_us.reports import row_of
+from services.binance_us.ticker import Ticker, asked_ticker, ticker
 
 log = logging.getLogger(__name__)
 
@@ -38,33 +38,6 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 MOST_SPREAD, MOST_AWAY, FROZEN_AWAY = Decimal("0.01"), Decimal("0.1"), Decimal("0.003")
 BELIEVED_AFTER = 3  # answers in a row that say the same implausible thing
 LEVELS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticker:
-    """Best bid and ask as the exchange tells them: both positive, not crossed."""
-
-    bid: Decimal
-    ask: Decimal
-
-    @property
-    def middle(self) -> Decimal:
-        return (self.bid + self.ask) / 2
-
-    @property
-    def spread(self) -> Decimal:
-        return (self.ask - self.bid) / self.middle
-
-    def away_from(self, price: Decimal) -> Decimal:
-        return abs(self.middle / price - 1)
-
-
-def ticker(bid: Any, ask: Any) -> Ticker:
-    """DataError where such prices cannot be."""
-    found = Ticker(bid=positive(bid, "bid"), ask=positive(ask, "ask"))
-    if found.bid > found.ask:
-        raise DataError(f"bid {found.bid} is above ask {found.ask}")
-    return found
 
 
 class LiveMarket:
@@ -197,7 +170,7 @@ class LiveMarket:
         if now - self._ticked_at < quiet or now - self._asked_at < ASK_SECONDS:
             return
         self._asked_at = now
-        found = await self._asked_ticker()
+        found = await asked_ticker(self._client, self._symbol)
         if self._ticked_at > now:
             return  # the stream spoke while we asked, and it knows better
         self._implausible = 0 if self._is_plausible(found) else self._implausible + 1
@@ -205,13 +178,6 @@ class LiveMarket:
             self._implausible = 0
             self._take(found)
             self._publish(inbox)
-
-    async def _asked_ticker(self) -> Ticker:
-        what = "reading the price"
-        body = await self._client.ask("public_get_ticker_bookticker", {"symbol": market_id(self._symbol)}, what=what)
-        with believed(what):
-            row = row_of(body, what)
-            return ticker(row.get("bidPrice"), row.get("askPrice"))
 
     async def _ask_reference(self, inbox: Inbox) -> None:
         """The exchange's own average, as a second opinion; and whether the stream is frozen."""
@@ -231,7 +197,7 @@ class LiveMarket:
         """A stream that twice says something else than the answer to a question is opened anew."""
         if self._socket is None or self._ticker is None:
             return
-        asked = await self._asked_ticker()
+        asked = await asked_ticker(self._client, self._symbol)
         self._strayed = self._strayed + 1 if asked.away_from(self._ticker.middle) > FROZEN_AWAY else 0
         if self._strayed >= 2:
             log.warning("price stream: frozen; opening it anew")

@@ -4,12 +4,13 @@ this machine's clock is off, or while our key is refused. Never gives up.
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
 
 from app.core.alerts import AlertEvent
 from app.core.errors import ExchangeError
 from app.core.messages import Event, Gate, GateClosed, GateOpened, NoticeGiven
 from app.seam import Clock
-from services.binance_us.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +19,29 @@ WORST_OFFSET_SECONDS = 1.0
 WARN_AFTER, ALARM_AFTER = 3, 10  # beats in a row without an answer
 
 
+class Time(Protocol):
+    def now(self) -> datetime: ...
+
+    def wall_offset_seconds(self) -> float: ...
+
+
+class Line(Protocol):
+    """What the heartbeat is felt on."""
+
+    @property
+    def time(self) -> Time: ...
+
+    @property
+    def key_refused(self) -> str: ...
+
+    async def sync(self) -> None:
+        """Ask the exchange for its time. Raises ExchangeErrors."""
+
+
 class Pulse:
     """`back` is called when the exchange answers again after it did not."""
 
-    def __init__(
-        self, client: Client, *, post: Callable[[Event], None], back: Callable[[], None], clock: Clock
-    ) -> None:
+    def __init__(self, client: Line, *, post: Callable[[Event], None], back: Callable[[], None], clock: Clock) -> None:
         self._client, self._post, self._back, self._clock = client, post, back, clock
         self._closed: set[Gate] = set()
         self.failures = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from app.core.errors import ExchangeError
-from app.core.messages import Event, OrderReported
+from app.core.messages import Event, OrderReported, OrdersListed
 from app.seam import Clock
 from services.binance_us.believing import NotWholeYet, believed
 from services.binance_us.events import Events
@@ -55,11 +55,13 @@ class Watch:
 
     async def look(self) -> None:
         """Report every order of ours that is not as we know it."""
-        began, connected = self._clock.monotonic(), self._stream.connected
+        at, began, connected = self._time.now(), self._clock.monotonic(), self._stream.connected
         known = dict(self._orders.resting)
         rows = await self._history.open_orders()
         listed = {id: row for row in rows if (id := owner(row)) is not None}
         missed = [id for id in self._changed(known, listed) if await self._look_at(id, listed.get(id))]
+        lagging = [id for id in self._orders.confirmed if id not in listed and self._is_lagging(id)]
+        self._post(OrdersListed(at=at, open_ids=(*listed, *lagging)))
         if connected and missed:
             await self._is_it_deaf(missed, began)
 
@@ -69,6 +71,9 @@ class Watch:
         gone = [id for id in known if id not in listed]
         return [id for id in listed if known.get(id) != executed[id]] + gone
 
+    def _is_lagging(self, id: str) -> bool:
+        return self._orders.confirmed_lately(id, self._time.now())
+
     async def _look_at(self, id: str, row: Row | None) -> bool:
         """Post the order's report; whether there was one. An order that the exchange does not know is left to doubt.
 
@@ -77,7 +82,7 @@ class Watch:
         if row is None:
             row = await self._orders.row(id)
         if row is None:
-            if not self._orders.confirmed_lately(id, self._time.now()):
+            if not self._is_lagging(id):
                 log.warning("order %s was open and is now unknown to the exchange", id)
             return False
         try:

@@ -6,19 +6,15 @@ from datetime import timedelta
 from app.core.errors import StoreError
 from app.ports import LedgerRow
 from app.seam import clock
-from services.database import looking, looking_at_books
+from services.database import durable, looking, looking_at_books
 from services.doctor.check import Check, note, ok, wrong
 from services.doctor.installation import Installation
-from services.doctor.machine import nearest_folder
 from services.doctor.web import Unanswered
 
 LINKS = 300
 QUICK_SECONDS = 6.0
 ROOM_DAYS = 30
 OLDEST_SERVER = 140_000
-LOST_AT_RESTART = {"tmpfs", "ramfs"}
-OVER_THE_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "9p", "afs", "ceph", "glusterfs", "lustre"}
-OVER_THE_NETWORK |= {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.davfs"}
 RESTORE = "stop the trader and restore the newest good backup"
 SERVER = "look whether the server runs, and at DATABASE_URL"
 NEW_FILE = "the first start makes it"
@@ -68,39 +64,22 @@ def durability(here: Installation) -> Check | list[Check] | None:
                 return judged_server(looking.server(connection))
         except StoreError:
             return None  # said by `database`
-    subject = "durability"
-    kind = looking.file_system(nearest_folder(file.parent), here.proc)
-    if kind in LOST_AT_RESTART:
-        return wrong(subject, f"{file} lies in memory ({kind}), gone at a restart", "put TRADER_DATA_DIR on a disk")
-    if kind in OVER_THE_NETWORK:
-        cure = "put it on a disk of this machine, or use PostgreSQL"
-        return wrong(subject, f"{file} lies on a network file system ({kind}), whose locks do not hold", cure)
-    if not looking.writers_flush():
-        return wrong(subject, "this SQLite does not wait for the disk at a commit", "use another build of SQLite")
-    if _absent(here):
-        return None
-    if (mode := looking.journal_mode(file)) == "rollback":
-        return note(subject, "SQLite, without its write-ahead log", "the next start turns it on")
-    seen = f"SQLite on {kind or 'an unknown file system'}, write-ahead log, every commit waits for the disk"
-    return ok(subject, seen) if mode else None
+    found = durable.of_file(file, here.proc)
+    if found.flaws:
+        return [wrong("durability", flaw.seen, flaw.cure) for flaw in found.flaws]
+    if not found.log:
+        return note("durability", "SQLite, without its write-ahead log", "the next start turns it on")
+    return ok("durability", found.seen) if found.seen else None
 
 
 def judged_server(server: looking.Server) -> list[Check]:
-    subject, bad = "durability", []
-    cures = {
-        "fsync": server.fsync,
-        "full_page_writes": server.full_page_writes,
-        "synchronous_commit": server.synchronous_commit != "off",
-    }
-    for name, good in cures.items():
-        if not good:
-            cure = f"run: ALTER SYSTEM SET {name} = on; then SELECT pg_reload_conf()"
-            bad.append(wrong(subject, f"PostgreSQL's {name} is off: what was committed can be lost", cure))
-    if server.replica:
-        bad.append(wrong(subject, "this PostgreSQL server is a replica and takes no writes", "name the primary server"))
+    found = durable.of_server(server)
+    bad = [wrong("durability", flaw.seen, flaw.cure) for flaw in found.flaws]
     if server.version < OLDEST_SERVER:
-        bad.append(note(subject, f"PostgreSQL {server.version // 10_000} is no longer mended", "upgrade the server"))
-    return bad or [ok(subject, f"PostgreSQL {server.version // 10_000}, every commit waits for the disk")]
+        bad.append(
+            note("durability", f"PostgreSQL {server.version // 10_000} is no longer mended", "upgrade the server")
+        )
+    return bad or [ok("durability", found.seen)]
 
 
 def damage(here: Installation) -> Check | None:

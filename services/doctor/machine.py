@@ -4,6 +4,7 @@ import os
 import platform
 from pathlib import Path
 
+from services.database.durable import nearest_folder
 from services.doctor.check import Check, note, ok, wrong
 from services.doctor.installation import Installation
 from services.health import FREE_PCT_NEEDED
@@ -15,14 +16,6 @@ CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 def program(here: Installation) -> Check:
     return ok("program", f"bitcoin-autotrader {here.version} on Python {platform.python_version()}")
-
-
-def nearest_folder(path: Path) -> Path:
-    """The folder itself, or the one that it will be made in."""
-    path = Path(os.path.realpath(path))
-    while not path.is_dir() and path != path.parent:
-        path = path.parent
-    return path
 
 
 def disk(here: Installation) -> Check:

@@ -2,12 +2,13 @@
 
 from services.settings.addresses import is_loopback
 from services.settings.config_files import AppConfig, LoadedRules, load_rules
-from services.settings.environment import SETTINGS, Mode, Setting, Settings, load_settings
+from services.settings.environment import SETTINGS, TRADING_KEY, Mode, Setting, Settings, load_settings
 from services.settings.saving import save_rules
 from services.settings.secret import Secret
 
 __all__ = [
     "SETTINGS",
+    "TRADING_KEY",
     "AppConfig",
     "LoadedRules",
     "Mode",

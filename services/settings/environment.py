@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.core.errors import ConfigError
 from services.secrets import STORE, Vault, is_sealed
@@ -21,6 +22,7 @@ from services.settings.addresses import (
     Network,
     PathText,
     Url,
+    is_loopback,
 )
 from services.settings.hidden import forms_of, signed_in
 from services.settings.kinds import Choice, Integer, Kind, ListOf, Number, Text, Wrong, shown
@@ -105,6 +107,11 @@ class Settings:
         """The file of `replay:FILE`."""
         word, _, name = self.market.partition(":")
         return Path(name) if word == "replay" else None
+
+    @property
+    def pretend_exchange(self) -> bool:
+        """Binance.US is played by a program on this machine: no money is there."""
+        return is_loopback(urlsplit(self.binanceus_rest_url).hostname or "")
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, for the filter that keeps them out of logs. Nothing else may ask."""
@@ -247,11 +254,17 @@ SETTINGS: tuple[Setting, ...] = (
 )
 _BY_NAME = {row.name: row for row in SETTINGS}
 SECRETS = {row.name for row in SETTINGS if row.secret}
+TRADING_KEY = frozenset(f"BINANCEUS_API_{part}{end}" for part in ("KEY", "SECRET") for end in ("", "_FILE"))
 
 
-def load_settings(environ: Mapping[str, str], env_file: Path | None) -> Settings:
-    """Read and check everything. Raises ConfigError at the first wrong thing; nothing is written."""
-    given = with_sealed(read_sources(environ, env_file, set(_BY_NAME), SECRETS))
+def load_settings(environ: Mapping[str, str], env_file: Path | None, *, key_for_play: bool = True) -> Settings:
+    """Read and check everything. Raises ConfigError at the first wrong thing; nothing is written.
+
+    Without `key_for_play` the key of the exchange is neither opened nor looked at where play money is traded.
+    """
+    leave = None if key_for_play else _needless
+    read = read_sources(environ, env_file, set(_BY_NAME), SECRETS, leave)
+    given = with_sealed(read, _needless({name: raw.text for name, raw in read.items()}) if leave else frozenset())
     values = values_of(given)
     check_together(values, given)
     return settled(values)
@@ -280,11 +293,17 @@ def vault_of(given: Mapping[str, Raw]) -> Vault:
     return Vault(Path(str(key_file)) if key_file else data_dir / "secrets.key", data_dir)
 
 
-def with_sealed(given: Mapping[str, Raw]) -> dict[str, Raw]:
-    """With what the store gives where nobody else does, and everything that is sealed opened."""
+def _needless(given: Mapping[str, str]) -> frozenset[str]:
+    """Play money needs no key of the exchange: whoever breaks in while it is traded finds none."""
+    return TRADING_KEY if given.get("TRADER_MODE", Mode.PAPER) == Mode.PAPER else frozenset()
+
+
+def with_sealed(given: Mapping[str, Raw], shut: frozenset[str] = frozenset()) -> dict[str, Raw]:
+    """With what the store gives where nobody else does, and everything that is sealed opened but what stays `shut`."""
     vault = vault_of(given)
     with vault.reading():
-        kept = {name: Raw(name, text, STORE) for name, text in vault.kept().values.items()}
+        sealed = vault.kept().values
+        kept = {name: Raw(name, text, STORE) for name, text in sealed.items() if name not in shut}
         return {name: opened_raw(vault, raw) for name, raw in {**kept, **given}.items()}
 
 

@@ -85,6 +85,12 @@ RISK = (
         "from the reference price; no entry beyond it",
         limit=True,
     ),
+    Key(
+        "entry.min_depth_pct",
+        percent("1", "10000"),
+        "of an entry must be on offer within max_slippage_pct, to buy and to sell",
+        limit=True,
+    ),
     Key("warnings.daily_loss_pct", percent("0.1", "20"), "in a day: a notice"),
     Key("warnings.total_loss_pct", percent("0.1", "50"), "in all: a notice"),
     Key("tripwires.orders_per_minute", Integer(1, 60), "more of them: something is broken", limit=True),

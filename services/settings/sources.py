@@ -6,7 +6,7 @@ Refuses what only looks right: quotes, invisible characters, line ends, giants. 
 import difflib
 import io
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,22 +39,32 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
+Leave = Callable[[Mapping[str, str]], frozenset[str]]  # raw texts as given → names that are left unread
+
+
 def read_sources(
-    environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str]
+    environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str], leave: Leave | None = None
 ) -> dict[str, Raw]:
     """Each setting that is given, by name; the environment wins over the file. Empty means not given."""
     found: dict[str, Raw] = {}
-    for layer in read_layers(environ, env_file, names, secrets):
+    for layer in read_layers(environ, env_file, names, secrets, leave):
         found.update(layer)
     return found
 
 
 def read_layers(
-    environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str]
+    environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str], leave: Leave | None = None
 ) -> tuple[dict[str, Raw], dict[str, Raw]]:
-    """What the file gives, and what the environment gives."""
+    """What the file gives, and what the environment gives. No file of a name that is left unread is opened."""
     known = names | {f"{name}_FILE" for name in secrets}
-    return resolved(_from_file(env_file, known), secrets), resolved(from_environment(environ, known), secrets)
+    layers = _from_file(env_file, known), from_environment(environ, known)
+    if leave is not None:
+        left = leave({name: raw.text for layer in layers for name, raw in layer.items() if raw.text})
+        for layer in layers:
+            for name in left & set(layer):
+                del layer[name]
+    file, environment = layers
+    return resolved(file, secrets), resolved(environment, secrets)
 
 
 def from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Raw]:

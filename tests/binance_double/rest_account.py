@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.binance_double.amounts import text
 from tests.binance_double.asking import Params
+from tests.binance_double.refusals import Gateway
 from tests.binance_double.routes import KEYED, SIGNED, route
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ def trading_fee(core: "Core", params: Params) -> Any:
     names = [core.engine.listing(wanted).symbol] if wanted else list(core.listings)
     rates = {"makerCommission": str(core.account.maker_rate), "takerCommission": str(core.account.taker_rate)}
     return [{"symbol": name} | rates for name in names]
+
+
+@route("GET /sapi/v1/account/apiRestrictions", security=SIGNED)
+def restrictions(core: "Core", params: Params) -> Any:
+    """The exchange has no such door; a script may build one, as its sister has it."""
+    if core.account.restrictions is None:
+        raise Gateway(404)
+    return core.account.restrictions
 
 
 @route("GET /sapi/v1/system/status")

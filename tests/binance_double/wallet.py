@@ -26,6 +26,7 @@ class Wallet:
         self.worth_of: Callable[[str, str], Decimal] = lambda asset, quote: ZERO
         self.can_trade = self.can_deposit = True
         self.can_withdraw = False
+        self.restrictions: dict[str, Any] | None = None  # of the key; None: nobody tells
         self.hidden: set[str] = set()  # assets that the answer forgets to name
         self.uid = 354937868
         self.flows: list[dict[str, Any]] = []

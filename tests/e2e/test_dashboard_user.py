@@ -18,7 +18,7 @@ from app.notices import Told
 from app.ports import ChannelState
 from components import page
 from tests.builders import d
-from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.fakes_ui import NOW, PASSWORD, Desk, a_checklist, a_decision, a_position
 
 pytestmark = [
     pytest.mark.xdist_group("nicegui"),
@@ -183,6 +183,15 @@ async def test_when_it_does_not_trade_it_says_why_and_until_when(changes: dict[s
         await user.should_see(text_of(user, "state"))
 
 
+async def test_it_says_when_no_stream_tells_of_our_orders() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await show(desk, mode="live", market="binanceus", user_data="listenKey stream")
+        assert "stream" not in text_of(user, "reason")
+        await show(desk, mode="live", market="binanceus", user_data="polling every 2 s")
+        assert text_of(user, "reason").endswith("no stream of our orders: polling every 2 s")
+
+
 async def test_the_protection_line_says_what_can_be_lost() -> None:
     desk = Desk()
     async with signed_in(desk) as user:
@@ -270,6 +279,26 @@ async def test_a_channel_that_fails_is_told_with_its_reason() -> None:
         await user.should_see("Alerts do not arrive by sms-1: Twilio answers 401")
         await show(desk, channels=(works, ChannelState(name="sms-1", status="ok")))
         await user.should_not_see("Alerts do not arrive")
+
+
+# ---------------------------------------------------------------- the go-live list
+
+
+async def test_the_go_live_list_says_why_real_money_is_not_traded() -> None:
+    desk, lists = Desk(), [None]
+    async with signed_in(desk, going_live=lambda: lists[0]) as user:
+        await user.should_not_see(marker="going-live")
+        lists[0] = a_checklist()  # type: ignore[call-overload]
+        await show(desk, state="STOPPED", reason="live_check", mode="live")
+        await user.should_see("Real money is not traded: 1 item of the go-live list fails")
+        await user.should_see("✗ second factor")
+        await user.should_see("admin has none. Run: main.py user totp")
+        (box,) = user.find(marker="going-live").elements
+        assert box.props.get("open") is True
+        lists[0] = a_checklist(passed=True)  # type: ignore[call-overload]
+        await show(desk, state="TRADING", reason=None)
+        await user.should_see("Go-live list passed")
+        assert "open" not in box.props
 
 
 # ---------------------------------------------------------------- unlocking

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import main
+from services.database.looking import looking
+from services.database.looking_at_past import newest_backtest
 from tests.trader_process import RISK, ROOT, STRATEGIES, write_market
 
 Run = Callable[..., tuple[int, str, str]]
@@ -49,6 +51,20 @@ def test_a_backtest_writes_its_folder(run: Run, tmp_path: Path) -> None:
     assert [day["date"] for day in days][-1] == "2023-03-06"
     assert float(days[-1]["equity"]) == pytest.approx(result["final_equity"], abs=0.01)
     assert (tmp_path / "out/equity.parquet").exists()
+
+
+def test_a_finished_backtest_is_on_record_and_one_that_cannot_be_is_no_failure(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market = write_market(tmp_path / "market.csv", days=3)
+    assert run("backtest", "--data", market, "--out", tmp_path / "out")[0] == 0
+    with looking(f"sqlite:///{tmp_path}/data/trader.db") as books:
+        assert newest_backtest(books) is not None
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    code, _, error = run("backtest", "--data", market, "--out", tmp_path / "again")
+    assert code == 0
+    assert error.startswith("note: the backtest is not on record in the books: ")
+    assert (tmp_path / "again/result.json").exists()
 
 
 def test_the_same_backtest_twice_is_the_same(run: Run, tmp_path: Path) -> None:
@@ -108,7 +124,7 @@ def test_bad_input_is_one_clear_line(run: Run, arguments: tuple[str, ...], says:
 @pytest.mark.parametrize(
     ("setting", "value", "says"),
     [
-        ("TRADER_MODE", "live", "comes with the go-live checklist"),
+        ("TRADER_MODE", "live", "needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET"),
         ("TRADER_MODE", "dry-run", "needs BINANCEUS_API_KEY and BINANCEUS_API_SECRET"),
         ("TRADER_PORT", "abc", "TRADER_PORT"),
         ("TRADER_MARKET", "replay:nothing.csv", "nothing.csv"),

@@ -18,7 +18,7 @@ from components.api import add_api
 from components.edge import Edge
 from components.login import add_login
 from tests.builders import d
-from tests.fakes_ui import NOW, PASSWORD, Desk, a_position
+from tests.fakes_ui import NOW, PASSWORD, Desk, a_checklist, a_position
 
 HOST = "http://127.0.0.1:8080"
 
@@ -491,3 +491,29 @@ async def test_unlocking_over_http(program: Program) -> None:
     program.desk.control.refusal = ""
     assert (await program.post("unlock", json=body)).json()["state"] == "TRADING"
     assert program.desk.control.orders == [("unlock", "admin", "")]
+
+
+# ---------------------------------------------------------------- the go-live list
+
+
+async def test_the_go_live_list_over_http() -> None:
+    desk, lists = Desk(), [None]
+    await desk.auth.start("admin", PASSWORD)
+    web, doors = FastAPI(openapi_url=None, docs_url=None, redoc_url=None), desk.doors(going_live=lambda: lists[0])
+    web.add_middleware(Edge, doors=doors)
+    add_api(web, doors)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(web), base_url=HOST) as client:
+        assert is_problem(await client.get("/api/v1/live-check"), 401)
+        body = {"username": "admin", "password": PASSWORD}
+        token = (await client.post("/api/v1/token", json=body)).json()["access_token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        assert (await client.get("/api/v1/live-check")).json() == {"passed": None, "checked_at": None, "items": []}
+        lists[0] = a_checklist()  # type: ignore[call-overload]
+        said = (await client.get("/api/v1/live-check")).json()
+        assert (said["passed"], said["checked_at"]) == (False, "2026-03-10T12:00:00.000Z")
+        assert said["items"][1] == {
+            "name": "second factor",
+            "verdict": "failed",
+            "seen": "admin has none",
+            "cure": "run: main.py user totp",
+        }

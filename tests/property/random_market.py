@@ -24,6 +24,7 @@ from app.core.messages import (
     ChangeRisk,
     CloseAll,
     ClosePosition,
+    ConfirmPrice,
     Event,
     Gate,
     OrderNotFound,
@@ -31,6 +32,7 @@ from app.core.messages import (
     OrderRefused,
     OrderReported,
     OrderSending,
+    OrdersListed,
     OrderUncertain,
     Pause,
     PlaceOrder,
@@ -62,7 +64,7 @@ from app.core.rules import EntryRules, RiskLimits, Simulation, Trailing
 from app.core.state import held, live_orders, standing
 from app.outcomes import cancelling_failed, placing_failed
 from backtest.simulator import Book, Resting, Simulator, instrument_for
-from tests.builders import MINUTE, NOON, a_signal, d, shown, some_rules
+from tests.builders import MINUTE, NOON, a_book, a_signal, d, shown, some_rules
 from tests.core_stories import NO_WIRES
 
 CASH = Decimal(10_000)
@@ -137,8 +139,10 @@ class Walk:
             self._pass_time()
         elif choice < 0.94:
             self._command()
-        elif choice < 0.97:
+        elif choice < 0.96:
             self._tell_account()
+        elif choice < 0.97:
+            self._list_orders()
         else:
             self._restart()
         self._perform_all()
@@ -218,7 +222,9 @@ class Walk:
         said = self.dice.choice(["BUY", "BUY", "BUY", "BUY", "HOLD", "SELL"])
         self._tell(SignalGiven(at=self.now, signal=a_signal(said, self.dice.randrange(60, 100), at=self.now)))
         quarter = self.now.replace(minute=self.now.minute // 15 * 15, second=0, microsecond=0)
-        self._tell(VoteCalled(at=self.now, shown=shown(quarter - timedelta(minutes=15))))
+        quote = self.engine.state.quote
+        book = a_book(quote.price) if quote is not None else None
+        self._tell(VoteCalled(at=self.now, shown=shown(quarter - timedelta(minutes=15)), book=book))
 
     def _pass_time(self) -> None:
         hours = self.dice.choice([0, 0, 0, 2, 7])
@@ -249,6 +255,12 @@ class Walk:
     def _tell_account(self) -> None:
         doubtful = tuple(order.id for order in live_orders(self.engine.state))
         self.todo.append(ReadAccount(symbol="BTC/USD", doubtful=doubtful))
+
+    def _list_orders(self) -> None:
+        """What the exchange lists; now and then it does not list one that it has."""
+        listed = [id for id in self.market.book.resting if not self._trouble(0.1)]
+        self.counts["lists"] += 1
+        self._tell(OrdersListed(at=self.now, open_ids=tuple(listed)))
 
     def _restart(self) -> None:
         """What was asked for and not done is lost; the journal alone, or a stored state, begins anew."""
@@ -299,6 +311,9 @@ class Walk:
             case ReadAccount(doubtful=doubtful):
                 if not self._trouble():
                     self._tell(self._account(doubtful))
+            case ConfirmPrice():
+                if not self._trouble(0.5):
+                    self._tell(PriceSeen(at=self.now, bid=self.price, ask=self.price, source="asked"))
             case _:
                 self.counts[type(action).__name__] += 1
 

@@ -14,7 +14,7 @@ from app.core.messages import CandleClosed, Event, PriceSeen
 from app.seam import Clock
 from services.binance_us import Client, LiveMarket
 from services.binance_us.candles import MINUTE, Tail, candle_of_event, gaps
-from services.binance_us.market import ticker
+from services.binance_us.ticker import ticker
 from tests.builders import a_candle, d
 from tests.unit.binance_us_cases import real
 from tests.unit.binance_us_opened import TIME, until

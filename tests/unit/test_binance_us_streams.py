@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 import services.binance_us.client as client_module
-from app.core.messages import Event, FlowSeen, Gate, GateClosed, GateOpened, OrderReported
+from app.core.messages import Event, FlowSeen, Gate, GateClosed, GateOpened, OrderReported, OrdersListed
 from app.core.model import OrderStatus
 from app.seam import Clock
 from services.binance_us import BinanceUs
@@ -85,8 +85,8 @@ def reports(posted: list[Event]) -> list[tuple[OrderStatus, list[str]]]:
 
 
 def without_gates(posted: list[Event]) -> list[Event]:
-    """The peer lives in 2023, so the clock's gate is shut all the time."""
-    return [event for event in posted if not isinstance(event, GateClosed)]
+    """What was told of orders and money. The peer lives in 2023, so the clock's gate is shut all the time."""
+    return [event for event in posted if not isinstance(event, GateClosed | OrdersListed)]
 
 
 # ---------------------------------------------------------------- events

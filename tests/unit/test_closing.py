@@ -395,7 +395,8 @@ def test_a_sale_refused_for_its_own_fault_has_five_tries_ten_seconds_apart(refus
         actions = trader.tell(
             OrderRefused(at=trader.now, client_order_id=sale.client_order_id, refusal=refusal, reason="no")
         )
-        assert words(actions) == ["alert order_rejected"]
+        truth = ["ReadAccount"] if refusal is Refusal.FUNDS else []
+        assert words(actions) == [*truth, "alert order_rejected"]
         expected = ["place exit"] if attempt < 4 else ["alert position_stuck", "place stop"]
         assert tick(trader, seconds=10) == expected
         sale = trader.place()

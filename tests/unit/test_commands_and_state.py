@@ -259,7 +259,7 @@ def test_the_newest_candle_that_counted_is_remembered_by_its_opening() -> None:
 def test_before_anything_is_known_all_figures_are_zero() -> None:
     state = State()
     assert price_of(state) == held(state) == equity(state) == liquidated(state) == 0
-    assert protection(state, NOON) == (100, 0)
+    assert protection(state) == (100, 0)
 
 
 def test_without_a_price_only_cash_counts() -> None:
@@ -274,13 +274,13 @@ def test_protection_says_what_is_covered_and_what_can_be_lost() -> None:
     trader = desk()
     trader.bought()
     quantity = d("0.00996")
-    assert protection(trader.engine.state, NOON) == (100, quantity * 50_000 - quantity * 47_500 * d("0.999"))
+    assert protection(trader.engine.state) == (100, quantity * 50_000 - quantity * 47_500 * d("0.999"))
     trader.engine.state.positions["bare"] = a_position(id="bare", quantity=quantity, stop_confirmed=False)
-    covered, at_risk = protection(trader.engine.state, NOON)
+    covered, at_risk = protection(trader.engine.state)
     assert covered == 50
     assert at_risk == 2 * quantity * 50_000 - quantity * 47_500 * d("0.999")
     trader.engine.state.instrument = None
-    assert protection(trader.engine.state, NOON)[1] == 2 * quantity * 50_000 - quantity * 47_500
+    assert protection(trader.engine.state)[1] == 2 * quantity * 50_000 - quantity * 47_500
 
 
 def test_cash_is_locked_for_what_entries_may_still_take() -> None:

@@ -13,6 +13,7 @@ import pytest
 from app.core.errors import StoreError
 from app.ports import LedgerRow
 from app.seam import Tasks
+from services.database.durable import nearest_folder
 from services.database.looking import Server, file_system, held
 from services.doctor import books, candles, channels, machine, permissions, server_time, strategies
 from services.doctor.check import Check, Status, json_of, note, ok, text_of, wrong
@@ -271,7 +272,7 @@ def test_room_on_the_disk(state: os.statvfs_result, status: str, word: str) -> N
 
 
 def test_the_disk_of_a_folder_that_is_not_there_yet_is_its_parents(tmp_path: Path) -> None:
-    assert machine.nearest_folder(tmp_path / "a/b/c") == tmp_path.resolve()
+    assert nearest_folder(tmp_path / "a/b/c") == tmp_path.resolve()
     assert machine.disk(here(tmp_path)).seen
 
 

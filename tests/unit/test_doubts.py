@@ -1,10 +1,12 @@
 """An answer in doubt is never a no: asked again, proved absent only after the fence, else a person is called."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from app.core.messages import (
+    AccountSeen,
     CancelUncertain,
     OrderNotFound,
     OrderNotSent,
@@ -273,6 +275,27 @@ def test_an_order_that_had_ended_here_but_is_open_there_is_cancelled() -> None:
     not_found(trader, entry, after=2)
     assert words(trader.tell_status(entry.client_order_id, "OPEN")) == ["cancel E01", "alert late_order"]
     assert words(trader.tell_status(entry.client_order_id, "CANCELED")) == []
+
+
+def test_an_answer_to_a_question_that_was_put_before_the_orders_end_is_no_late_order() -> None:
+    trader = Desk(rules=some_rules(risk=EASY)).start()
+    stop_id = trader.bought().stop_order_id
+    asked_at = trader.now
+    trader.wait(seconds=1)
+    trader.tell_status(stop_id, "CANCELED")
+    still_open = OrderReport(client_order_id=stop_id, exchange_order_id="x", status=OrderStatus.OPEN, at=asked_at)
+    account = AccountSeen(
+        at=asked_at,
+        quote_total=d(10_000),
+        base_total=d(0),
+        base_free=d(0),
+        reports=(still_open,),
+        open_ids=(stop_id,),
+    )
+    assert "cancel S02" not in words(trader.tell(account))
+    trader.wait(seconds=1)
+    later = replace(account, at=trader.now)
+    assert words(trader.tell(later))[:2] == ["cancel S02", "alert late_order"]
 
 
 @pytest.mark.parametrize(("status", "cancelled"), [("OPEN", True), ("PARTIAL", True), ("FILLED", False)])

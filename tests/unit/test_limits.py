@@ -166,7 +166,7 @@ def test_one_bad_close_between_good_ones_does_not_fire() -> None:
     for price in ("400", "900", "400", "900"):
         trader.price(price, after=MINUTE)
     assert "kill_switch" not in latches(trader)
-    assert trader.engine.state.kill_samples == []
+    assert trader.engine.state.kill is None
 
 
 def test_live_prices_must_stand_for_ten_seconds_and_be_three() -> None:
@@ -188,9 +188,54 @@ def test_live_prices_must_stand_for_ten_seconds_and_be_three() -> None:
 def test_reports_and_candles_of_a_live_market_are_no_samples() -> None:
     trader = holding(fee_free(candle_fed=False), cash=0)
     trader.price("400")
-    samples = list(trader.engine.state.kill_samples)
+    evidence = trader.engine.state.kill
     trader.wait(seconds=1).tell_status(trader.position().stop_order_id, "OPEN")
-    assert trader.engine.state.kill_samples == samples
+    assert evidence is not None
+    assert trader.engine.state.kill == evidence
+
+
+def asked(trader: Desk, price: str, *, seconds: float = 0) -> list[str]:
+    """The answer to a question for the price, so many seconds later."""
+    trader.wait(seconds=seconds)
+    return words(trader.tell(PriceSeen(at=trader.now, bid=d(price), ask=d(price), source="asked")))
+
+
+def test_a_second_source_makes_it_certain_within_two_seconds() -> None:
+    trader = holding(fee_free(candle_fed=False), cash=0)
+    assert "ConfirmPrice" in words(trader.price("400").actions)
+    assert asked(trader, "400", seconds=0.1) == []  # the same moment seen twice is one bad moment
+    trader.price("400", after=timedelta(seconds=0.4))
+    assert "ConfirmPrice" not in words(trader.actions)  # once a second is enough
+    trader.wait(seconds=0.6)
+    assert words(trader.tell(TimePassed(at=trader.now))) == ["ConfirmPrice"]
+    trader.price("400", after=timedelta(seconds=0.8))
+    assert "kill_switch" not in latches(trader)
+    trader.price("400", after=timedelta(seconds=0.1))
+    assert "kill_switch" in latches(trader)
+
+
+def test_a_second_source_that_says_otherwise_ends_the_suspicion() -> None:
+    trader = holding(fee_free(candle_fed=False), cash=0)
+    for _ in range(20):
+        trader.price("400", after=timedelta(seconds=1))
+        assert "ConfirmPrice" in words(trader.actions)
+        asked(trader, "1000", seconds=0.1)
+    assert "kill_switch" not in latches(trader)
+    assert trader.engine.state.kill is None
+
+
+def test_the_answer_itself_may_be_what_makes_it_certain() -> None:
+    trader = holding(fee_free(candle_fed=False), cash=0)
+    trader.price("400")
+    assert "SealKillSwitch" in asked(trader, "400", seconds=2)
+    assert "kill_switch" in latches(trader)
+
+
+def test_asked_prices_alone_are_one_source() -> None:
+    trader = holding(fee_free(candle_fed=False), cash=0)
+    for _ in range(5):
+        asked(trader, "400", seconds=3)
+    assert "kill_switch" not in latches(trader)
 
 
 def test_an_entry_that_has_not_left_never_will_and_one_on_its_way_is_closed_on_arrival() -> None:

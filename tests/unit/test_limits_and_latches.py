@@ -164,7 +164,7 @@ def test_one_bad_close_between_good_ones_does_not_fire() -> None:
     for close in ("20000", "50000", "20000", "50000"):
         desk.price(close, after=MINUTE)
     assert state_of(desk) == ("TRADING", None)
-    assert desk.engine.state.kill_samples == []
+    assert desk.engine.state.kill is None
 
 
 def test_live_prices_fire_only_after_three_of_them_over_ten_seconds() -> None:

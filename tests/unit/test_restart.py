@@ -11,10 +11,12 @@ from app.core.messages import (
     ClosePosition,
     Gate,
     GateClosed,
+    OrderRefused,
     OrderReported,
     OrderUncertain,
     PlaceOrder,
     ReadAccount,
+    Refusal,
     Resume,
     SealKillSwitch,
     SignalGiven,
@@ -22,7 +24,8 @@ from app.core.messages import (
     TimePassed,
 )
 from app.core.model import ExitReason, LatchKind, OrderReport, OrderStatus, PositionStatus, Trade
-from app.core.state import held, standing
+from app.core.portfolio import Account
+from app.core.state import KillEvidence, held, liquidated, standing
 from tests.builders import MINUTE, NOON, Desk, a_signal, d, some_rules
 from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, report_on, words
 
@@ -34,6 +37,11 @@ def desk(**changes: Any) -> Desk:
 def crashed(trader: Desk) -> list[str]:
     """The process dies and comes back a minute later."""
     return words(trader.wait(minutes=1).restart())
+
+
+def account(trader: Desk) -> Account:
+    assert trader.engine.state.account is not None
+    return trader.engine.state.account
 
 
 def truth(trader: Desk, *reports: OrderReport, open_ids: tuple[str, ...] = (), **changes: Any) -> list[str]:
@@ -72,11 +80,11 @@ def test_a_restart_forgets_opinions_and_gates_but_not_what_a_person_must_see() -
     trader.tell(SignalGiven(at=NOON, signal=a_signal()))
     trader.tell(GateClosed(at=NOON, gate=Gate.DISK, text="full"))
     trader.tell(GateClosed(at=NOON, gate=Gate.EXTERNAL_CHANGE, text="0.1 BTC are missing"))
-    trader.engine.state.kill_samples = [NOON]
+    trader.engine.state.kill = KillEvidence(feed=(NOON,), ask_at=NOON)
     crashed(trader)
     assert trader.engine.state.signals == {}
     assert trader.engine.state.gates == {"external_change": "0.1 BTC are missing"}
-    assert trader.engine.state.kill_samples == []
+    assert trader.engine.state.kill is None
     truth(trader)
     assert standing_of(trader) == "PAUSED"
     trader.tell(Resume(at=trader.now, id="r", actor="me"))
@@ -388,15 +396,71 @@ def test_bitcoin_that_is_missing_stops_entries_until_a_person_has_seen_it() -> N
     trader.wait(minutes=1)
     assert truth(trader, open_ids=(stop_id,), base_total=missing) == []  # perhaps a fill on its way
     assert trader.engine.touched
-    assert truth(trader, open_ids=(stop_id,), base_total=missing) == ["alert external_change"]
+    assert truth(trader, open_ids=(stop_id,), base_total=missing) == ["alert external_change", "cancel S02"]
+    assert held(trader.engine.state) == missing
     assert standing(trader.engine.state, trader.now)[:2] == ("PAUSED", "external_change")
     assert trader.engine.state.gates == {"external_change": "0.00002 BTC of ours are missing on the exchange"}
-    assert truth(trader, open_ids=(stop_id,), base_total=missing) == []  # told once
+    assert trader.position().status is PositionStatus.QUARANTINE
+    assert words(trader.tell_status(stop_id, "CANCELED")) == ["alert stop_missing", "place stop"]
+    smaller = trader.place()
+    assert smaller.quantity == trader.instrument.quantity_down(missing)
+    trader.sends(smaller)
+    trader.reports(smaller, "OPEN")
+    trader.wait(seconds=1)
+    assert truth(trader, open_ids=(smaller.client_order_id,), base_total=missing) == []  # told once
     trader.tell(Resume(at=trader.now, id="r", actor="me"))
     assert standing_of(trader) == "TRADING"
-    assert truth(trader, open_ids=(stop_id,), base_total=missing) == []  # a person let it pass
+    assert trader.position().status is PositionStatus.OPEN
     less = missing - d("0.001")
-    assert [truth(trader, open_ids=(stop_id,), base_total=less) for _ in range(2)] == [[], ["alert external_change"]]
+    told = [truth(trader, open_ids=(smaller.client_order_id,), base_total=less) for _ in range(2)]
+    assert told == [[], ["alert external_change", "cancel S03"]]
+
+
+def test_a_position_that_is_gone_altogether_ends_without_a_sale() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.wait(minutes=1)
+    trader.tell_status(stop_id, "CANCELED")  # the owner took the stop back and sold everything by hand
+    put_back = trader.place()
+    trader.sends(put_back)
+    refused = OrderRefused(
+        at=trader.now, client_order_id=put_back.client_order_id, refusal=Refusal.BUSY, reason="not now"
+    )
+    trader.tell(refused)
+    worth = liquidated(trader.engine.state)
+    assert [truth(trader, base_total=d(0)) for _ in range(2)] == [
+        [],
+        ["alert external_change", "alert daily_loss_warning"],
+    ]
+    assert trader.engine.state.positions == {}
+    assert held(trader.engine.state) == 0
+    assert liquidated(trader.engine.state) < worth * d("0.96"), "what is gone counts as lost"
+    assert changed(trader, Trade) == []
+
+
+def test_the_newest_positions_give_up_what_is_missing_and_dust_goes_first() -> None:
+    trader = desk()
+    trader.bought()
+    trader.wait(minutes=15)
+    trader.vote("BUY")
+    entry = trader.place()
+    trader.sends(entry)
+    trader.reports(entry, "FILLED", price="50000")
+    stop = trader.place()
+    trader.sends(stop)
+    trader.reports(stop, "OPEN")
+    trader.engine.state.account = replace(account(trader), dust=d("0.002"))
+    ids = tuple(each.stop_order_id for each in trader.engine.state.positions.values())
+    trader.wait(minutes=1)
+    left = held(trader.engine.state) - d("0.005")
+    before = [each.remaining for each in trader.engine.state.positions.values()]
+    for _ in range(2):
+        truth(trader, open_ids=ids, base_total=left)
+    one, two = trader.engine.state.positions.values()
+    assert (one.remaining, one.status) == (before[0], PositionStatus.OPEN)
+    assert two.status is PositionStatus.QUARANTINE
+    assert account(trader).dust == 0
+    assert two.remaining == before[1] - d("0.003")
 
 
 def test_a_difference_that_was_only_a_fill_on_its_way_raises_no_alarm() -> None:
@@ -418,7 +482,7 @@ def test_both_differences_are_told_in_one_sentence_once() -> None:
     trader.wait(minutes=1)
     facts = {"base_total": d(0), "quote_total": d(99_999)}
     told = [truth(trader, open_ids=(stop_id,), **facts) for _ in range(4)]
-    assert told == [[], ["alert external_change"], [], []]
+    assert told == [[], ["alert external_change", "cancel S02", "alert daily_loss_warning"], [], []]
     assert "missing on the exchange; cash differs by 90497.50 USD" in trader.engine.state.gates["external_change"]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from app.core import risk
-from app.core.model import Instrument, OrderType, Quote
+from app.core.model import Instrument, OrderBook, OrderType, Quote
 from app.core.risk import Activity, Approved, EntryFacts, Refused
 from app.core.rules import EntryOrder, EntryRules, RiskLimits, Tripwires
-from tests.builders import NOON, an_instrument, d
+from tests.builders import NOON, a_book, an_instrument, d
 
 LIMITS = RiskLimits()
 MARKET = an_instrument()
@@ -37,7 +37,9 @@ def facts(**changes: Any) -> EntryFacts:
         blockers=(),
         candle_fed=False,
     )
-    return replace(standard, **changes)
+    found = replace(standard, **changes)
+    deep = a_book(found.quote.ask) if found.quote is not None else None
+    return replace(found, book=changes.get("book", deep))
 
 
 def reviewed(limits: RiskLimits = LIMITS, market: Instrument = MARKET, **changes: Any) -> Approved | Refused:
@@ -63,7 +65,7 @@ def test_all_good_is_approved_with_every_check_on_record() -> None:
     assert all(check.passed for check in verdict.checks)
     assert [check.name for check in verdict.checks] == (
         "trading orders_in_doubt entry_in_flight open_positions new_candle cooldown entries_today candles "
-        "market price spread basis quantity size balance min_notional exposure"
+        "market price spread basis quantity size balance min_notional exposure depth"
     ).split()
     shown = {check.name: (check.value, check.limit, check.text) for check in verdict.checks}
     assert shown["trading"] == ("open", "open", "trading is open")
@@ -145,9 +147,26 @@ def test_a_candle_feed_has_no_second_price_to_compare_with() -> None:
     assert isinstance(reviewed(candle_fed=True, reference_price=None), Approved)
 
 
+def test_enough_must_be_on_offer_near_the_price_to_get_in_and_out_again() -> None:
+    """500 dollars at 50,000 plus 0.3 % are 0.00997 bitcoin."""
+    asks, bids = ((d(50_000), d("0.005")), (d(50_150), d("0.00497"))), ((d(49_990), d(1)),)
+    assert isinstance(reviewed(book=OrderBook(bids=bids, asks=asks, at=NOON)), Approved)
+    thin = ((d(50_000), d("0.00996")), (d("50150.01"), d(9)))
+    names, reason = refusal(book=OrderBook(bids=bids, asks=thin, at=NOON))
+    assert (names, reason) == (
+        ["depth"],
+        "the order book near the price holds 100 % of the entry, at least 100 % needed",
+    )
+    assert refusal(book=OrderBook(bids=((d("49839.99"), d(9)),), asks=asks, at=NOON))[0] == ["depth"]
+    assert refusal(book=None) == (["depth"], "no order book to look at")
+    assert isinstance(reviewed(book=None, candle_fed=True, reference_price=None), Approved)
+
+
 def test_limits_that_are_switched_off_do_not_refuse() -> None:
-    off = RiskLimits(entry=EntryRules(max_entries_per_day=None, max_spread_pct=None, max_basis_pct=None))
-    verdict = reviewed(off, entries_today=999, quote=quoted("1", "50000"), reference_price=None)
+    off = RiskLimits(
+        entry=EntryRules(max_entries_per_day=None, max_spread_pct=None, max_basis_pct=None, min_depth_pct=None)
+    )
+    verdict = reviewed(off, entries_today=999, quote=quoted("1", "50000"), reference_price=None, book=None)
     assert isinstance(verdict, Approved)
     assert {check.name: check.limit for check in verdict.checks}["entries_today"] == "off"
     assert not {"spread", "basis"} & {check.name for check in verdict.checks}

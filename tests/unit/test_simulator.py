@@ -7,7 +7,7 @@ import pytest
 
 from app.core.errors import ExchangeRefused
 from app.core.messages import PlaceOrder
-from app.core.model import OrderStatus, OrderType, Role, Side
+from app.core.model import OrderReport, OrderStatus, OrderType, Role, Side
 from app.core.rules import Simulation
 from backtest.simulator import Book, Simulator, instrument_for
 from tests.builders import MINUTE, NOON, a_candle, d
@@ -181,6 +181,26 @@ def test_on_live_prices_an_order_fills_at_the_first_price_after_it_arrived(simul
     assert stopped.fills[0].price == d("47376.3")
     simulator.place(EXIT, NOON)
     assert simulator.cancel("c1", NOON, now=True).status is OrderStatus.CANCELED
+
+
+def test_on_live_prices_a_stop_with_a_limit_is_jumped_and_sells_never_below_it() -> None:
+    simulation = Simulation()
+    instrument = replace(instrument_for("BTC/USD", simulation), order_types=(OrderType.STOP_LOSS_LIMIT,))
+    simulator = Simulator(instrument, simulation, Book(quote_total=d(0), base_total=d("0.03")))
+    stop = replace(STOP, type=OrderType.STOP_LOSS_LIMIT, price=d(46550))
+
+    def at(price: int) -> list[OrderReport]:
+        return simulator.at_price(d(price), d(price), NOON, NOON)
+
+    simulator.place(stop, NOON)
+    assert at(47600) == []
+    assert at(46000) == [], "jumped: nobody buys at the limit"
+    assert simulator.is_open("s1")
+    (sold,) = at(47600)
+    assert sold.fills[0].price == d("47576.2"), "triggered is triggered, whatever the price does next"
+    simulator.place(replace(stop, client_order_id="s2"), NOON)
+    (sold,) = at(46555)
+    assert sold.fills[0].price == d(46550), "slippage takes it to its limit, not through it"
 
 
 def test_fees_in_quote_leave_the_bitcoin_whole() -> None:

@@ -71,14 +71,11 @@ def test_with_no_least_step_the_same_level_is_still_no_move() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "lost"),
+    ("level", "lost"),
     [
-        ({}, "3014.25"),  # 0.3 × 57,500 − 0.3 × 47,500 × 0.999 = 17,250 − 14,235.75
-        ({"stop_price": d(58_000)}, "0"),  # the stop stands above the price
-        ({"stop_confirmed": False}, "17250"),
-        ({"stop_price": None}, "17250"),
-        ({"sold_quantity": d("0.2")}, "1004.75"),
+        ("47500", "3014.25"),  # 0.3 × 57,500 − 0.3 × 47,500 × 0.999 = 17,250 − 14,235.75
+        ("58000", "0"),  # the stop stands above the price
     ],
 )
-def test_what_is_lost_if_the_stop_fills_at_its_trigger(changes: dict[str, object], lost: str) -> None:
-    assert stops.loss_at_stop(a_position(**changes), d(57_500), d("0.1")) == Decimal(lost)
+def test_what_is_lost_if_the_stop_fills_at_its_trigger(level: str, lost: str) -> None:
+    assert stops.loss_at_stop(d("0.3"), d(57_500), d(level), d("0.1")) == Decimal(lost)

@@ -1,0 +1,135 @@
+"""One engine per account of the exchange, whatever ledger, database file or data directory it uses.
+
+PostgreSQL: an advisory lock on a connection of its own. SQLite: a locked file beside the database. Both: a locked file
+in the data directory, and an epoch that each engine raises when it begins: one that finds another number has been
+replaced. Never waits for the lock, and never takes it from anybody.
+"""
+
+import fcntl
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, Table, insert, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.errors import StoreError
+from services.database import tables
+from services.database.connection import STORE_ERRORS, Database, reason, store_errors
+from services.database.lock import lock_number
+
+KEPT: Table = tables.SettingTable.__table__  # type: ignore[attr-defined]
+
+
+def account_id(owner: str) -> str:
+    """What an account is called in files and rows: it shows neither key nor number."""
+    return hashlib.sha256(f"account {owner}".encode()).hexdigest()[:16]
+
+
+class AccountLock:
+    """Implements app.sole.Hold. `owner` is what tells accounts apart: the exchange's number of it, or the key."""
+
+    def __init__(self, database: Database, owner: str, data_dir: Path) -> None:
+        self._database, self._account = database, account_id(owner)
+        self._key = lock_number(f"account {self._account}")
+        self._row = f"engine epoch of {self._account}"
+        places = [data_dir, *([database.path.parent] if database.path else [])]
+        self.paths = list(dict.fromkeys(place.resolve() / f"account.{self._account}.lock" for place in places))
+        self._files: list[IO[str]] = []
+        self._connection: Connection | None = None
+        self.epoch = 0
+
+    def take(self) -> bool:
+        """False where another engine has the account. From then on every older one knows that it was replaced."""
+        try:
+            with store_errors("the account cannot be locked"):
+                if self._take_files() and (self._database.is_sqlite or self._connect()):
+                    self.epoch = self._raised()
+        finally:
+            if not self.epoch:
+                self.give()
+        return self.epoch > 0
+
+    def held(self) -> bool:
+        """A lock on a PostgreSQL session ends with its connection: then it is taken again, unless somebody was quicker
+        or has been there meanwhile."""
+        if not self.epoch or not all(map(_same_file, self._files, self.paths)):
+            return False
+        if self._database.is_sqlite:
+            with self._database.reading() as connection:
+                return self._current(connection) == self.epoch
+        try:
+            if self._connection is None and not self._connect():
+                return False
+            return self._connection is not None and self._current(self._connection) == self.epoch
+        except STORE_ERRORS as error:
+            self._disconnect()
+            raise StoreError(f"the account's lock cannot be seen: {reason(error)}") from error
+
+    def give(self) -> None:
+        self.epoch = 0
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):  # where the connection is gone, so is the lock
+                self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
+            self._disconnect()
+        while self._files:
+            self._files.pop().close()
+
+    # ------------------------------------------------------------ files
+
+    def _take_files(self) -> bool:
+        for path in self.paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            file = os.fdopen(descriptor, "r+", encoding="utf-8")
+            self._files.append(file)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    # ------------------------------------------------------------ PostgreSQL
+
+    def _connect(self) -> bool:
+        connection = self._database.writer.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}).scalar():
+            connection.close()
+            return False
+        self._connection = connection
+        return True
+
+    def _disconnect(self) -> None:
+        """Not back into the pool: a connection that may still hold the lock must end."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):
+                connection.invalidate()
+            connection.close()
+
+    # ------------------------------------------------------------ the epoch
+
+    def _raised(self) -> int:
+        with self._database.writing() as connection:
+            before = self._current(connection)
+            if before is None:
+                connection.execute(insert(KEPT).values(name=self._row, value="1"))
+                return 1
+            raised = before + 1
+            connection.execute(update(KEPT).where(KEPT.c.name == self._row).values(value=str(raised)))
+            return raised
+
+    def _current(self, connection: Connection) -> int | None:
+        value: str | None = connection.execute(select(KEPT.c.value).where(KEPT.c.name == self._row)).scalar()
+        return int(value) if value is not None else None
+
+
+def _same_file(file: IO[str], path: Path) -> bool:
+    """A file that was deleted and made anew can be locked by somebody else."""
+    try:
+        ours, there = os.fstat(file.fileno()), path.stat()
+    except (OSError, ValueError):  # gone, or closed meanwhile
+        return False
+    return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)

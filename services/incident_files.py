@@ -1,0 +1,21 @@
+"""Incident reports on disk, in `incidents` in the data directory: their owner's alone, written whole, never changed."""
+
+from pathlib import Path
+
+from services.private_files import write_private
+
+
+class IncidentFolder:
+    """Implements app.ports.IncidentFiles."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = data_dir / "incidents"
+
+    def has(self, name: str) -> bool:
+        return (self._folder / name).exists()
+
+    def write(self, name: str, text: str) -> str:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        path = self._folder / name
+        write_private(path, text.encode(), "an incident report", only_new=True)
+        return str(path)
