@@ -230,19 +230,19 @@ async def restart(orders: int = 10_000) -> list[Row]:
             without = await _started(folder, made.exchange)
     size = f"{made.orders} orders, {made.fills} fills, {made.rows} rows, RTT {ROUND_TRIP * 1000:.0f} ms"
     rows = []
-    for how, (loaded, reconciled) in (("newest checkpoint", with_one), ("whole journal replayed", without)):
+    for how, (loaded, reconciled, cpu) in (("newest checkpoint", with_one), ("whole journal replayed", without)):
         parts = f"{loaded:.1f} s to the Started event, {reconciled - loaded:.1f} s to the exchange's truth"
         what = f"restart → RECONCILED, {how}"
-        rows.append(Row(what=what, value=reconciled, unit="s", target=15, how=f"{size}; {parts}"))
+        rows.append(Row(what=what, value=reconciled, unit="s", target=15, how=f"{size}; {parts}, {cpu:.1f} s of CPU"))
     return rows
 
 
-async def _started(folder: Path, exchange: BinanceDouble) -> tuple[float, float]:
-    """Seconds from before the process until it had its books, and until it was reconciled."""
+async def _started(folder: Path, exchange: BinanceDouble) -> tuple[float, float, float]:
+    """Seconds from before the process until it had its books, until it was reconciled, and of CPU until then."""
     addresses = {"rest": exchange.rest_url, "ws": exchange.ws_url, "ws_api": exchange.ws_api_url}
     settings = trader_settings(folder, {**addresses, "key": exchange.key, "secret": exchange.secret})
     began = time.time()
     async with running("tests.benchmarks.whole_trader", **settings) as trader:
-        loaded, reconciled = [(await trader.said(name, 180))[name] for name in ("loaded", "reconciled")]
+        loaded, told = (await trader.said("loaded", 180))["loaded"], await trader.said("reconciled")
         await trader.said("ready")
-    return loaded - began, reconciled - began
+    return loaded - began, told["reconciled"] - began, told["cpu"]

@@ -72,7 +72,7 @@ class ToldTrader(main.Trader):
             tell(loaded=time.time())
         if not self.reconciled and self.session.engine.state.reconciled:
             self.reconciled = True
-            tell(reconciled=time.time(), rows=self.session._seq)
+            tell(reconciled=time.time(), cpu=time.process_time())
 
     async def start(self) -> None:
         await super().start()
