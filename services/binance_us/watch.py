@@ -84,7 +84,7 @@ class Watch:
         if row is None:
             row = await self._orders.row(id)
         if row is None:
-            if not self._orders.confirmed_lately(id, self._time.now()):
+            if not self._is_lagging(id):
                 log.warning("order %s was open and is now unknown to the exchange", id)
             return False
         try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
-import socketio
+import socketio  # type: ignore[import-untyped]
 
 from tests.benchmarks.rows import Row, percentile
 from tests.benchmarks.whole_trader import write_files

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from app.core import orders
@@ -62,9 +63,14 @@ async def come_true(trader: LiveTrader, true: Callable[[], Any], what: str, seco
 
 async def buy(trader: LiveTrader, count: int = FULL) -> None:
     """So many positions more, one after the other, each under its stop."""
-    for wanted in range(len(trader.state.positions) + 1, len(trader.state.positions) + count + 1):
+    for _ in range(count):
+        before = len(trader.protected())
         await trader.decide("BUY")
-        await come_true(trader, lambda wanted=wanted: len(trader.protected()) == wanted, "a position under its stop")
+        await come_true(trader, partial(_has_more, trader, before), "a position under its stop")
+
+
+def _has_more(trader: LiveTrader, before: int) -> bool:
+    return len(trader.protected()) > before
 
 
 async def sell(trader: LiveTrader) -> None:

@@ -68,6 +68,7 @@ class Past:
     def __init__(self, trader: LiveTrader) -> None:
         self.trader, self.exchange, self.session = trader, trader.exchange, trader.session
         self.handled = Handled()
+        self.placed: dict[str, Order] = {}
 
     def say(self, *messages: Message) -> None:
         """As the session's loop does it, and everything that comes of it, at once."""
@@ -94,9 +95,10 @@ class Past:
                     price=action.price,
                     stop_price=action.stop_price,
                 )
-                self.report(engine.place(wish))
+                self.placed[id] = engine.place(wish)
+                self.report(self.placed[id])
             case CancelOrder(client_order_id=id):
-                self.report(engine.cancel(engine.of(id), engine.new_id("web_")))
+                self.report(engine.cancel(self.placed[id], engine.new_id("web_")))
 
     def report(self, order: Order) -> None:
         """What the adapter makes of the exchange's answer."""
@@ -165,7 +167,7 @@ class Past:
             self.vote("SELL")
         else:
             self.go(price * Decimal("0.99"))
-            self.report(self.exchange.engine.of(held[0].stop_order_id))
+            self.report(self.placed[held[0].stop_order_id])
         assert not self.session.engine.state.positions, "a position of the past stayed open"
 
 
@@ -228,19 +230,19 @@ async def restart(orders: int = 10_000) -> list[Row]:
             without = await _started(folder, made.exchange)
     size = f"{made.orders} orders, {made.fills} fills, {made.rows} rows, RTT {ROUND_TRIP * 1000:.0f} ms"
     rows = []
-    for how, (loaded, reconciled) in (("newest checkpoint", with_one), ("whole journal replayed", without)):
+    for how, (loaded, reconciled, cpu) in (("newest checkpoint", with_one), ("whole journal replayed", without)):
         parts = f"{loaded:.1f} s to the Started event, {reconciled - loaded:.1f} s to the exchange's truth"
         what = f"restart → RECONCILED, {how}"
-        rows.append(Row(what=what, value=reconciled, unit="s", target=15, how=f"{size}; {parts}"))
+        rows.append(Row(what=what, value=reconciled, unit="s", target=15, how=f"{size}; {parts}, {cpu:.1f} s of CPU"))
     return rows
 
 
-async def _started(folder: Path, exchange: BinanceDouble) -> tuple[float, float]:
-    """Seconds from before the process until it had its books, and until it was reconciled."""
+async def _started(folder: Path, exchange: BinanceDouble) -> tuple[float, float, float]:
+    """Seconds from before the process until it had its books, until it was reconciled, and of CPU until then."""
     addresses = {"rest": exchange.rest_url, "ws": exchange.ws_url, "ws_api": exchange.ws_api_url}
     settings = trader_settings(folder, {**addresses, "key": exchange.key, "secret": exchange.secret})
     began = time.time()
     async with running("tests.benchmarks.whole_trader", **settings) as trader:
-        loaded, reconciled = [(await trader.said(name, 180))[name] for name in ("loaded", "reconciled")]
+        loaded, told = (await trader.said("loaded", 180))["loaded"], await trader.said("reconciled")
         await trader.said("ready")
-    return loaded - began, reconciled - began
+    return loaded - began, told["reconciled"] - began, told["cpu"]
