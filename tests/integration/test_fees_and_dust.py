@@ -3,6 +3,7 @@ to the last digit, a stop never asks for what the fee has taken, and nothing of 
 """
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,28 @@ async def test_the_owners_own_coins_are_never_sold_for_the_fee() -> None:
         assert sold(trader) <= position.net_quantity
         trader.check_books(own_bitcoin="1.5")
         assert trader.balance("BTC") >= Decimal("1.5")
+
+
+def without_fees(body: dict[str, Any]) -> dict[str, Any]:
+    fills = [{**fill, "commission": "0.00000000", "commissionAsset": None} for fill in body["fills"]]
+    return {**body, "fills": fills}
+
+
+@pytest.mark.parametrize("way", [LISTEN_KEY, POLLING])
+async def test_f09_a_fee_that_the_answer_does_not_tell_is_read_from_the_list_of_trades(way: str) -> None:
+    """Else the stop would be for more bitcoin than there is, and be refused for ever."""
+    async with live_trader() as trader:
+        await told_by(trader, way)
+        trader.exchange.faults.edit("POST /api/v3/order", without_fees, where={"side": "BUY"})
+        await a_whole_trade(trader, ExitReason.MANUAL)
+        assert "order_rejected" not in trader.told()
+
+
+async def test_an_exchange_that_takes_no_fee_and_names_no_asset() -> None:
+    async with live_trader() as trader:
+        trader.exchange.account.fee_in = "nothing"
+        trade = await a_whole_trade(trader, ExitReason.MANUAL)
+        assert trade.fees == 0
 
 
 # ---------------------------------------------------------------- dust
