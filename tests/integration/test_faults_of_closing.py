@@ -21,6 +21,7 @@ from tests.integration.fault_cases import (
     PLACE,
     REPLACE,
     STOP,
+    check,
     close,
     minute_at,
     name_of,
@@ -47,7 +48,7 @@ def check_closed(trader: LiveTrader, position: Position, *reasons: ExitReason) -
     assert trader.state.positions == {}
     assert trader.standing_stops() == []
     assert sold(trader) == trade.quantity == position.quantity
-    trader.check_books()
+    check(trader)
 
 
 # ---------------------------------------------------------------- as it should be
@@ -137,7 +138,7 @@ async def test_f13_a_rest_too_small_to_sell_is_dust() -> None:
         await trader.until(trader.trades, within=5)
         assert trader.state.positions == {}
         assert trader.ours("C") == []
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- F-14, F-15: a cancel in doubt
@@ -291,7 +292,7 @@ async def test_f18_five_sales_without_a_buyer_leave_the_rest_under_a_stop_and_ca
         assert stop.quantity == position.quantity
         (kept,) = trader.state.positions.values()
         assert kept.status is PositionStatus.QUARANTINE
-        trader.check_books()
+        check(trader)
 
         await trader.move(50_000)
         await close(trader, position, "c2")  # the person has looked
@@ -343,7 +344,7 @@ async def test_f74_a_close_while_the_entry_is_in_doubt_waits_and_then_closes_wha
         await trader.pass_time(10)
         assert steps(trader.ours()) == (["E01", "C02"] if done else [])
         assert len(trader.trades()) == done
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- a close while the stop is in doubt

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.model import ExitReason, Trade
 from services.binance_us.user_stream import LISTEN_KEY, POLLING, SUBSCRIPTION
-from tests.integration.fault_cases import close, rest, sold
+from tests.integration.fault_cases import check, close, rest, sold
 from tests.live_trader import LiveTrader, live_trader
 
 STEP = Decimal("0.00001")
@@ -27,7 +27,7 @@ async def a_whole_trade(trader: LiveTrader, exit: ExitReason) -> Trade:
     position = await trader.bought()
     (stop,) = trader.standing_stops()
     assert stop.quantity <= position.net_quantity < stop.quantity + STEP
-    trader.check_books()
+    check(trader)
     if exit is ExitReason.STOP:
         await trader.move(47_000)
     else:
@@ -35,7 +35,7 @@ async def a_whole_trade(trader: LiveTrader, exit: ExitReason) -> Trade:
     await trader.until(trader.trades, within=30)
     (trade,) = trader.trades()
     assert trade.exit_reason is exit
-    trader.check_books()
+    check(trader)
     return trade
 
 
@@ -126,7 +126,7 @@ async def test_dust_that_grows_into_a_step_is_sold_with_the_position_that_comple
             sold_with.append(position.quantity - position.net_quantity)
             await close(trader, position)
             await trader.until(lambda: not trader.state.positions, within=5)
-            trader.check_books()
+            check(trader)
             await rest(trader)
         assert any(crumbs > 0 for crumbs in sold_with), "the crumbs of several trades make no whole step"
         assert trader.balance("BTC") < STEP
