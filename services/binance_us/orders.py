@@ -5,7 +5,7 @@ what the answer leaves open is ExchangeUnreachable, and whoever asked finds out 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,6 +34,7 @@ from services.binance_us.reports import (
     owner,
     report,
     row_of,
+    tells_fees,
     told,
     worth,
 )
@@ -154,13 +155,25 @@ class Orders:
             if order.status in RESTING and self.ended_lately(client_order_id):
                 raise Incomplete("this answer is older than the order's end")
             fills = fills_in(row, order, listing)
-        if sum((fill.quantity for fill in fills), ZERO) != order.executed:
+        if _executed(fills) != order.executed:
             fills = await self._traded(order)
+        elif not tells_fees(row):
+            fills = await self._with_fees(order, fills)
         fills = tuple([await self._with_worth(fill) for fill in fills])
         with believed(f"order {client_order_id}"):
             whole = report(order, fills)
         self.heard(whole, order.executed)
         return whole
+
+    async def _with_fees(self, order: Told, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+        """The same fills from the list of trades, where they have their fees; a stop for more than is left after a fee
+        would be refused. Where the list cannot tell either, what the answer said has to do."""
+        try:
+            listed = await self._traded(order)
+        except ExchangeError as error:
+            log.info("the fees of order %s are not told: %s", order.client_order_id, error)
+            return fills
+        return listed if _executed(listed) == order.executed else fills
 
     async def _traded(self, order: Told) -> tuple[Fill, ...]:
         rows = await self._history.trades_of(order.exchange_order_id)
@@ -226,3 +239,7 @@ class Orders:
             return None
         self._worth[asset] = (now, price)
         return price
+
+
+def _executed(fills: Sequence[Fill]) -> Decimal:
+    return sum((fill.quantity for fill in fills), ZERO)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from app.core.messages import ClosePosition
-from app.core.model import Position
+from app import codec
+from app.core.messages import ClosePosition, OrderSending
+from app.core.model import Fill, Position
 from services.binance_us.user_stream import POLLING
 from tests.binance_double import Order as Listed
+from tests.fakes import MemoryJournal
 from tests.live_trader import LiveTrader
 
 PLACE, CANCEL, FIND = "POST /api/v3/order", "DELETE /api/v3/order", "GET /api/v3/order"
@@ -100,3 +102,18 @@ def steps(found: Sequence[Listed]) -> list[str]:
 def statuses(trader: LiveTrader) -> dict[str, str]:
     """The books' orders: step → status."""
     return {order.id.split("-")[3]: order.status.value for order in trader.state.orders.values()}
+
+
+def check(trader: LiveTrader) -> None:
+    """The books agree with the exchange; what it ever took of ours was durable here before; each fill is booked once.
+
+    Call it where nothing is under way.
+    """
+    trader.check_books()
+    assert isinstance(trader.journal, MemoryJournal)
+    messages = [(row.recorded_at, codec.decode(row.message)) for row in trader.journal.rows(0, 100_000)]
+    sent = {each.client_order_id: at for at, each in messages if isinstance(each, OrderSending)}
+    for order in trader.ours():
+        assert sent[order.wish.client_id].timestamp() * 1000 <= order.made_ms + 1, "sent before it was written down"
+    booked = [each.id for each in trader.journal.changes if isinstance(each, Fill)]
+    assert sorted(booked) == sorted(str(fill.trade_id) for order in trader.ours() for fill in order.fills)

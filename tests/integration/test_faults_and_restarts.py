@@ -19,6 +19,7 @@ from tests.integration.fault_cases import (
     PLACE,
     REPLACE,
     STOP,
+    check,
     close,
     minute_at,
     sold,
@@ -78,11 +79,11 @@ async def test_f47_dead_while_the_entry_is_under_way(done: bool) -> None:
         assert took <= (5 if done else 30)
         assert steps(trader.ours()) == (["E01", "S02"] if done else [])
         await trader.until(lambda: trader.standing == "TRADING", within=30)
-        trader.check_books()
+        check(trader)
         await trader.pass_time(60, step=5)
         position = await trader.bought()
         assert position.id.endswith("0000002")
-        trader.check_books()
+        check(trader)
 
 
 @DONE
@@ -95,7 +96,7 @@ async def test_f48_dead_while_the_stop_is_under_way(done: bool) -> None:
         await comes_back(trader)
         await trader.until(trader.protected, within=30)
         assert steps(trader.standing_stops()) == (["S02"] if done else ["S03"])
-        trader.check_books()
+        check(trader)
 
 
 async def test_f48_dead_between_the_fill_and_the_stop() -> None:
@@ -107,7 +108,7 @@ async def test_f48_dead_between_the_fill_and_the_stop() -> None:
         trader.exchange.market.move(49_000)  # while nobody looks
         await comes_back(trader)
         await trader.until(trader.protected, within=5)
-        trader.check_books()
+        check(trader)
 
 
 @DONE
@@ -128,7 +129,7 @@ async def test_dead_while_the_cancel_is_under_way(done: bool, meanwhile: str) ->
         await trader.until(lambda: not trader.state.positions, within=30)
         (trade,) = trader.trades()
         assert sold(trader) == trade.quantity == position.quantity
-        trader.check_books()
+        check(trader)
 
 
 @DONE
@@ -145,7 +146,7 @@ async def test_dead_while_the_sale_is_under_way(done: bool) -> None:
         (trade,) = trader.trades()
         assert sold(trader) == trade.quantity == position.quantity
         assert steps(trader.ours("C")) == (["C03"] if done else ["C04"])
-        trader.check_books()
+        check(trader)
 
 
 @DONE
@@ -159,7 +160,7 @@ async def test_dead_while_the_stop_is_being_moved(done: bool) -> None:
         await comes_back(trader)
         await trader.until(trader.protected, within=30)
         assert steps(trader.standing_stops()) == (["S03"] if done else ["S02"])
-        trader.check_books()
+        check(trader)
         assert trader.trades() == []
 
 
@@ -174,7 +175,7 @@ async def test_dead_for_hours_while_the_stop_fires_is_an_exit_at_its_price() -> 
         (trade,) = trader.trades()
         assert trade.quantity == position.quantity
         assert (trader.state.positions, sold(trader)) == ({}, position.quantity)
-        trader.check_books()
+        check(trader)
 
 
 async def test_dead_while_a_person_cancels_the_stop_brings_it_back_at_the_start() -> None:
@@ -188,7 +189,7 @@ async def test_dead_while_a_person_cancels_the_stop_brings_it_back_at_the_start(
         assert took <= 10
         (new,) = trader.standing_stops()
         assert new.wish.stop_price == old.wish.stop_price
-        trader.check_books()
+        check(trader)
 
 
 async def test_dying_again_and_again_changes_nothing() -> None:
@@ -198,7 +199,7 @@ async def test_dying_again_and_again_changes_nothing() -> None:
             await trader.restart()
             await trader.until(lambda: trader.standing == "TRADING", within=30)
         assert steps(trader.ours()) == ["E01", "S02"]
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- orders with our mark that the books do not know
@@ -304,4 +305,4 @@ async def test_balances_that_lag_behind_a_fill_are_no_missing_money(seconds: flo
             await trader.pass_time(2)
         assert "external_change" not in trader.told()
         assert trader.standing == "TRADING"
-        trader.check_books()
+        check(trader)

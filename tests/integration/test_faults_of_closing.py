@@ -19,7 +19,11 @@ from tests.integration.fault_cases import (
     FIND,
     KINDS_OF_STOP,
     PLACE,
+    REPLACE,
+    STOP,
+    check,
     close,
+    minute_at,
     name_of,
     sold,
     statuses,
@@ -44,7 +48,7 @@ def check_closed(trader: LiveTrader, position: Position, *reasons: ExitReason) -
     assert trader.state.positions == {}
     assert trader.standing_stops() == []
     assert sold(trader) == trade.quantity == position.quantity
-    trader.check_books()
+    check(trader)
 
 
 # ---------------------------------------------------------------- as it should be
@@ -134,7 +138,7 @@ async def test_f13_a_rest_too_small_to_sell_is_dust() -> None:
         await trader.until(trader.trades, within=5)
         assert trader.state.positions == {}
         assert trader.ours("C") == []
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- F-14, F-15: a cancel in doubt
@@ -288,7 +292,7 @@ async def test_f18_five_sales_without_a_buyer_leave_the_rest_under_a_stop_and_ca
         assert stop.quantity == position.quantity
         (kept,) = trader.state.positions.values()
         assert kept.status is PositionStatus.QUARANTINE
-        trader.check_books()
+        check(trader)
 
         await trader.move(50_000)
         await close(trader, position, "c2")  # the person has looked
@@ -319,11 +323,10 @@ async def test_f19_a_halted_market_is_tried_every_ten_seconds_until_it_sells(sta
 
 
 @pytest.mark.usefixtures("short_time_limits")
-@pytest.mark.parametrize("told_by", TELLING)
 @pytest.mark.parametrize("everything", [True, False], ids=["close all", "close"])
 @pytest.mark.parametrize("done", [True, False], ids=["bought", "not bought"])
 async def test_f74_a_close_while_the_entry_is_in_doubt_waits_and_then_closes_what_there_is(
-    done: bool, everything: bool, told_by: str
+    done: bool, everything: bool
 ) -> None:
     async with live_trader() as trader:
         await unheard(trader)
@@ -341,4 +344,77 @@ async def test_f74_a_close_while_the_entry_is_in_doubt_waits_and_then_closes_wha
         await trader.pass_time(10)
         assert steps(trader.ours()) == (["E01", "C02"] if done else [])
         assert len(trader.trades()) == done
-        trader.check_books()
+        check(trader)
+
+
+# ---------------------------------------------------------------- a close while the stop is in doubt
+
+
+@pytest.mark.usefixtures("short_time_limits")
+@pytest.mark.parametrize("done", [True, False], ids=["it stands", "it never came"])
+async def test_a_close_while_the_stop_is_in_doubt_waits_for_it_and_sells_once(done: bool) -> None:
+    async with live_trader() as trader:
+        await unheard(trader)
+        trader.exchange.lag.orders.seconds = 5
+        trader.exchange.faults.add("lost", PLACE, acts=done, where=STOP)
+        await trader.decide("BUY")
+        await trader.until(lambda: statuses(trader).get("S02") == "UNKNOWN", within=2)
+        (position,) = trader.state.positions.values()
+        await close(trader, position)
+        await trader.pass_time(2)
+        assert trader.ours("C") == []  # while the stop may hold the balance, or fire
+        took = await trader.until(trader.trades, within=60)
+        assert took <= (10 if done else 30)
+        check_closed(trader, position)
+
+
+@pytest.mark.usefixtures("short_time_limits")
+@pytest.mark.parametrize("done", [True, False], ids=["moved", "not moved"])
+async def test_a_close_while_the_moving_of_the_stop_is_in_doubt_sells_once(done: bool) -> None:
+    async with live_trader() as trader:
+        position = await trader.bought()
+        await unheard(trader)
+        trader.exchange.lag.orders.seconds = 5
+        trader.exchange.faults.add("lost", REPLACE, acts=done)
+        await minute_at(trader, 52_000)
+        await trader.until(lambda: statuses(trader).get("S03") == "UNKNOWN", within=2)
+        await close(trader, position)
+        took = await trader.until(trader.trades, within=60)
+        assert took <= 35
+        trader.exchange.lag.release()
+        await trader.pass_time(5)
+        check_closed(trader, position)
+
+
+# ---------------------------------------------------------------- the race, at each of its moments
+
+
+@pytest.mark.parametrize("moment", ["before the click", "the cancel is on its way", "the sale is on its way"])
+@pytest.mark.parametrize("told_by", TELLING)
+@pytest.mark.parametrize("stop_loss_orders", KINDS_OF_STOP)
+async def test_a_stop_that_fires_while_a_person_closes_has_two_outcomes(
+    stop_loss_orders: bool, told_by: str, moment: str
+) -> None:
+    """The stop sold all of it, or the close sold what the stop did not: never more than there was."""
+    async with live_trader(stop_loss_orders=stop_loss_orders) as trader:
+        position = await trader.bought()
+        if told_by == "asking":
+            await unheard(trader)
+        held = trader.exchange.faults.hold(
+            PLACE if "sale" in moment else CANCEL, where=EXIT if "sale" in moment else {}
+        )
+        if moment == "before the click":
+            trader.exchange.market.move(47_400)
+            held.release()
+        await close(trader, position)
+        if moment != "before the click":
+            await held.reached.wait()
+            trader.exchange.market.move(47_400)
+            held.release()
+        await trader.until(trader.trades, within=10)
+        await trader.pass_time(5)
+        check_closed(trader, position, ExitReason.STOP, ExitReason.MANUAL)
+        by_stop = sum(order.executed for order in trader.ours("S"))
+        by_close = sum(order.executed for order in trader.ours("C"))
+        assert (by_stop, by_close) in ((position.quantity, 0), (0, position.quantity))
+        assert (by_close > 0) is ("sale" in moment)

@@ -17,6 +17,7 @@ from tests.integration.fault_cases import (
     FIND,
     KINDS_OF_STOP,
     PLACE,
+    check,
     name_of,
     rest,
     statuses,
@@ -42,7 +43,7 @@ def check_one_protected_entry(trader: LiveTrader) -> None:
     assert steps(trader.ours()) == ["E01", "S02"]
     assert len(trader.protected()) == 1
     assert len(trader.exchange.requests.of(PLACE)) == 2
-    trader.check_books()
+    check(trader)
 
 
 # ---------------------------------------------------------------- F-01, F-03, F-05: it was accepted
@@ -85,11 +86,11 @@ async def test_f02_an_entry_that_never_arrived_shuts_entries_until_that_is_prove
         assert statuses(trader) == {"E01": "NOT_PLACED"}
         assert trader.ours() == []
         assert len(trader.exchange.requests.of(PLACE)) == 1
-        trader.check_books()
+        check(trader)
 
         position = await trader.bought()  # with an id of its own
         assert position.id.endswith("0000002")
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- F-04: accepted and not seen for long
@@ -182,10 +183,10 @@ async def test_f10_a_part_that_was_filled_is_protected_and_the_rest_of_the_money
         (entry,), (stop,) = trader.ours("E"), trader.standing_stops()
         assert (entry.status, entry.executed) == ("EXPIRED", Decimal("0.0037"))
         assert stop.wish.quantity == Decimal("0.00369")  # the fee was taken in bitcoin
-        trader.check_books()
+        check(trader)
         await trader.move(50_000)
         await trader.bought()  # nothing is reserved for what was never bought
-        trader.check_books()
+        check(trader)
 
 
 async def with_minimum(trader: LiveTrader, minimum: str) -> None:
@@ -204,7 +205,7 @@ async def test_f11_a_part_too_small_for_a_stop_is_sold_at_once() -> None:
         (trade,) = trader.trades()
         assert (trade.exit_reason, trade.quantity) == (ExitReason.EMERGENCY, Decimal("0.00021"))
         assert (steps(trader.ours()), trader.state.positions) == (["E01", "C02"], {})
-        trader.check_books()
+        check(trader)
 
 
 @pytest.mark.usefixtures("patience")
@@ -216,16 +217,16 @@ async def test_f11_a_part_too_small_for_anything_is_dust_that_counts_and_is_sold
         assert steps(trader.ours()) == ["E01"]
         assert trader.state.account is not None
         assert trader.state.account.dust == Decimal("0.00004993")
-        trader.check_books()  # the dust is in the books' bitcoin
+        check(trader)  # the dust is in the books' bitcoin
 
         await trader.move(50_000)
         await rest(trader)
         position = await trader.bought()
         assert position.quantity > position.net_quantity
-        trader.check_books()
+        check(trader)
         trader.exchange.market.move(47_000)
         await trader.until(lambda: not trader.state.positions, within=5)
-        trader.check_books()
+        check(trader)
         assert trader.balance("BTC") < Decimal("0.00001")
 
 
@@ -240,7 +241,7 @@ async def test_an_entry_that_nobody_sells_to_leaves_nothing() -> None:
         await trader.until(lambda: not trader.state.positions, within=2)
         assert [order.status for order in trader.orders(Role.ENTRY)] == [OrderStatus.EXPIRED]
         assert trader.trades() == []
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- answers that the stream overtakes

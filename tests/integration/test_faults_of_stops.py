@@ -15,6 +15,7 @@ from tests.integration.fault_cases import (
     FEW_DOUBTS,
     KINDS_OF_STOP,
     PLACE,
+    check,
     name_of,
     sold,
     statuses,
@@ -39,7 +40,7 @@ def check_gone(trader: LiveTrader, reason: ExitReason) -> None:
     assert trade.exit_reason is reason
     assert trader.state.positions == {}
     assert trader.standing_stops() == []
-    trader.check_books()
+    check(trader)
 
 
 # ---------------------------------------------------------------- F-07: refused
@@ -96,7 +97,7 @@ async def test_f08_a_stop_that_stands_though_its_answer_was_lost_is_found_and_no
         assert took <= 2
         await trader.pass_time(5)
         assert steps(trader.ours()) == ["E01", "S02"]
-        trader.check_books()
+        check(trader)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ async def test_f08_a_stop_that_never_arrived_leaves_the_position_bare_for_30_s_a
         assert 20 <= took <= 30
         assert statuses(trader) == {"E01": "FILLED", "S02": "NOT_PLACED", "S03": "OPEN"}
         assert steps(trader.ours()) == ["E01", "S03"]
-        trader.check_books()
+        check(trader)
         assert sold(trader) == 0
 
 
@@ -133,7 +134,7 @@ async def test_f08_a_stop_that_stands_but_is_not_seen_is_never_placed_twice_nor_
         assert sold(trader) in (Decimal(0), stop.quantity)
         trader.exchange.lag.release()
         await trader.pass_time(30)
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- F-09: not enough bitcoin for the stop
@@ -147,7 +148,7 @@ async def test_f09_a_stop_refused_for_want_of_balance_is_taken_at_the_second_att
         assert took <= 2
         assert statuses(trader) == {"E01": "FILLED", "S02": "REJECTED", "S03": "OPEN"}
         assert steps(trader.ours()) == ["E01", "S03"]
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- F-17: the price jumps the stop
@@ -199,7 +200,7 @@ async def test_f17_a_price_that_comes_back_within_seconds_sells_nothing() -> Non
         trader.exchange.market.move(50_000)
         await trader.pass_time(10)
         assert len(trader.protected()) == 1
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- F-20: the stop is gone
@@ -227,7 +228,7 @@ async def test_f20_a_stop_that_is_gone_is_back_within_ten_seconds(
         assert new.wish.stop_price == old.wish.stop_price
         await trader.pass_time(1)
         assert "stop_missing" in trader.told()
-        trader.check_books()
+        check(trader)
 
 
 async def test_f20_a_stop_that_was_filled_in_part_when_it_expired_is_put_back_for_the_rest() -> None:
@@ -242,7 +243,7 @@ async def test_f20_a_stop_that_was_filled_in_part_when_it_expired_is_put_back_fo
             trader.exchange.engine.expire(old)
         await trader.until(lambda: trader.standing_stops() or trader.trades(), within=10)
         await trader.pass_time(1)
-        trader.check_books()
+        check(trader)
         assert sold(trader) <= position.quantity
 
 

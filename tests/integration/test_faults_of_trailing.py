@@ -16,6 +16,7 @@ from tests.integration.fault_cases import (
     KINDS_OF_STOP,
     PLACE,
     REPLACE,
+    check,
     minute_at,
     name_of,
     steps,
@@ -47,7 +48,7 @@ def the_stop(trader: LiveTrader) -> Listed:
 def check_one_stop(trader: LiveTrader) -> None:
     (position,) = trader.protected()
     assert position.stop_price == the_stop(trader).wish.stop_price
-    trader.check_books()
+    check(trader)
 
 
 # ---------------------------------------------------------------- as it should be
@@ -77,7 +78,7 @@ async def test_the_stop_follows_the_price_up_and_sells_there(stop_loss_orders: b
         assert trade.exit_reason is ExitReason.TRAILING_STOP
         assert trade.profit_loss > 0
         assert steps(trader.ours()) == ["E01", "S02", "S03", "S04"]
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- F-16: the cancel is done, the new one is not
@@ -136,7 +137,7 @@ async def test_f16_the_old_level_cannot_come_back_either_so_it_is_sold() -> None
         assert await trader.until(trader.trades, within=5) <= 2
         (trade,) = trader.trades()
         assert trade.exit_reason is ExitReason.EMERGENCY
-        trader.check_books()
+        check(trader)
 
 
 # ---------------------------------------------------------------- the replacement in doubt
@@ -189,4 +190,4 @@ async def test_the_stop_that_fires_while_it_is_to_be_moved_is_an_exit_by_stop() 
         (trade,) = trader.trades()
         assert trade.exit_reason is ExitReason.STOP
         assert steps(trader.ours()) == ["E01", "S02"]
-        trader.check_books()
+        check(trader)

@@ -3,12 +3,13 @@ to the last digit, a stop never asks for what the fee has taken, and nothing of 
 """
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from app.core.model import ExitReason, Trade
 from services.binance_us.user_stream import LISTEN_KEY, POLLING, SUBSCRIPTION
-from tests.integration.fault_cases import close, rest, sold
+from tests.integration.fault_cases import check, close, rest, sold
 from tests.live_trader import LiveTrader, live_trader
 
 STEP = Decimal("0.00001")
@@ -26,7 +27,7 @@ async def a_whole_trade(trader: LiveTrader, exit: ExitReason) -> Trade:
     position = await trader.bought()
     (stop,) = trader.standing_stops()
     assert stop.quantity <= position.net_quantity < stop.quantity + STEP
-    trader.check_books()
+    check(trader)
     if exit is ExitReason.STOP:
         await trader.move(47_000)
     else:
@@ -34,7 +35,7 @@ async def a_whole_trade(trader: LiveTrader, exit: ExitReason) -> Trade:
     await trader.until(trader.trades, within=30)
     (trade,) = trader.trades()
     assert trade.exit_reason is exit
-    trader.check_books()
+    check(trader)
     return trade
 
 
@@ -92,6 +93,28 @@ async def test_the_owners_own_coins_are_never_sold_for_the_fee() -> None:
         assert trader.balance("BTC") >= Decimal("1.5")
 
 
+def without_fees(body: dict[str, Any]) -> dict[str, Any]:
+    fills = [{**fill, "commission": "0.00000000", "commissionAsset": None} for fill in body["fills"]]
+    return {**body, "fills": fills}
+
+
+@pytest.mark.parametrize("way", [LISTEN_KEY, POLLING])
+async def test_f09_a_fee_that_the_answer_does_not_tell_is_read_from_the_list_of_trades(way: str) -> None:
+    """Else the stop would be for more bitcoin than there is, and be refused for ever."""
+    async with live_trader() as trader:
+        await told_by(trader, way)
+        trader.exchange.faults.edit("POST /api/v3/order", without_fees, where={"side": "BUY"})
+        await a_whole_trade(trader, ExitReason.MANUAL)
+        assert "order_rejected" not in trader.told()
+
+
+async def test_an_exchange_that_takes_no_fee_and_names_no_asset() -> None:
+    async with live_trader() as trader:
+        trader.exchange.account.fee_in = "nothing"
+        trade = await a_whole_trade(trader, ExitReason.MANUAL)
+        assert trade.fees == 0
+
+
 # ---------------------------------------------------------------- dust
 
 
@@ -103,7 +126,7 @@ async def test_dust_that_grows_into_a_step_is_sold_with_the_position_that_comple
             sold_with.append(position.quantity - position.net_quantity)
             await close(trader, position)
             await trader.until(lambda: not trader.state.positions, within=5)
-            trader.check_books()
+            check(trader)
             await rest(trader)
         assert any(crumbs > 0 for crumbs in sold_with), "the crumbs of several trades make no whole step"
         assert trader.balance("BTC") < STEP

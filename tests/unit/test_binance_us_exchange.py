@@ -172,6 +172,21 @@ async def test_a_third_asset_without_a_price_counts_at_the_customary_rate(peer: 
     assert fill.fee_quote == d(50) * d("0.002")
 
 
+async def test_a_fee_that_the_answer_does_not_tell_is_looked_up(peer: Peer, exchange: BinanceUs) -> None:
+    peer.says(PLACE, a_row(fills=[{**FILLS[0], "commission": "0", "commissionAsset": None}]))
+    peer.says(TRADES, [a_trade(FILLS[0]["tradeId"], FILLS[0]["qty"], commission="0.000001", commissionAsset="BTC")])
+    (fill,) = (await exchange.place(ENTRY)).fills
+    assert (fill.fee, fill.fee_asset) == (d("0.000001"), "BTC")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_fee_that_nobody_tells_keeps_no_order_waiting(peer: Peer, exchange: BinanceUs, status: int) -> None:
+    peer.says(PLACE, a_row(fills=[{**FILLS[0], "commission": "0", "commissionAsset": None}]))
+    peer.says(TRADES, [], status)
+    (fill,) = (await exchange.place(ENTRY)).fills
+    assert fill.fee == 0
+
+
 # ---------------------------------------------------------------- cancelling
 
 
