@@ -81,8 +81,12 @@ async def test_f37_without_a_network_the_stop_stays_entries_rest_and_everything_
         await trader.pass_time(seconds, step=step)
         assert trader.standing_stops() == stops
         patient()
+        trader.exchange.requests.clear()
         trader.exchange.cut_off("")
         took = await trader.until(lambda: trader.standing == "TRADING", within=45)
+        assert seconds < 10 or trader.exchange.requests.of("GET /api/v3/account"), (
+            "reconciled before anything is bought"
+        )
         print(f"{seconds} s of {how}: trading again {took:.1f} market seconds after the return")
         assert [each for each in trader.told() if each != "entry_fill"] == told
         assert len(trader.ours("E")) == 1
@@ -297,6 +301,19 @@ async def test_f44_f45_an_endless_or_enormous_answer_to_an_order_is_a_doubt_and_
         await trader.until(trader.protected, within=30)
         assert len(fault.struck) == 1
         assert len(trader.ours("E")) == 1
+        trader.check_books()
+
+
+async def test_f45_more_than_five_megabytes_are_not_read_though_they_would_make_sense() -> None:
+    async with live_trader() as trader:
+        await trader.pass_time(2)
+        trader.exchange.faults.edit(PLACE, lambda order: {**order, "more": "x" * 6_000_000})
+        trader.exchange.streams.user.silent = True
+        await trader.decide("BUY")
+        await trader.until(trader.protected, within=30)
+        (entry,) = trader.ours("E")
+        asked = trader.exchange.requests.of("GET /api/v3/order")
+        assert entry.wish.client_id in [each.params.get("origClientOrderId") for each in asked]
         trader.check_books()
 
 
