@@ -9,8 +9,8 @@ from decimal import Decimal
 from itertools import combinations
 
 from app.core import portfolio
-from app.core.messages import AccountSeen, FlowSeen, ListedFlow
-from app.core.model import Flow
+from app.core.messages import AccountSeen, FlowSeen
+from app.core.model import Flow, ListedFlow
 from app.core.money import ONE, ZERO, part
 from app.core.state import liquidated
 from app.core.turn import Turn

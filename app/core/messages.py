@@ -14,6 +14,7 @@ from app.core.model import (
     Candle,
     Instrument,
     LatchKind,
+    ListedFlow,
     OrderBook,
     OrderReport,
     OrderType,
@@ -172,15 +173,6 @@ class OrderNotFound(Message):
 
     client_order_id: str
     complete: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedFlow:
-    """A deposit (positive) or withdrawal (negative) in the exchange's own list, and the fee named beside it."""
-
-    id: str
-    amount: Decimal
-    fee: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.errors import DataError, ExchangeError, ExchangeRefused
-from app.core.messages import ListedFlow
+from app.core.model import ListedFlow
 from app.core.money import ZERO
 from app.seam import Clock
 from services.binance_us.believing import believed

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.core.messages import ListedFlow
+from app.core.model import ListedFlow
 from app.seam import Clock
 from services.binance_us.flows import FlowList
 from tests.builders import d

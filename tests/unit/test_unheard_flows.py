@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from app.core.messages import AccountSeen, FlowSeen, ListedFlow
-from app.core.model import Flow
+from app.core.messages import AccountSeen, FlowSeen
+from app.core.model import Flow, ListedFlow
 from app.core.portfolio import nav
 from app.core.state import liquidated
 from tests.builders import Desk, d
