@@ -42,7 +42,7 @@ def tolerance(turn: Turn) -> Decimal:
 def explain(turn: Turn, message: AccountSeen) -> None:
     """Book those listed flows that make up the difference. What is listed while both agree is in the books already."""
     state = turn.state
-    unheard = [flow for flow in message.flows if flow.id not in state.flow_ids]
+    unheard = [flow for flow in message.flows or () if flow.id not in state.flow_ids]
     residual = message.quote_total - turn.account.cash
     chosen = _making_up(unheard, residual, CENT)
     if not chosen and abs(residual) > tolerance(turn):

@@ -189,7 +189,7 @@ class AccountSeen(Message):
     open_ids: tuple[str, ...] = ()  # our prefix, open on the exchange
     price: Decimal | None = None
     quote_locked: Decimal = ZERO  # by orders that rest: never one of our entries
-    flows: tuple[ListedFlow, ...] = ()  # of quote currency, lately; empty also where the list was not read
+    flows: tuple[ListedFlow, ...] | None = ()  # of quote currency, lately; None: the list was asked for in vain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,7 +107,7 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
         turn.touch()
     elif text:
         _close_gate(turn, text)
-        if unexplained and residual < ZERO:
+        if unexplained and residual < ZERO and message.flows is not None:  # else it may yet be a withdrawal
             turn.set_account(cash=turn.account.cash + residual)
 
 

@@ -30,8 +30,9 @@ class FlowList:
         self._client, self._listing, self._clock = client, listing, clock
         self._not_before = clock.monotonic()
 
-    async def read(self) -> tuple[ListedFlow, ...]:
-        """Of the last 90 days, which is what the exchange lists unasked. Empty where it does not tell."""
+    async def read(self) -> tuple[ListedFlow, ...] | None:
+        """Of the last 90 days, which is what the exchange lists unasked. Empty where it does not tell this key, None
+        where it does not answer: ask again."""
         if self._clock.monotonic() < self._not_before:
             return ()
         try:
@@ -41,6 +42,7 @@ class FlowList:
             log.warning("%s", refused)
         except ExchangeError as error:
             log.info("%s", error)
+            return None
         return ()
 
     async def _listed(self) -> tuple[ListedFlow, ...]:

@@ -377,6 +377,26 @@ async def test_f32_a_deposit_that_the_list_tells_late_waits_for_a_person_and_is_
         trader.check_books()
 
 
+async def test_f32_a_withdrawal_that_nobody_heard_kills_nothing_while_the_list_cannot_be_read() -> None:
+    async with live_trader() as trader:
+        await trader.bought()
+        before = the_nav(trader)
+        for call in LISTS:
+            trader.exchange.faults.error(call, -1000, times=None)
+        trader.exchange.streams.user.silent = True
+        trader.exchange.owner.withdraw("USD", 8_000)
+        trader.exchange.streams.user.silent = False
+        await trader.until(lambda: trader.standing == "PAUSED/external_change", within=100)
+        await trader.pass_time(120, step=3)
+        trader.exchange.faults.clear()
+        await trader.pass_time(31)
+        assert abs(the_nav(trader) - before) <= SOON
+        assert {"kill_switch", "daily_loss"}.isdisjoint(trader.told())
+        await resumed(trader)
+        await trader.until(lambda: trader.standing == "TRADING", within=10)
+        trader.check_books()
+
+
 async def test_f32_a_withdrawal_during_the_kill_leaves_the_lock_and_the_losses_as_they_are() -> None:
     async with live_trader() as trader:
         await trader.bought()
