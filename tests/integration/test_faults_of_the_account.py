@@ -99,13 +99,12 @@ async def test_f26_the_first_refusal_of_the_key_locks_entries_and_is_no_rate_lim
     async with live_trader() as trader:
         await trader.bought()
         at_the_lock: list[int] = []
-        trader.session.observe(
-            lambda heard: (
+
+        def notice(heard: object) -> None:
+            if LatchKind.AUTH in trader.state.latches and not at_the_lock:
                 at_the_lock.append(refused(trader))
-                if LatchKind.AUTH in trader.state.latches and not at_the_lock
-                else None
-            )
-        )
+
+        trader.session.observe(notice)
         if first == "its stream ends":
             trader.exchange.revoke_key()
         else:
