@@ -60,8 +60,10 @@ class FlowList:
 
     async def _rows(self, call: str, asked: dict[str, str], what: str) -> list[Row]:
         body: Any = await self._client.ask(call, asked, what=what)
+        if isinstance(body, dict) and "assetLogRecordList" in body:
+            body = body["assetLogRecordList"] or []  # nothing listed may be null
         with believed(what):
-            return rows_of(body.get("assetLogRecordList") if isinstance(body, dict) else body, what)
+            return rows_of(body, what)
 
 
 def _status(row: Row) -> str:

@@ -71,6 +71,12 @@ async def test_an_answer_that_is_no_list_is_no_list(peer: Peer, body: Any) -> No
     assert await read(peer) is None
 
 
+async def test_nothing_listed_may_be_said_in_two_ways(peer: Peer) -> None:
+    peer.says(CAME, {"assetLogRecordList": None})
+    peer.says(WENT, [])
+    assert await read(peer) == ()
+
+
 async def test_a_key_without_the_right_is_not_asked_again_for_an_hour_and_is_not_called_refused(peer: Peer) -> None:
     peer.says(CAME, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}, 401)
     assert await read(peer, times=3) == ()
