@@ -15,7 +15,7 @@ REASONS = {
     "kill_switch": "the kill switch closed everything; it must be unlocked",
     "runaway": "it traded too much or lost too often in a row; a person must look",
     "exchange_unreachable": "the exchange cannot be reached; trying again",
-    "exchange_refuses": "the exchange refuses our orders; check key and account",
+    "exchange_refuses": "the exchange refuses our key; check it there, then unlock",
     "unknown_order": "what became of an order is being found out",
     "external_change": "the account was changed from outside; a person must look",
     "clock": "this computer's clock is wrong",

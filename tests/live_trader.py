@@ -21,10 +21,11 @@ from aiohttp.abc import AbstractResolver
 from app import codec
 from app.coordinator import Coordinator
 from app.core import orders
-from app.core.messages import Alert, CandleClosed, SignalGiven, Started, TimePassed, VoteCalled
+from app.core.messages import Alert, CandleClosed, Resume, SignalGiven, Started, TimePassed, VoteCalled
 from app.core.model import Direction, Order, Position, PositionStatus, Role, Shown, Signal, Trade
+from app.core.portfolio import nav
 from app.core.rules import EntryRules, RiskLimits, Rules, StrategyRule, Tripwires, VotingRules
-from app.core.state import State, held, standing
+from app.core.state import State, held, liquidated, standing
 from app.cycle import Cycle
 from app.ports import Journal
 from app.seam import Clock, Tasks
@@ -250,6 +251,10 @@ class LiveTrader:
         book = await self.ground.order_book()
         await self.session.committed(VoteCalled(at=now, shown=shown, book=book))
 
+    async def resumed(self) -> None:
+        """A person has looked and lets trading go on."""
+        await self.session.committed(Resume(at=self.session.now(), id="r", actor="owner"))
+
     async def bought(self) -> Position:
         """A position under a stop that the exchange has confirmed."""
         await self.until(lambda: self.standing == "TRADING", within=30)
@@ -314,6 +319,12 @@ class LiveTrader:
     def balance(self, asset: str) -> Decimal:
         account = self.exchange.account
         return account.free[asset] + account.locked[asset]
+
+    @property
+    def nav(self) -> Decimal:
+        """What one unit is worth: only profit and loss move it."""
+        assert self.state.account is not None
+        return nav(self.state.account, liquidated(self.state))
 
     def ledger_difference(self) -> tuple[Decimal, Decimal]:
         """(cash, bitcoin): the exchange's balance less our books'. Both 0 where nothing else uses the account."""

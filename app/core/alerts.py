@@ -88,7 +88,7 @@ KINDS: dict[AlertEvent, Kind] = {
     AlertEvent.EXCHANGE_REFUSES: _grave(
         "The exchange refuses our key",
         "the key was revoked, or may not be used from this address",
-        "Check the API key at the exchange. Stops that stand there stay.",
+        "Check the API key at the exchange, then unlock trading. Stops that stand there stay.",
     ),
     AlertEvent.EXCHANGE_UNREACHABLE: _grave(
         "Exchange unreachable",

@@ -9,8 +9,8 @@ from decimal import Decimal
 from itertools import combinations
 
 from app.core import portfolio
-from app.core.messages import AccountSeen, FlowSeen, ListedFlow
-from app.core.model import Flow
+from app.core.messages import AccountSeen, FlowSeen
+from app.core.model import Flow, ListedFlow
 from app.core.money import ONE, ZERO, part
 from app.core.state import liquidated
 from app.core.turn import Turn
@@ -42,7 +42,7 @@ def tolerance(turn: Turn) -> Decimal:
 def explain(turn: Turn, message: AccountSeen) -> None:
     """Book those listed flows that make up the difference. What is listed while both agree is in the books already."""
     state = turn.state
-    unheard = [flow for flow in message.flows if flow.id not in state.flow_ids]
+    unheard = [flow for flow in message.flows or () if flow.id not in state.flow_ids]
     residual = message.quote_total - turn.account.cash
     chosen = _making_up(unheard, residual, CENT)
     if not chosen and abs(residual) > tolerance(turn):

@@ -14,6 +14,7 @@ from app.core.model import (
     Candle,
     Instrument,
     LatchKind,
+    ListedFlow,
     OrderBook,
     OrderReport,
     OrderType,
@@ -178,15 +179,6 @@ class OrderNotFound(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedFlow:
-    """A deposit (positive) or withdrawal (negative) in the exchange's own list, and the fee named beside it."""
-
-    id: str
-    amount: Decimal
-    fee: Decimal = ZERO
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSeen(Message):
     """The exchange's truth, read whole: balances, our open orders, and reports of orders we had doubts about.
 
@@ -200,7 +192,7 @@ class AccountSeen(Message):
     open_ids: tuple[str, ...] = ()  # our prefix, open on the exchange
     price: Decimal | None = None
     quote_locked: Decimal = ZERO  # by orders that rest: never one of our entries
-    flows: tuple[ListedFlow, ...] = ()  # of quote currency, lately; empty also where the list was not read
+    flows: tuple[ListedFlow, ...] | None = ()  # of quote currency, lately; None: the list was asked for in vain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

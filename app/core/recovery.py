@@ -128,7 +128,7 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
         _close_gate(turn, text)
         if missing > turn.instrument.dust:
             _give_up(turn, missing)
-        if unexplained and residual < ZERO:
+        if unexplained and residual < ZERO and message.flows is not None:  # else it may yet be a withdrawal
             turn.set_account(cash=turn.account.cash + residual)
 
 

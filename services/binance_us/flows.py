@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.errors import DataError, ExchangeError, ExchangeRefused
-from app.core.messages import ListedFlow
+from app.core.model import ListedFlow
 from app.core.money import ZERO
 from app.seam import Clock
 from services.binance_us.believing import believed
@@ -30,8 +30,9 @@ class FlowList:
         self._client, self._listing, self._clock = client, listing, clock
         self._not_before = clock.monotonic()
 
-    async def read(self) -> tuple[ListedFlow, ...]:
-        """Of the last 90 days, which is what the exchange lists unasked. Empty where it does not tell."""
+    async def read(self) -> tuple[ListedFlow, ...] | None:
+        """Of the last 90 days, which is what the exchange lists unasked. Empty where it does not tell this key, None
+        where it does not answer: ask again."""
         if self._clock.monotonic() < self._not_before:
             return ()
         try:
@@ -41,6 +42,7 @@ class FlowList:
             log.warning("%s", refused)
         except ExchangeError as error:
             log.info("%s", error)
+            return None
         return ()
 
     async def _listed(self) -> tuple[ListedFlow, ...]:
@@ -58,8 +60,10 @@ class FlowList:
 
     async def _rows(self, call: str, asked: dict[str, str], what: str) -> list[Row]:
         body: Any = await self._client.ask(call, asked, what=what)
+        if isinstance(body, dict) and "assetLogRecordList" in body:
+            body = body["assetLogRecordList"] or []  # nothing listed may be null
         with believed(what):
-            return rows_of(body.get("assetLogRecordList") if isinstance(body, dict) else body, what)
+            return rows_of(body, what)
 
 
 def _status(row: Row) -> str:

@@ -15,6 +15,7 @@ from app.seam import Clock
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
+SHORTEST_PAUSE_SECONDS = 1.0  # after a beat that waited in vain for its answer
 WORST_OFFSET_SECONDS = 1.0
 OLDEST_RULES_SECONDS = 3_600.0
 BAN_SECONDS = 90.0  # the shortest ban is two minutes, the longest silence of another kind is one
@@ -64,8 +65,10 @@ class Pulse:
 
     async def run(self) -> None:
         while True:
+            began = self._clock.monotonic()
             await self.beat()
-            await self._clock.sleep(BEAT_SECONDS)
+            took = self._clock.monotonic() - began
+            await self._clock.sleep(max(BEAT_SECONDS - took, SHORTEST_PAUSE_SECONDS))
 
     async def beat(self) -> None:
         """One heartbeat; posts what became of the gates."""

@@ -304,6 +304,15 @@ async def test_the_go_live_list_says_why_real_money_is_not_traded() -> None:
 # ---------------------------------------------------------------- unlocking
 
 
+@pytest.mark.parametrize("reason", ["kill_switch", "runaway", "exchange_refuses"])
+async def test_whatever_only_a_person_may_lift_can_be_unlocked_here(reason: str) -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_not_see("Unlock …")
+        await show(desk, state="STOPPED" if reason != "exchange_refuses" else "PAUSED", reason=reason)
+        await user.should_see("Unlock …")
+
+
 async def test_after_a_kill_switch_a_person_unlocks_with_password_and_phrase() -> None:
     desk = Desk()
     async with signed_in(desk) as user:

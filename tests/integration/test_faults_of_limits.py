@@ -175,6 +175,20 @@ async def test_f27_rules_that_change_are_read_at_the_first_refusal_and_the_next_
         trader.check_books()
 
 
+@pytest.mark.parametrize("step", ["0.0001", "0.001"])
+async def test_f27_a_step_that_grows_between_entry_and_stop_leaves_no_position_bare(step: str) -> None:
+    async with live_trader() as trader:
+        answer = trader.exchange.faults.hold(PLACE, acts=True)
+        await trader.decide("BUY")
+        await trader.until(answer.reached.is_set)
+        trader.exchange.listing.step = trader.exchange.listing.min_quantity = Decimal(step)
+        answer.release()
+        await trader.until(lambda: trader.protected() or (trader.trades() and not trader.state.positions), within=30)
+        await trader.pass_time(31)
+        assert trader.standing == "TRADING"
+        trader.check_books()
+
+
 @pytest.mark.parametrize("status", ["HALT", "CANCEL_ONLY"])
 async def test_f28_a_market_that_closes_takes_no_entries_and_the_stop_comes_back_when_it_opens(status: str) -> None:
     async with live_trader() as trader:

@@ -1,21 +1,13 @@
-"""A network that goes and comes back, streams that die alone, answers that never end, and where a live trader dials."""
+"""A network that goes and comes back, streams that die alone, and answers that never end."""
 
-import asyncio
-import socket
-import ssl
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 import services.binance_us.client as client_module
-from app.core.errors import ExchangeError
 from app.core.model import ExitReason
-from tests.binance_double import BinanceDouble
-from tests.live_trader import NAME, CarriedClock, LiveTrader, live_trader
+from tests.live_trader import live_trader
 
 PLACE, TIME = "POST /api/v3/order", "GET /api/v3/time"
 
@@ -81,8 +73,12 @@ async def test_f37_without_a_network_the_stop_stays_entries_rest_and_everything_
         await trader.pass_time(seconds, step=step)
         assert trader.standing_stops() == stops
         patient()
+        trader.exchange.requests.clear()
         trader.exchange.cut_off("")
         took = await trader.until(lambda: trader.standing == "TRADING", within=45)
+        assert seconds < 10 or trader.exchange.requests.of("GET /api/v3/account"), (
+            "reconciled before anything is bought"
+        )
         print(f"{seconds} s of {how}: trading again {took:.1f} market seconds after the return")
         assert [each for each in trader.told() if each != "entry_fill"] == told
         assert len(trader.ours("E")) == 1
@@ -150,57 +146,6 @@ async def test_f38_a_page_of_somebody_elses_network_is_no_answer_of_the_exchange
         await trader.until(lambda: trader.standing == "TRADING", within=30)
         await trader.pass_time(31)
         trader.check_books()
-
-
-class Names(AbstractResolver):
-    """Knows the exchange, until it is told to forget."""
-
-    forgotten = False
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        if self.forgotten:
-            raise OSError("Temporary failure in name resolution")
-        found = ResolveResult(hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0)
-        return [found]
-
-    async def close(self) -> None:
-        return
-
-
-async def test_f38_without_names_the_trader_waits_as_without_a_network() -> None:
-    names = Names()
-    async with live_trader(resolver=names) as trader:
-        await trader.bought()
-        names.forgotten = True
-        assert trader.client._session is not None
-        trader.client._session.connector.clear_dns_cache()  # type: ignore[union-attr]
-        trader.exchange.cut_off("reset")
-        await trader.pass_time(1)
-        trader.exchange.cut_off("")
-        await trader.until(lambda: trader.standing.startswith("PAUSED"), within=11)
-        await trader.pass_time(120, step=5)
-        assert trader.told()[1:] == [LOST, GONE]
-        names.forgotten = False
-        await trader.until(lambda: trader.standing == "TRADING", within=30)
-        trader.check_books()
-
-
-async def test_f38_a_certificate_that_nobody_vouches_for_is_never_passed_over(tmp_path: Path) -> None:
-    certificate = tmp_path / "own.pem"
-    make = f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN={NAME} -addext subjectAltName=DNS:{NAME}"
-    subprocess.run(
-        [*make.split(), "-keyout", f"{certificate}.key", "-out", certificate], check=True, capture_output=True
-    )
-    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    own.load_cert_chain(certificate, f"{certificate}.key")
-    async with BinanceDouble(tls=own) as exchange:
-        trader = LiveTrader(exchange, CarriedClock(), resolver=Names())
-        with pytest.raises(ExchangeError, match="Certificate"):
-            await trader.start()
-        await trader.crash()
-        assert exchange.requests.asked == []
 
 
 # ---------------------------------------------------------------- half a network
@@ -300,6 +245,19 @@ async def test_f44_f45_an_endless_or_enormous_answer_to_an_order_is_a_doubt_and_
         trader.check_books()
 
 
+async def test_f45_more_than_five_megabytes_are_not_read_though_they_would_make_sense() -> None:
+    async with live_trader() as trader:
+        await trader.pass_time(2)
+        trader.exchange.faults.edit(PLACE, lambda order: {**order, "more": "x" * 6_000_000})
+        trader.exchange.streams.user.silent = True
+        await trader.decide("BUY")
+        await trader.until(trader.protected, within=30)
+        (entry,) = trader.ours("E")
+        asked = trader.exchange.requests.of("GET /api/v3/order")
+        assert entry.wish.client_id in [each.params.get("origClientOrderId") for each in asked]
+        trader.check_books()
+
+
 @pytest.mark.parametrize("kind", ["drip", "huge"])
 async def test_f44_f45_answers_like_that_to_every_question_shut_entries_and_nothing_else_stands_still(
     kind: str, impatient: Callable[[], None], patient: Callable[[], None]
@@ -316,49 +274,4 @@ async def test_f44_f45_answers_like_that_to_every_question_shut_entries_and_noth
         patient()
         trader.exchange.faults.clear()
         await trader.until(lambda: trader.standing == "TRADING", within=30)
-        trader.check_books()
-
-
-# ---------------------------------------------------------------- whom it talks to
-
-
-@pytest.fixture
-async def dialled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Every address that the loop was asked to resolve or to connect to, seen below the adapter and its libraries."""
-    found: list[tuple[str, int]] = []
-    loop = asyncio.get_running_loop()
-    connect, resolve = loop.sock_connect, socket.getaddrinfo
-
-    async def connecting(sock: socket.socket, address: Any) -> None:
-        found.append((str(address[0]), int(address[1])))
-        await connect(sock, address)
-
-    def resolving(host: Any, port: Any, *more: Any, **others: Any) -> Any:
-        found.append((str(host), int(port or 0)))
-        return resolve(host, port, *more, **others)
-
-    monkeypatch.setattr(loop, "sock_connect", connecting)
-    monkeypatch.setattr(socket, "getaddrinfo", resolving)
-    return found
-
-
-async def test_a_whole_life_dials_its_exchange_and_nobody_else(dialled: list[tuple[str, int]]) -> None:
-    async with live_trader() as trader:
-        await trader.bought()
-        trader.exchange.streams.user.drop()
-        trader.exchange.user_data.refuse(listen_key=410)
-        await trader.pass_time(60)
-        trader.exchange.owner.deposit("USD", 100)
-        trader.exchange.owner.cancel(trader.standing_stops()[0])
-        await trader.until(trader.protected)
-        trader.exchange.account.fee_in = "BNB"
-        trader.exchange.markets["BNBUSD"].move(600)
-        await trader.restart()
-        trader.exchange.faults.add("raw", TIME, status=302, headers={"Location": "http://203.0.113.7/"}, body="")
-        await trader.pass_time(1_900, step=50)
-        await trader.move(47_000)
-        await trader.until(lambda: not trader.state.positions)
-        assert len(dialled) >= 6
-        assert set(dialled) == {("127.0.0.1", trader.exchange.port)}
-        assert trader.exchange.requests.hosts == {trader.exchange.host}
         trader.check_books()

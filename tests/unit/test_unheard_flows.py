@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from app.core.messages import AccountSeen, FlowSeen, ListedFlow
-from app.core.model import Flow
+from app.core.messages import AccountSeen, FlowSeen
+from app.core.model import Flow, ListedFlow
 from app.core.portfolio import nav
 from app.core.state import liquidated
 from tests.builders import Desk, d
@@ -17,7 +17,7 @@ def listed(*amounts: object, fee: str = "0") -> tuple[ListedFlow, ...]:
     return tuple(ListedFlow(id=f"listed-{amount}", amount=d(amount), fee=d(fee)) for amount in amounts)
 
 
-def sees(trader: Desk, cash: object, flows: tuple[ListedFlow, ...] = ()) -> list[str]:
+def sees(trader: Desk, cash: object, flows: tuple[ListedFlow, ...] | None = ()) -> list[str]:
     return alerts(
         trader.tell(
             AccountSeen(at=trader.now, quote_total=d(cash), base_total=d(0), base_free=d(0), flows=flows),
@@ -63,6 +63,15 @@ def test_a_difference_that_nothing_listed_makes_up_is_no_flow() -> None:
     sees(trader, 8_000, listed(-1_000))
     assert "external_change" in sees(trader, 8_000, listed(-1_000))
     assert booked(trader)[:2] == (8_000, 0)
+
+
+def test_while_the_list_cannot_be_read_a_withdrawal_is_no_loss_yet_but_entries_are_shut() -> None:
+    trader = Desk().start()
+    sees(trader, 4_000, None)
+    assert sees(trader, 4_000, None) == ["external_change"]
+    assert booked(trader) == (10_000, 0, 1)
+    assert sees(trader, 4_000, listed(-6_000)) == []
+    assert booked(trader) == (4_000, -6_000, 1)
 
 
 @pytest.mark.parametrize("gone", [-1_002, -1_000])
