@@ -14,6 +14,7 @@ Row = Mapping[str, Any]
 STEP = Decimal("0.00001")
 LONGEST_BARE_SECONDS = 30.0
 LIVE = ("NEW", "PARTIALLY_FILLED")
+ORDER_ACTIONS = {"PlaceOrder", "CancelOrder", "ReplaceStop"}
 ORDER_CALLS = {("POST", "/api/v3/order"), ("DELETE", "/api/v3/order"), ("POST", "/api/v3/order/cancelReplace")}
 
 
@@ -197,14 +198,11 @@ def too_early(requests: Sequence[Row], since_ms: int) -> list[str]:
     return []
 
 
-def acted_blindly(journal: Iterable[str]) -> list[str]:
-    """Of the kinds of the journal's messages in order: an order that was sent between a start and its first truth."""
+def acted_blindly(journal: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """Of the journal's messages and their actions, by kind: an order asked for between a start and its first truth."""
     blind = False
-    for kind in journal:
-        if kind == "Started":
-            blind = True
-        elif kind == "AccountSeen":
-            blind = False
-        elif kind == "OrderSending" and blind:
-            return ["an order was sent between Started and AccountSeen"]
+    for kind, actions in journal:
+        blind = kind == "Started" or (blind and kind != "AccountSeen")
+        if blind and (asked := ORDER_ACTIONS.intersection(actions)):
+            return [f"{kind} led to {sorted(asked)} before the truth was known"]
     return []

@@ -172,11 +172,14 @@ class World:
         self.wrong += wrong
         return wrong
 
-    def journal(self) -> list[str]:
-        """Kinds of the journal's messages, in order."""
+    def journal(self) -> list[tuple[str, list[str]]]:
+        """Kinds of the journal's messages and of the actions that each led to, in order."""
         connection = sqlite3.connect(f"file:{self.folder}/data/trader.db?mode=ro", uri=True)
         try:
-            rows = connection.execute("SELECT message FROM journal ORDER BY seq").fetchall()
+            rows = connection.execute("SELECT message, actions FROM journal ORDER BY seq").fetchall()
         finally:
             connection.close()
-        return [json.loads(text)["type"] for (text,) in rows]
+        return [
+            (json.loads(message)["type"], [action["type"] for action in json.loads(actions)])
+            for message, actions in rows
+        ]
