@@ -163,7 +163,8 @@ class World:
         bare, whose = oracle.longest_bare(truth, now)
         self.longest_bare_awake = oracle.longest_bare(truth, now, self.blind)[0]
         if bare > max(self.longest_bare, oracle.LONGEST_BARE_SECONDS):
-            wrong.append(f"position {whose} had no stop for {bare:.1f} s")
+            start = self.reconciled_after[-1]
+            wrong.append(f"position {whose} had no stop for {bare:.1f} s; the start alone took {start:.1f} s")
         self.longest_bare = max(self.longest_bare, bare)
         wrong += oracle.doubled(truth)
         wrong += oracle.too_early(self.exchange.requests(), int(self.started_at * 1000))
