@@ -92,9 +92,9 @@ def test_the_judge_measures_the_time_without_a_stop() -> None:
         an_order(3, "exit", "FILLED", 16_000, 16_000),
     ]
     truth = {"orders": orders, "trades": [a_trade(1, 1_000, buys=True), a_trade(3, 16_000)]}
-    assert oracle.longest_bare(truth, 99_000) == (7.0, "abcd-0000001")
-    assert oracle.longest_bare(truth, 99_000, blind=[(10_000, 12_000)]) == (5.0, "abcd-0000001")
-    assert oracle.longest_bare({"orders": orders[:1], "trades": truth["trades"][:1]}, 99_000)[0] == 98.0
+    assert oracle.bare_times(truth, 99_000) == {"abcd-0000001": 7.0}
+    assert oracle.bare_times(truth, 99_000, blind=[(10_000, 12_000)]) == {"abcd-0000001": 5.0}
+    assert oracle.bare_times({"orders": orders[:1], "trades": truth["trades"][:1]}, 99_000) == {"abcd-0000001": 98.0}
 
 
 def test_the_judge_sees_what_is_doubled() -> None:

@@ -87,20 +87,18 @@ def movements(mine: Sequence[Row], truth: Row) -> list[tuple[int, Decimal]]:
     return sorted(moved)
 
 
-def longest_bare(truth: Row, now: int, blind: Sequence[tuple[int, int]] = ()) -> tuple[float, str]:
-    """The longest time in seconds that a position held a sellable quantity with no stop on the book, and which.
+def bare_times(truth: Row, now: int, blind: Sequence[tuple[int, int]] = ()) -> dict[str, float]:
+    """The longest time in seconds that each position held a sellable quantity with no stop on the book.
 
     `blind` are times in which no trader was there to do anything: they are not counted.
     """
-    worst, whose = 0.0, ""
+    found = {}
     for id, mine in by_position(ours(truth)).items():
         stops = [stood(order, now) for order in mine if role_of(order) == "stop"]
-        for start, end in held(movements(mine, truth), now):
-            for bare in uncovered(start, end, stops):
-                awake = sum(stop - begin for begin, stop in uncovered(*bare, blind)) / 1000
-                if awake > worst:
-                    worst, whose = awake, id
-    return worst, whose
+        spans = [bare for span in held(movements(mine, truth), now) for bare in uncovered(*span, stops)]
+        awake = [sum(end - start for start, end in uncovered(*bare, blind)) for bare in spans]
+        found[id] = max(awake, default=0) / 1000
+    return found
 
 
 def held(moved: Sequence[tuple[int, Decimal]], now: int) -> list[tuple[int, int]]:
