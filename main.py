@@ -323,7 +323,7 @@ class Trader:
         await self.session.start(started)
         for candle in self.ground.missed():
             self.session.post(CandleClosed(at=self.session.now(), candle=candle, late=True))
-        await self.session.drained()
+        await self.session.reconciled()
         self.tasks.start(self.ground.run(self.session), "market")
         self.start_jobs()
         self.started = True

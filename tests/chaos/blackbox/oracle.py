@@ -14,6 +14,7 @@ Row = Mapping[str, Any]
 STEP = Decimal("0.00001")
 LONGEST_BARE_SECONDS = 30.0
 LIVE = ("NEW", "PARTIALLY_FILLED")
+ORDER_ACTIONS = {"PlaceOrder", "CancelOrder", "ReplaceStop"}
 ORDER_CALLS = {("POST", "/api/v3/order"), ("DELETE", "/api/v3/order"), ("POST", "/api/v3/order/cancelReplace")}
 
 
@@ -86,20 +87,18 @@ def movements(mine: Sequence[Row], truth: Row) -> list[tuple[int, Decimal]]:
     return sorted(moved)
 
 
-def longest_bare(truth: Row, now: int, blind: Sequence[tuple[int, int]] = ()) -> tuple[float, str]:
-    """The longest time in seconds that a position held a sellable quantity with no stop on the book, and which.
+def bare_times(truth: Row, now: int, blind: Sequence[tuple[int, int]] = ()) -> dict[str, float]:
+    """The longest time in seconds that each position held a sellable quantity with no stop on the book.
 
     `blind` are times in which no trader was there to do anything: they are not counted.
     """
-    worst, whose = 0.0, ""
+    found = {}
     for id, mine in by_position(ours(truth)).items():
         stops = [stood(order, now) for order in mine if role_of(order) == "stop"]
-        for start, end in held(movements(mine, truth), now):
-            for bare in uncovered(start, end, stops):
-                awake = sum(stop - begin for begin, stop in uncovered(*bare, blind)) / 1000
-                if awake > worst:
-                    worst, whose = awake, id
-    return worst, whose
+        spans = [bare for span in held(movements(mine, truth), now) for bare in uncovered(*span, stops)]
+        awake = [sum(end - start for start, end in uncovered(*bare, blind)) for bare in spans]
+        found[id] = max(awake, default=0) / 1000
+    return found
 
 
 def held(moved: Sequence[tuple[int, Decimal]], now: int) -> list[tuple[int, int]]:
@@ -197,14 +196,11 @@ def too_early(requests: Sequence[Row], since_ms: int) -> list[str]:
     return []
 
 
-def acted_blindly(journal: Iterable[str]) -> list[str]:
-    """Of the kinds of the journal's messages in order: an order that was sent between a start and its first truth."""
+def acted_blindly(journal: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
+    """Of the journal's messages and their actions, by kind: an order asked for between a start and its first truth."""
     blind = False
-    for kind in journal:
-        if kind == "Started":
-            blind = True
-        elif kind == "AccountSeen":
-            blind = False
-        elif kind == "OrderSending" and blind:
-            return ["an order was sent between Started and AccountSeen"]
+    for kind, actions in journal:
+        blind = kind == "Started" or (blind and kind != "AccountSeen")
+        if blind and (asked := ORDER_ACTIONS.intersection(actions)):
+            return [f"{kind} led to {sorted(asked)} before the truth was known"]
     return []

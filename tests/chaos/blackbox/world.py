@@ -44,6 +44,7 @@ class World:
         self.died_at: float | None = time.time()  # None while a trader lives that was RECONCILED once
         self.api = httpx.Client(verify=False)
         self._token = ""
+        self._told: set[str] = set()
 
     # ---------------------------------------------------------------- life and death
 
@@ -159,12 +160,7 @@ class World:
         """Everything that must be true once the trader has recovered. Remembers what was wrong and the worst time."""
         wrong = self.settle()
         truth = self.exchange.truth()
-        now = int(time.time() * 1000)
-        bare, whose = oracle.longest_bare(truth, now)
-        self.longest_bare_awake = oracle.longest_bare(truth, now, self.blind)[0]
-        if bare > max(self.longest_bare, oracle.LONGEST_BARE_SECONDS):
-            wrong.append(f"position {whose} had no stop for {bare:.1f} s")
-        self.longest_bare = max(self.longest_bare, bare)
+        wrong += self._bare(truth)
         wrong += oracle.doubled(truth)
         wrong += oracle.too_early(self.exchange.requests(), int(self.started_at * 1000))
         wrong += oracle.acted_blindly(self.journal())
@@ -172,11 +168,26 @@ class World:
         self.wrong += wrong
         return wrong
 
-    def journal(self) -> list[str]:
-        """Kinds of the journal's messages, in order."""
+    def _bare(self, truth: dict[str, Any]) -> list[str]:
+        """Positions that had no stop for too long, each told once, with what of it was the start itself."""
+        now = int(time.time() * 1000)
+        times = oracle.bare_times(truth, now)
+        self.longest_bare = max([self.longest_bare, *times.values()])
+        awake = oracle.bare_times(truth, now, self.blind)
+        self.longest_bare_awake = max([self.longest_bare_awake, *awake.values()])
+        late = [id for id, bare in times.items() if bare > oracle.LONGEST_BARE_SECONDS and id not in self._told]
+        self._told.update(late)
+        start = self.reconciled_after[-1]
+        return [f"position {id} had no stop for {times[id]:.1f} s; the start alone took {start:.1f} s" for id in late]
+
+    def journal(self) -> list[tuple[str, list[str]]]:
+        """Kinds of the journal's messages and of the actions that each led to, in order."""
         connection = sqlite3.connect(f"file:{self.folder}/data/trader.db?mode=ro", uri=True)
         try:
-            rows = connection.execute("SELECT message FROM journal ORDER BY seq").fetchall()
+            rows = connection.execute("SELECT message, actions FROM journal ORDER BY seq").fetchall()
         finally:
             connection.close()
-        return [json.loads(text)["type"] for (text,) in rows]
+        return [
+            (json.loads(message)["type"], [action["type"] for action in json.loads(actions)])
+            for message, actions in rows
+        ]
