@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractResolver
 from app import codec
 from app.coordinator import Coordinator
 from app.core import orders
+from app.core.errors import ExchangeError
 from app.core.messages import Alert, CandleClosed, Resume, SignalGiven, Started, TimePassed, VoteCalled
 from app.core.model import Direction, Order, Position, PositionStatus, Role, Shown, Signal, Trade
 from app.core.portfolio import nav
@@ -248,7 +249,10 @@ class LiveTrader:
         last_at = now.replace(second=0, microsecond=0) - MINUTE + timedelta(microseconds=self._votes)
         shown = Shown(timeframe="1m", first_at=last_at - 20 * MINUTE, last_at=last_at, count=20, sha256="00" * 32)
         self.session.post(SignalGiven(at=now, signal=signal))
-        book = await self.ground.order_book()
+        try:
+            book = await self.ground.order_book()
+        except ExchangeError:
+            book = None  # as in life, where a book that cannot be had is no reason to wait
         await self.session.committed(VoteCalled(at=now, shown=shown, book=book))
 
     async def resumed(self) -> None:
