@@ -20,15 +20,16 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
-from ccxt.async_support.binanceus import binanceus
-from ccxt.base.errors import BaseError
 from yarl import URL
 
 from app.core.errors import ExchangeBusy, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.seam import Clock
+from services.binance_us import library
 from services.binance_us.errors import AUTH, CLOCK, Answer, HalfDone, failure
 from services.binance_us.limits import Limits, Urgency
 from services.binance_us.server_time import ServerTime
+
+binanceus, BaseError = library.loaded()
 
 logging.getLogger("ccxt").setLevel(logging.WARNING)  # at DEBUG it would write the key and every signature
 
@@ -78,7 +79,7 @@ class OnlyTheseHosts(AbstractResolver):
         await self._inner.close()
 
 
-class Wire(binanceus):  # type: ignore[misc]  # ccxt carries no types
+class Wire(binanceus):  # type: ignore[misc, valid-type]  # ccxt carries no types
     """ccxt with our way of sending and our clock. `client` sets both before the first call."""
 
     client: "Client"
