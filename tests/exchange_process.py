@@ -26,7 +26,7 @@ class ExchangeProcess:
     more: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.binance_double", "--symbol", self.symbol, "--price", self.price]
+        command = [sys.executable, "-m", "tests.binance_us_double", "--symbol", self.symbol, "--price", self.price]
         self.process = subprocess.Popen(
             [*command, "--past", str(self.past), "--behind", str(self.behind), *self.more],
             stdout=subprocess.PIPE,

@@ -3,7 +3,7 @@ the double of Binance.US. Time is life's own and can be carried forward, for bot
 
     async with live_trader() as trader:
         position = await trader.bought()                 # a vote, an entry, its stop on the exchange
-        trader.exchange.owner.cancel(…)                  # tests.binance_double: what the exchange can be made to do
+        trader.exchange.owner.cancel(…)                  # tests.binance_us_double: what the exchange can be made to do
         await trader.until(trader.standing_stops, within=10)   # market seconds
         trader.check_books()
 """
@@ -33,8 +33,8 @@ from app.seam import Clock, Tasks
 from app.session import Session
 from services.binance_us import Addresses, BinanceUs, Client, LiveMarket
 from services.binance_us.ground import LiveGround
-from tests.binance_double import BinanceDouble
-from tests.binance_double import Order as Listed
+from tests.binance_us_double import BinanceDouble
+from tests.binance_us_double import Order as Listed
 from tests.fakes import MemoryJournal, MemorySeal, ScriptedStrategies
 
 PRICE = Decimal(50_000)

@@ -174,7 +174,7 @@ async def a_crowd(url: str, count: int) -> AsyncIterator[Crowd]:
 @asynccontextmanager
 async def exchange_process() -> AsyncIterator[tuple[dict[str, str], aiohttp.ClientSession]]:
     """A double that counts no orders, with its addresses and its control; its prices tick."""
-    async with running("tests.binance_double", "--price", "50000", "--past", "60") as process:
+    async with running("tests.binance_us_double", "--price", "50000", "--past", "60") as process:
         told = await process.said("rest")
         async with aiohttp.ClientSession(told["control"]) as control:
             for what in ("weights.orders_10s", "weights.weight_limit"):

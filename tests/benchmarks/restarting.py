@@ -34,8 +34,8 @@ from services.database import DatabaseJournal, Ledgers, open_database
 from tests.benchmarks.crowd import running, trader_settings
 from tests.benchmarks.protecting import ROUND_TRIP
 from tests.benchmarks.rows import Row
-from tests.binance_double import BinanceDouble, Order
-from tests.binance_double.orders import Wish
+from tests.binance_us_double import BinanceDouble, Order
+from tests.binance_us_double.orders import Wish
 from tests.live_trader import PRICE, RULES, CarriedClock, LiveTrader
 
 STEP = timedelta(minutes=21)  # half a trade

@@ -8,7 +8,7 @@ from app import codec
 from app.core.messages import ClosePosition, OrderSending
 from app.core.model import Fill, Position
 from services.binance_us.user_stream import POLLING
-from tests.binance_double import Order as Listed
+from tests.binance_us_double import Order as Listed
 from tests.fakes import MemoryJournal
 from tests.live_trader import LiveTrader
 

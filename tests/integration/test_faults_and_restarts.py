@@ -11,7 +11,7 @@ import pytest
 import services.binance_us.client as client_module
 from app.core.model import Role
 from app.core.orders import client_order_id
-from tests.binance_double import Fault
+from tests.binance_us_double import Fault
 from tests.integration.fault_cases import (
     CANCEL,
     ENTRY,

@@ -10,7 +10,7 @@ import pytest
 
 import services.binance_us.client as client_module
 from app.core.model import ExitReason
-from tests.binance_double import Order as Listed
+from tests.binance_us_double import Order as Listed
 from tests.integration.fault_cases import (
     FEW_DOUBTS,
     KINDS_OF_STOP,

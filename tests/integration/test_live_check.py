@@ -17,7 +17,7 @@ from services.auth.model import User
 from services.binance_us.account import rights_of
 from services.database import Database, DatabaseOutbox, Ledgers, Users, open_database, tables
 from services.database.backtests import Backtests
-from tests.binance_double import BinanceDouble
+from tests.binance_us_double import BinanceDouble
 from tests.integration.live_cases import ELSEWHERE, Owner, named
 
 EQUITY = tables.EquityTable.__table__  # type: ignore[attr-defined]

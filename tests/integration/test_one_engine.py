@@ -21,7 +21,7 @@ from services.binance_us import Addresses, BinanceUs, Client
 from services.database import Database, Ledgers, open_database
 from services.database.account_lock import AccountLock
 from services.database.durable import require_durable
-from tests.binance_double import BinanceDouble
+from tests.binance_us_double import BinanceDouble
 from tests.integration.test_binance_us import an_entry
 from tests.trader_process import ROOT, TraderProcess
 
@@ -282,7 +282,7 @@ def live_settings(rest: str, database_url: str, **more: str) -> dict[str, str]:
 @pytest.fixture
 def double() -> Iterator[dict[str, str]]:
     """The exchange as a process of its own, with a market that moves and a past to warm up on."""
-    command = [sys.executable, "-m", "tests.binance_double", "--symbol", "BTCUSD", "--live", "--past", "4000"]
+    command = [sys.executable, "-m", "tests.binance_us_double", "--symbol", "BTCUSD", "--live", "--past", "4000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None

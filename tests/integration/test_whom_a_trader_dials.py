@@ -11,7 +11,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from app.core.errors import ExchangeError
-from tests.binance_double import BinanceDouble
+from tests.binance_us_double import BinanceDouble
 from tests.live_trader import NAME, CarriedClock, LiveTrader, live_trader
 
 TIME = "GET /api/v3/time"
