@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from app.notifier import Notifier
     from app.ports import Ground
     from app.seam import Tasks
+    from app.session import Session
     from backtest.drill import Result
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
@@ -396,6 +397,7 @@ class Trader:
                 *self.signs_of_life(),
                 *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
+                Job(name="garbage", run=collect_garbage(self.session), every_seconds=300),
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=300),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
                 Job(name="system log", run=write_logs, every_seconds=2),
@@ -724,11 +726,25 @@ def serve(trader: Trader) -> None:
 
 
 def spare_the_collector() -> None:
-    """What was loaded by now stays for ever: looking through it for garbage would stop the loop for a long moment."""
+    """Looking through everything for garbage stops the loop for a long moment, such as the one in which an order
+    leaves. So what was loaded by now, and stays for ever, is left out; the rest is looked through by a job."""
     import gc
 
     gc.collect()
     gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, 1_000_000)
+
+
+def collect_garbage(session: "Session") -> Callable[[], Awaitable[None]]:
+    """All of it, in a moment in which there is nothing else to do."""
+    import gc
+
+    async def run() -> None:
+        await session.quiet()
+        gc.collect()
+
+    return run
 
 
 def tell_address(settings: "Settings", ledger: LedgerRow, first_password: str | None) -> None:
