@@ -394,5 +394,5 @@ def entry_ended(turn: Turn, position: Position) -> None:
     turn.alert(AlertEvent.ENTRY_FILL, _bought(turn, position))
     if wanted_out:
         clear_the_way(turn, position)
-    else:
+    elif not any(order.role is Role.STOP for order in live(turn, position)):
         protect(turn, position)

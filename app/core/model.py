@@ -290,6 +290,9 @@ class OrderReport:
     at: datetime
     fills: tuple[Fill, ...] = ()
     reason: str = ""
+    quantity: Decimal | None = None  # as ordered, with its prices, where the exchange repeats them
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,29 @@ def trade_of(client_id: str) -> int:
     return int(client_id.split("-")[2], 36)
 
 
+def tag_of(client_id: str) -> str:
+    """The ledger inside a client order id of ours."""
+    return client_id.split("-")[1][1:]
+
+
+def role_of(client_id: str) -> Role:
+    letter = client_id.split("-")[3][0]
+    return next(role for role, each in ROLE_LETTERS.items() if each == letter)
+
+
+def attempt_of(client_id: str) -> int:
+    """Which of its position's orders it was, from 1 on."""
+    return int(client_id.split("-")[3][1:], 36)
+
+
+def entry_of(client_id: str) -> str:
+    """The entry of the position that an order of ours belongs to: always its first."""
+    _, ledger, *_ = client_id.split("-")
+    return client_order_id(
+        live=ledger.startswith("L"), tag=ledger[1:], trade=trade_of(client_id), role=Role.ENTRY, attempt=1
+    )
+
+
 def position_id(tag: str, trade: str) -> str:
     """Position ids are the ledger's tag and the trade's number in base 36."""
     return f"{tag}-{trade}"

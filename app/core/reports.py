@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.core import life, orders, stops
+from app.core import life, orders, orphans, stops
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
 from app.core.messages import CancelOrder, OrderNotFound, OrderRefused, ReadAccount, Refusal
@@ -40,7 +40,7 @@ def apply_report(turn: Turn, report: OrderReport, asked_at: datetime | None = No
     `asked_at`: when the question was put whose answer it is; what we learned since then is newer."""
     order = turn.state.orders.get(report.client_order_id)
     if order is None:
-        _orphan(turn, report)
+        _strange(turn, report)
         return
     was_terminal = order.status in orders.TERMINAL
     fresh = [fill for fill in report.fills if fill.id not in turn.state.booked]
@@ -59,27 +59,19 @@ def apply_report(turn: Turn, report: OrderReport, asked_at: datetime | None = No
         follow_up(turn, after, again=after.status is not OrderStatus.REJECTED)
 
 
-def _orphan(turn: Turn, report: OrderReport) -> None:
-    """An order with our mark that we do not know: a resting one is cancelled, and people are told.
-
-    Books that were restored from a backup count trades anew; the numbers that are used up are skipped, since an id
-    may never be used twice.
-    """
-    id = report.client_order_id
-    if orders.is_ours(id) and orders.trade_of(id) > turn.state.trade_number:
-        turn.state.trade_number = orders.trade_of(id)
-        turn.touch()
-    if report.status in orders.RESTING:
-        turn.do(
-            CancelOrder(
-                client_order_id=id,
-                position_id=orders.position_of(id),
-                symbol=turn.instrument.symbol,
-            )
-        )
-        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {id} is not in the books; cancelling")
-    elif report.fills:
-        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {id} is not in the books, and it was filled; look at the exchange")
+def _strange(turn: Turn, report: OrderReport) -> None:
+    """An order with our mark that is not in the books: taken in, then reported on like any other."""
+    order = orphans.taken_in(turn, report)
+    if order is None:
+        return
+    apply_report(turn, report)
+    for stop in orphans.waiting(turn, order.position_id):
+        apply_report(turn, stop)
+    order, position = turn.state.orders[order.id], turn.position(order.position_id)
+    if order.role is Role.ENTRY and order.status in life.RESTING:
+        life.cancel(turn, order)  # whoever wanted it is gone
+    elif position is not None and order.role is not Role.EXIT:
+        life.fit_stop(turn, position)
 
 
 def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool, overtaken: bool) -> None:
@@ -244,6 +236,8 @@ def not_found(turn: Turn, message: OrderNotFound) -> None:
     """Evidence that an order does not exist: counted only after the fence, complete, and some time apart."""
     order = turn.state.orders.get(message.client_order_id)
     doubt = turn.state.doubts.get(message.client_order_id)
+    if order is None and turn.state.orphans:
+        orphans.without_entry(turn, message.client_order_id)
     if order is None or doubt is None or not message.complete or turn.now < doubt.since + FENCE:
         return
     if doubt.not_found_at is not None and turn.now - doubt.not_found_at < NOT_FOUND_APART:

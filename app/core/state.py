@@ -15,6 +15,7 @@ from app.core.model import (
     Latch,
     LatchKind,
     Order,
+    OrderReport,
     OrderStatus,
     Position,
     PositionStatus,
@@ -110,6 +111,7 @@ class State:
     acknowledged: str = ""  # the difference that a person has seen and let pass
     flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that are in the books
     listed_flows: list[Flow] = field(default_factory=list)  # of these, those that the stream did not tell of
+    orphans: dict[str, OrderReport] = field(default_factory=dict)  # stops of ours whose entry is being looked for
     pending: list[PendingChange] = field(default_factory=list)
 
 

@@ -71,7 +71,12 @@ class AccountReader:
         self._flows_until: datetime | None = None  # until then the list of flows is read too; None: not yet known
         self._quote_total: Decimal | None = None
         self._trade_id: int | None = None  # the newest trade of ours that was looked at
+        self._lived_until: datetime | None = None  # orders made since then may be unknown to the books
         self._snapshots: deque[Snapshot] = deque(maxlen=SNAPSHOTS)
+
+    def look_back_to(self, lived_until: datetime) -> None:
+        """The books end there, as after a backup was restored: the next answer tells of all our orders since."""
+        self._lived_until = lived_until
 
     # ------------------------------------------------------------ the whole truth
 
@@ -86,6 +91,8 @@ class AccountReader:
         reports = [whole for id, row in ours.items() if (whole := await self._whole(row, id)) is not None]
         asked = [id for id in dict.fromkeys(doubtful) if id not in ours]
         reports += [found for id in asked if (found := await self._found(id)) is not None]
+        reports += await self._since({*ours, *asked})
+        reports.sort(key=lambda report: int(report.exchange_order_id or 0))  # an entry before its stop
         before = self._trade_id
         reports += await self._traded({report.exchange_order_id for report in reports})
         flows = await self._flows.read() if self._flows_until is None or at < self._flows_until else ()
@@ -111,6 +118,15 @@ class AccountReader:
     def look_for_flows(self) -> None:
         """Money may have come or gone unheard. Lists lag, so they are read for a while."""
         self._flows_until = self._now() + LISTS_LAG
+
+    async def _since(self, known: set[str]) -> list[OrderReport]:
+        """Our orders that were made while the books were not written, whatever became of them."""
+        if self._lived_until is None:
+            return []
+        rows = await self._history.orders_since(self._lived_until - BEFORE)
+        self._lived_until = None
+        missed = {id: row for row in rows if (id := owner(row)) is not None and id not in known}
+        return [whole for id, row in missed.items() if (whole := await self._whole(row, id)) is not None]
 
     async def _found(self, client_order_id: str) -> OrderReport | None:
         row = await self._orders.row(client_order_id)

@@ -102,6 +102,10 @@ class BinanceUs:
     def weight_used_pct(self) -> float:
         return self.client.limits.used_pct
 
+    def look_back_to(self, lived_until: datetime) -> None:
+        """Orders of ours since then are told with the next account."""
+        self._account.look_back_to(lived_until)
+
     async def rights(self) -> Rights:
         """Whether the account may trade and withdraw. Raises ExchangeErrors."""
         return await self._account.rights()

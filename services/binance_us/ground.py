@@ -32,6 +32,8 @@ class LiveGround:
 
     async def past(self, lived_until: datetime, warmup: int, window: int) -> Iterable[Candle]:
         self._past, self._lived_until = await self._market.past(window), lived_until
+        if lived_until.year > 1970:
+            self._account.look_back_to(lived_until)
         return self._past
 
     def missed(self) -> Sequence[Candle]:

@@ -46,6 +46,8 @@ class Told:
     at: datetime
     side: Side
     reason: str = ""
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 def row_of(body: Any, what: str) -> Row:
@@ -123,6 +125,8 @@ def told(row: Row, client_order_id: str, listing: Listing) -> Told:
         at=_newest(row, client_order_id),
         side=side_of(row.get("side"), client_order_id),
         reason=reason_of(row),
+        price=price_of(row.get("price"), client_order_id),
+        stop_price=price_of(row.get("stopPrice"), client_order_id),
     )
 
 
@@ -130,6 +134,11 @@ def is_named(row: Row, client_order_id: str) -> bool:
     """Whether a row says that it is about this order."""
     named = (row.get("clientOrderId"), row.get("origClientOrderId"))
     return client_order_id in named or cancel_id(client_order_id) in named
+
+
+def price_of(value: Any, client_order_id: str) -> Decimal | None:
+    """None where there is none: the exchange says 0 then, or nothing."""
+    return amount(value, f"order {client_order_id}: price") or None if value is not None else None
 
 
 def _executed_of(row: Row, status: OrderStatus, client_order_id: str) -> Decimal:
@@ -197,6 +206,9 @@ def report(order: Told, fills: Sequence[Fill]) -> OrderReport:
         at=order.at,
         fills=known,
         reason=order.reason,
+        quantity=order.ordered or None,
+        price=order.price,
+        stop_price=order.stop_price,
     )
 
 
@@ -312,6 +324,8 @@ def execution(event: Row, listing: Listing) -> Execution:
         at=moment(event.get("T"), f"order {id}: T"),
         side=side_of(event.get("S"), id),
         reason=reason_of(row),
+        price=price_of(event.get("p"), id),
+        stop_price=price_of(event.get("P"), id),
     )
     return Execution(order=order, fill=_executed(event, order, listing) if event.get("x") == "TRADE" else None)
 

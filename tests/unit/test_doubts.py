@@ -22,7 +22,7 @@ from app.core.messages import (
 from app.core.model import Fill, OrderReport, OrderStatus, Role, Side, Trade
 from app.core.orders import client_order_id
 from tests.builders import NOON, Desk, d, some_rules
-from tests.core_stories import EASY, alerts, changed, orders_of, words
+from tests.core_stories import EASY, alerts, changed, orders_of, step_of, words
 
 
 def doubtful_entry() -> tuple[Desk, PlaceOrder]:
@@ -320,7 +320,7 @@ def test_an_order_with_our_mark_that_is_not_in_the_books_is_cancelled_and_told(s
     trader.bought()
     actions = trader.tell(stranger(trader, 9, status))
     assert alerts(actions) == (["orphan_order"] if cancelled else [])
-    assert words(actions)[:1] == (["cancel E01"] if cancelled else [])
+    assert words(actions)[1:] == (["cancel E01"] if cancelled else [])
     assert trader.engine.touched  # at least its number is remembered
 
 
@@ -397,7 +397,7 @@ def test_numbers_that_an_unknown_order_has_used_up_are_skipped() -> None:
     assert trader.place().position_id == "test-0000008"
 
 
-def test_an_unknown_order_that_was_filled_is_told() -> None:
+def test_an_unknown_entry_that_was_filled_is_a_position_of_ours() -> None:
     trader = Desk(rules=some_rules(risk=EASY)).start()
     fill = Fill(
         id="t1",
@@ -409,5 +409,9 @@ def test_an_unknown_order_that_was_filled_is_told() -> None:
         fee_asset="USD",
         at=NOON,
     )
-    assert alerts(trader.tell(stranger(trader, 7, "FILLED", fill))) == ["orphan_order"]
-    assert trader.engine.state.positions == {}
+    assert words(trader.tell(stranger(trader, 7, "FILLED", fill))) == ["alert orphan_order", "place stop"]
+    assert trader.position().remaining == d("0.01")
+    assert trader.engine.state.account is not None
+    assert trader.engine.state.account.cash == 9_500
+    assert trader.place().stop_price == 47_500
+    assert step_of(trader.place().client_order_id) == "S2t"  # ids that may have been used are left out

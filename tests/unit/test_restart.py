@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from app.core import orders
 from app.core.messages import (
     AccountSeen,
     ClosePosition,
     Gate,
     GateClosed,
+    OrderNotFound,
     OrderRefused,
     OrderReported,
     OrderUncertain,
@@ -23,9 +25,9 @@ from app.core.messages import (
     Started,
     TimePassed,
 )
-from app.core.model import ExitReason, LatchKind, OrderReport, OrderStatus, PositionStatus, Trade
+from app.core.model import ExitReason, Fill, LatchKind, OrderReport, OrderStatus, PositionStatus, Role, Side, Trade
 from app.core.portfolio import Account
-from app.core.state import KillEvidence, held, liquidated, standing
+from app.core.state import KillEvidence, held, liquidated, protection, standing
 from tests.builders import MINUTE, NOON, Desk, a_signal, d, some_rules
 from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, report_on, words
 
@@ -551,13 +553,134 @@ def test_reports_that_come_with_the_account_are_booked_before_it_is_compared() -
     assert truth(trader, report) == ["alert stop_missing", "place stop"]
 
 
-def test_an_orphan_among_the_reports_is_cancelled() -> None:
+def test_a_stop_whose_entry_the_exchange_does_not_have_is_cancelled() -> None:
     trader = desk()
+    id = orders.client_order_id(live=False, tag="test", trade=9, role=Role.STOP, attempt=2)
     stranger = OrderReport(
-        client_order_id="bt1-Ptest-0000009-S01-00",
+        client_order_id=id,
         exchange_order_id="9",
         status=OrderStatus.OPEN,
         at=trader.now,
     )
-    assert truth(trader, stranger) == ["cancel S01", "alert orphan_order"]
+    assert truth(trader, stranger) == ["alert orphan_order", "query E01"]
+    assert truth(trader, stranger) == []  # told once
+    not_there = OrderNotFound(at=trader.now, client_order_id=orders.entry_of(id), complete=False)
+    assert words(trader.tell(not_there)) == ["cancel S02", "alert orphan_order"]
     assert trader.tell(OrderReported(at=trader.now, report=replace(stranger, status=OrderStatus.CANCELED))) == []
+    assert trader.tell(not_there) == []
+
+
+def bought_elsewhere(trade: int) -> tuple[OrderReport, OrderReport]:
+    """An entry and its stop that these books know nothing of."""
+    entry, stop = (
+        orders.client_order_id(live=False, tag="test", trade=trade, role=role, attempt=attempt)
+        for role, attempt in ((Role.ENTRY, 1), (Role.STOP, 2))
+    )
+    fill = Fill(
+        id="t900",
+        client_order_id=entry,
+        side=Side.BUY,
+        price=d(50_000),
+        quantity=d("0.01"),
+        fee=d("0.00001"),
+        fee_asset="BTC",
+        at=NOON,
+    )
+    bought = OrderReport(
+        client_order_id=entry, exchange_order_id="1", status=OrderStatus.FILLED, at=NOON, fills=(fill,)
+    )
+    standing_stop = OrderReport(
+        client_order_id=stop,
+        exchange_order_id="2",
+        status=OrderStatus.OPEN,
+        at=NOON,
+        quantity=d("0.00999"),
+        stop_price=d("47400"),
+    )
+    return bought, standing_stop
+
+
+@pytest.mark.parametrize("first", ["entry", "stop", "stop alone"])
+def test_a_position_that_was_lost_with_the_books_is_found_with_its_stop(first: str) -> None:
+    trader = desk()
+    bought, stop = bought_elsewhere(9)
+    found = {"entry": (bought, stop), "stop": (stop, bought), "stop alone": (stop,)}[first]
+    told = truth(trader, *found, open_ids=(stop.client_order_id,), quote_total=d(9_500), base_total=d("0.00999"))
+    if first == "stop alone":
+        assert told == ["alert orphan_order", "query E01"]
+        told = words(trader.tell(OrderReported(at=trader.now, report=bought)))
+    assert told.count("alert orphan_order") >= 1
+    assert not any(each.startswith(("cancel", "place exit")) for each in told)
+    position = trader.position()
+    assert (position.remaining, position.stop_confirmed, position.stop_price) == (d("0.00999"), True, d("47400"))
+    assert position.stop_order_id == stop.client_order_id
+    assert protection(trader.engine.state)[0] == 100
+    left = [order for order in trader.engine.state.orders.values() if order.status is OrderStatus.INTENT]
+    assert left == [], "no second stop is on its way"
+    assert (cash(trader), trader.engine.state.trade_number) == (9_500, 9)
+    trader.wait(minutes=2)
+    seen = truth(trader, open_ids=(stop.client_order_id,), quote_total=d(9_500), base_total=d("0.00999"))
+    assert (seen, standing_of(trader)) == ([], "TRADING")
+    trader.reports(trader.place_of(position.id, "S02"), "FILLED", price="47400")
+    assert [trade.exit_reason for trade in changed(trader, Trade)] == [ExitReason.STOP]
+
+
+def test_a_stop_found_for_a_position_that_has_its_own_is_one_too_many() -> None:
+    trader = desk()
+    trader.bought()
+    extra = orders.client_order_id(live=False, tag="test", trade=1, role=Role.STOP, attempt=7)
+    report = OrderReport(
+        client_order_id=extra, exchange_order_id="9", status=OrderStatus.OPEN, at=NOON, quantity=d("0.00996")
+    )
+    assert words(trader.tell(OrderReported(at=trader.now, report=report))) == ["alert orphan_order", "cancel S07"]
+    assert trader.position().attempts == 7
+
+
+def test_a_sale_that_the_books_do_not_know_ends_the_position() -> None:
+    trader = desk()
+    position = trader.bought()
+    sale = orders.client_order_id(live=False, tag="test", trade=1, role=Role.EXIT, attempt=3)
+    fill = Fill(
+        id="t901",
+        client_order_id=sale,
+        side=Side.SELL,
+        price=d(51_000),
+        quantity=position.remaining,
+        fee=d(0),
+        fee_asset="USD",
+        at=NOON,
+    )
+    trader.tell_status(position.stop_order_id, "CANCELED")
+    report = OrderReport(client_order_id=sale, exchange_order_id="9", status=OrderStatus.FILLED, at=NOON, fills=(fill,))
+    trader.tell(OrderReported(at=trader.now, report=report))
+    assert [trade.exit_reason for trade in changed(trader, Trade)] == [ExitReason.EMERGENCY]
+    assert trader.engine.state.positions == {}
+    assert orders_of(trader)["S03"] == "NOT_SENT", "what was to protect it never leaves"
+
+
+def test_an_entry_found_resting_is_taken_back_and_what_it_bought_is_protected() -> None:
+    trader = desk()
+    bought, _ = bought_elsewhere(9)
+    resting = replace(bought, status=OrderStatus.PARTIAL, quantity=d("0.02"))
+    assert words(trader.tell(OrderReported(at=trader.now, report=resting))) == ["alert orphan_order", "cancel E01"]
+    ended = replace(resting, status=OrderStatus.CANCELED)
+    assert words(trader.tell(OrderReported(at=trader.now, report=ended))) == ["place stop"]
+
+
+@pytest.mark.parametrize("tag", ["else", "test"])
+def test_orders_of_other_books_and_sales_of_nothing_we_know_are_left_alone(tag: str) -> None:
+    trader = desk()
+    id = orders.client_order_id(live=False, tag=tag, trade=5, role=Role.EXIT, attempt=3)
+    fill = replace(bought_elsewhere(5)[0].fills[0], side=Side.SELL, client_order_id=id)
+    report = OrderReport(client_order_id=id, exchange_order_id="9", status=OrderStatus.FILLED, at=NOON, fills=(fill,))
+    told = words(trader.tell(OrderReported(at=trader.now, report=report)))
+    assert told == (["alert orphan_order"] if tag == "test" else [])
+    assert (trader.engine.state.positions, cash(trader)) == ({}, 10_000)
+
+
+def test_an_entry_that_bought_nothing_takes_its_stops_with_it() -> None:
+    trader = desk()
+    bought, stop = bought_elsewhere(9)
+    truth(trader, stop)
+    nothing = replace(bought, status=OrderStatus.EXPIRED, fills=())
+    assert words(trader.tell(OrderReported(at=trader.now, report=nothing))) == ["cancel S02", "alert orphan_order"]
