@@ -109,7 +109,10 @@ KINDS: dict[AlertEvent, Kind] = {
         "A stop was jumped", "the price fell through it, so the position is sold at the market", LOOK, lasting=False
     ),
     AlertEvent.ORPHAN_ORDER: _grave(
-        "An order that is not in our books", "it carries our mark and is cancelled", LOOK, lasting=False
+        "An order that is not in our books",
+        "it carries our mark and is cancelled",
+        "If it was a stop, what it was to sell has none now and is not looked after: sell it or set a stop at the exchange.",
+        lasting=False,
     ),
     AlertEvent.LATE_FILL: _grave(
         "An order was filled after its end", "the books follow the exchange", LOOK, lasting=False

@@ -485,7 +485,7 @@ async def test_an_id_that_is_none_is_refused(program: Program, ids: Any) -> None
 async def test_unlocking_over_http(program: Program) -> None:
     body = {"password": PASSWORD, "phrase": "UNLOCK TRADING"}
     assert is_problem(await program.post("unlock", json={"phrase": "UNLOCK TRADING"}), 422, "password")
-    assert is_problem(await program.post("unlock", json={**body, "password": "x"}), 403)
+    assert is_problem(await program.post("unlock", json={**body, "password": "x"}), 403, "the password is not right")
     program.desk.control.refusal = "the kill switch can be unlocked from 13:00 UTC on"
     assert is_problem(await program.post("unlock", json=body), 409, "13:00")
     program.desk.control.refusal = ""
