@@ -111,7 +111,7 @@ KINDS: dict[AlertEvent, Kind] = {
     AlertEvent.ORPHAN_ORDER: _grave(
         "An order that is not in our books",
         "it carries our mark and is cancelled",
-        "If it was a stop, what it was to sell has none now and is not looked after: sell it or set a stop at the exchange.",
+        "If it was a stop, what it protected has none now: sell it, or set a stop, on the exchange's own page.",
         lasting=False,
     ),
     AlertEvent.LATE_FILL: _grave(
