@@ -98,7 +98,7 @@ def state_word(status: Status) -> str:
 def state_reason(status: Status) -> str:
     """Why it does not trade, in words, and when it goes on."""
     if status.state == "RECONCILING":
-        return "comparing notes with the exchange before anything is traded"
+        return "comparing notes with the exchange before anything is traded; if it lasts, look at disk and database"
     if status.reason is None:
         polling = (status.user_data or "").startswith("polling")
         heard = f"; no stream of our orders: {status.user_data}" if polling else ""

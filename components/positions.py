@@ -26,8 +26,8 @@ class Positions:
             with self._empty:
                 Text("No open position", "empty-title", "h2")
                 self._waits = Text(tag="p").mark("waits-for")
-        with box("all") as self._all:
-            self._close_all = Button("Close all", self._ask_all, "close").mark("close-all")
+            with box("all") as self._all:
+                self._close_all = Button("Close all", self._ask_all, "close").mark("close-all")
         self._outlook = Outlook()
 
     def update(self, status: Status) -> None:

@@ -359,6 +359,15 @@ async def test_pages_send_strangers_to_the_login_page(stranger: Program) -> None
     assert 'autocomplete="current-password"' in page.text
 
 
+async def test_on_a_full_disk_the_login_page_says_so_and_that_stops_stay(stranger: Program) -> None:
+    stranger.desk.users.full = True
+    answer = await sign_in(stranger.client)
+    assert answer.status_code == 503
+    assert "Stops on the exchange stay" in answer.text
+    stranger.desk.users.full = False
+    assert (await sign_in(stranger.client)).status_code == 303
+
+
 async def test_the_cookie_is_out_of_reach_of_scripts_and_reads_but_never_orders(stranger: Program) -> None:
     answer = await sign_in(stranger.client)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
