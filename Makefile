@@ -7,7 +7,7 @@ ARGS ?=
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: run setup test check bench mutation lock browser
+.PHONY: run setup test check bench chaos-blackbox mutation lock browser
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -48,6 +48,11 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev browser
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# kill -9 of the live trader, 60 times inside its order path and 100 times anywhere, against the double of Binance.US;
+# about half an hour.
+chaos-blackbox: $(VENV)/.dev
+	$(BIN)/python -m tests.chaos.blackbox $(ARGS)
 
 # Changes the rules of money one by one and sees whether a test notices; about half an hour.
 mutation: $(VENV)/.dev

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from app.notifier import Notifier
     from app.ports import Ground
     from app.seam import Tasks
+    from app.session import Session
     from backtest.drill import Result
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 BINANCEUS, SIMULATED = "binanceus", "simulated"
 AGAIN_SECONDS = 30
+FIRST_LOOK_SECONDS = 8
 HERE = Path(__file__).resolve().parent
 log = logging.getLogger("main")
 Decide = Callable[["Settings", "Ledgers"], str]
@@ -323,7 +325,7 @@ class Trader:
         await self.session.start(started)
         for candle in self.ground.missed():
             self.session.post(CandleClosed(at=self.session.now(), candle=candle, late=True))
-        await self.session.drained()
+        await self.session.reconciled()
         self.tasks.start(self.ground.run(self.session), "market")
         self.start_jobs()
         self.started = True
@@ -396,6 +398,7 @@ class Trader:
                 *self.signs_of_life(),
                 *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
+                Job(name="garbage", run=collect_garbage(self.session), every_seconds=300),
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=300),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
                 Job(name="system log", run=write_logs, every_seconds=2),
@@ -464,10 +467,19 @@ class RealMoney:
         self.why_not = ""
 
     async def begin(self) -> None:
-        """Take the account and look at the list, before anything is sent. ExchangeErrors: try again."""
+        """Take the account and look at the list, before anything is sent. ExchangeErrors: try again.
+
+        What is held must not wait long for its stops: a list that takes its time is looked at later, shut meanwhile.
+        """
+        import asyncio
+
         if not self._locks:
             await self._take((await self._account.rights()).number)
-        self.why_not = (await self.list.look()).sentence
+        try:
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                self.why_not = (await self.list.look()).sentence
+        except TimeoutError:
+            self.why_not = f"it could not be looked at within {FIRST_LOOK_SECONDS} s; it is looked at again"
         if self.why_not:
             log.warning("the go-live list is not passed: %s", self.why_not)
 
@@ -710,7 +722,30 @@ def serve(trader: Trader) -> None:
     trader.stop_serving = web.shutdown
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server has shut down in good order by then: exit 0
+    spare_the_collector()
     ui.run(host=settings.host, port=settings.port, **page.RUN, **page.proxies(settings.trusted_proxies))
+
+
+def spare_the_collector() -> None:
+    """Looking through everything for garbage stops the loop for a long moment, such as the one in which an order
+    leaves. So what was loaded by now, and stays for ever, is left out; the rest is looked through by a job."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, 1_000_000)
+
+
+def collect_garbage(session: "Session") -> Callable[[], Awaitable[None]]:
+    """All of it, in a moment in which there is nothing else to do."""
+    import gc
+
+    async def run() -> None:
+        await session.quiet()
+        gc.collect()
+
+    return run
 
 
 def tell_address(settings: "Settings", ledger: LedgerRow, first_password: str | None) -> None:

@@ -1,9 +1,11 @@
 """Performs actions through ports; every outcome, a doubt too, returns as an event. Never decides anything.
 
 One lane per position keeps its orders in order; lanes run side by side, so a slow answer for one position delays
-no stop of another. An order is journalled as SENDING before its first byte leaves.
+no stop of another. Nor does a lane wait for an answer that the exchange's own stream has overtaken. An order is
+journalled as SENDING before its first byte leaves.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -35,6 +37,8 @@ from app.ports import Exchange, KillSeal
 from app.seam import Tasks
 
 log = logging.getLogger(__name__)
+
+Request = Callable[[], Coroutine[Any, Any, None]]
 LOUD = {AlertLevel.INFO: logging.INFO, AlertLevel.WARNING: logging.WARNING, AlertLevel.CRITICAL: logging.ERROR}
 
 
@@ -54,6 +58,9 @@ class Desk(Protocol):
     def may_send(self, client_order_id: str) -> bool:
         """Whether the order is on its way: it may have been taken back since it was asked for."""
 
+    def is_unanswered(self, client_order_id: str) -> bool:
+        """Whether the books still wait to hear what became of a request about this order."""
+
     def busy(self, count: int) -> None:
         """Work under way, up or down by `count`."""
 
@@ -62,9 +69,13 @@ class Executor:
     def __init__(self, desk: Desk, exchange: Exchange, seal: KillSeal, tasks: Tasks) -> None:
         self._desk, self._exchange, self._seal, self._tasks = desk, exchange, seal, tasks
         self._lanes: dict[str, list[Action]] = {}
+        self._waiting: dict[asyncio.Future[None], tuple[str, ...]] = {}  # lanes that wait → the orders they wait for
 
     def perform(self, actions: list[Action]) -> None:
         """Hand actions over; returns at once. The durable seal comes before everything after it in the list."""
+        for known, ids in self._waiting.items():
+            if not known.done() and not any(self._desk.is_unanswered(id) for id in ids):
+                known.set_result(None)
         for action in actions:
             match action:
                 case SealKillSwitch(reason=reason):
@@ -110,7 +121,9 @@ class Executor:
             case PlaceOrder():
                 await self._place(action)
             case CancelOrder(client_order_id=id, symbol=symbol):
-                await self._report(id, self._exchange.cancel(symbol, id), cancelling_failed)
+                await self._until_known(
+                    lambda: self._report(id, self._exchange.cancel(symbol, id), cancelling_failed), id
+                )
             case ReplaceStop():
                 await self._replace(action)
             case QueryOrder():
@@ -129,7 +142,28 @@ class Executor:
         if order.role is Role.ENTRY and not self._desk.may_enter():
             self._desk.post(OrderNotSent(at=self._desk.now(), client_order_id=id, reason="entries were shut meanwhile"))
             return
-        await self._report(id, self._exchange.place(order), placing_failed)
+        await self._until_known(lambda: self._report(id, self._exchange.place(order), placing_failed), id)
+
+    async def _until_known(self, request: Request, *ids: str) -> None:
+        """Until the answer is there, or the books know without it what became of these orders.
+
+        An answer may be lost although the exchange did what was asked, and told it on its stream: the stop after an
+        entry, the sale after a cancel must not wait until the request is given up.
+        """
+        known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[known] = ids
+        answered = self._tasks.start(self._counted(request), f"request {ids[0]}")
+        try:
+            await asyncio.wait({answered, known}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._waiting[known]
+
+    async def _counted(self, request: Request) -> None:
+        self._desk.busy(1)
+        try:
+            await request()
+        finally:
+            self._desk.busy(-1)
 
     async def _report(
         self,
@@ -152,6 +186,10 @@ class Executor:
                 CancelUncertain(at=now(), client_order_id=action.old_id, reason="the new stop was taken back")
             )
             return
+        await self._until_known(lambda: self._replaced(action), id, action.old_id)
+
+    async def _replaced(self, action: ReplaceStop) -> None:
+        id, now = action.order.client_order_id, self._desk.now
         try:
             old, new = await self._exchange.replace(action.old_id, action.order)
         except ExchangeError as error:

@@ -4,6 +4,7 @@ A simulation swaps these three objects; a lint test keeps their raw forms out of
 """
 
 import asyncio
+import contextvars
 import random
 import secrets
 import time
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+THREAD_SECONDS = 3.0  # how long the end waits for blocking work
 
 
 class Clock:
@@ -33,6 +35,7 @@ class Tasks:
 
     def __init__(self, on_crash: Callable[[str, BaseException], None] | None = None) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._threads: set[asyncio.Future[Any]] = set()
         self._on_crash = on_crash
 
     def start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
@@ -48,13 +51,19 @@ class Tasks:
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run blocking work (a file, a database) beside the loop; never anything that computes for long."""
-        return await asyncio.to_thread(work)
+        running = asyncio.get_running_loop().run_in_executor(None, contextvars.copy_context().run, work)
+        self._threads.add(running)
+        running.add_done_callback(self._threads.discard)
+        return await asyncio.shield(running)
 
     async def stop(self) -> None:
-        """Cancel what still runs and wait for it."""
+        """Cancel what still runs and wait for it. A thread cannot be cancelled: what it works with is not to be
+        closed under it, so it is waited for too, but not for ever."""
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        if self._threads:
+            await asyncio.wait(self._threads, timeout=THREAD_SECONDS)
 
 
 def enough_threads(count: int) -> None:

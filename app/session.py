@@ -39,7 +39,7 @@ INBOX_BOUND = 10_000
 BATCH = 256
 CHECKPOINT_EVERY = 2_000  # journal rows
 PAGE = 1_000
-RETRY_SECONDS = 1.0
+RETRY_SECONDS, LONGEST_PAUSE = 1.0, 30.0
 LET_GO_FIRST = 3.0  # seconds
 
 
@@ -144,6 +144,11 @@ class Session:
         order = self.engine.state.orders.get(client_order_id)
         return order is not None and order.status is OrderStatus.SENDING
 
+    def is_unanswered(self, client_order_id: str) -> bool:
+        """Whether the books still wait to hear what became of a request about this order."""
+        order = self.engine.state.orders.get(client_order_id)
+        return order is not None and order.status in (OrderStatus.SENDING, OrderStatus.CANCELLING)
+
     def observe(self, observer: Observer) -> None:
         """`observer` hears every handled message after it is durable; its errors are kept from the loop."""
         self._observers.append(observer)
@@ -160,6 +165,20 @@ class Session:
         """Announce this process to the engine; it asks for the exchange's truth and trades once it has it."""
         self._started = started
         await self.committed(started)
+
+    async def reconciled(self) -> None:
+        """Until the exchange's truth is known; it is asked for again and again.
+
+        Nothing of the market and of our orders is listened to before: what is heard would be acted upon.
+        """
+        await self.drained()
+        pause = RETRY_SECONDS
+        while not self.engine.state.reconciled:
+            log.warning("the account could not be read; trying again in %d s", pause)
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            self.reconcile("start")
+            await self.drained()
 
     async def _start_over(self, error: StoreError) -> None:
         """What could not be written is not known to have happened: forget it, read the books, ask for the truth."""

@@ -64,7 +64,7 @@ def proxies(trusted: tuple[str, ...]) -> dict[str, Any]:
 
 def build(doors: Doors) -> Live:
     """Register everything on NiceGUI's app."""
-    live, pages = Live(doors.view), Pages(doors)
+    live, pages = Live(doors.view, doors.clock, doors.tasks), Pages(doors)
     web.config.socket_io_js_transports = ["websocket"]
     web.add_middleware(Edge, doors=doors)
     add_assets(web)

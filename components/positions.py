@@ -57,17 +57,18 @@ class Positions:
 
 
 class Card:
-    """Closed it says how the position stands; tapped it tells everything. Close is always one tap away."""
+    """Closed it says how the position stands; tapped it tells everything. Close is always one tap away.
+
+    What a tap shows is made at the first tap: a new position must not cost each open page some fifty elements.
+    """
 
     def __init__(self, position: Position, view: EngineView, controls: Controls) -> None:
         self._position, self._view, self._controls = position, view, controls
+        self._facts: dict[str, Text] = {}
         with box("card", "article").mark(f"position-{position.id}") as self.root:
-            with box("", "details"):
-                with box("card-head", "summary"):
-                    self._build_head()
-                with box("facts", "dl"):
-                    self._facts = {name: _fact(name) for name in FACTS}
-                self._build_reasons(position)
+            self._details = box("", "details").mark("details").on("toggle", self._unfold, [])
+            with self._details, box("card-head", "summary"):
+                self._build_head()
             with box("card-foot"):
                 self._stop = Text(classes="stop")
                 self._close = Button("Close", self._ask, "close").mark("close")
@@ -79,6 +80,14 @@ class Card:
         self._result = Text(classes="result").mark("result")
         self._since = Text(classes="soft")
         self._result_pct = Text(classes="result-pct")
+
+    def _unfold(self) -> None:
+        if not self._facts:
+            with self._details:
+                with box("facts", "dl"):
+                    self._facts = {name: _fact(name) for name in FACTS}
+                self._build_reasons(self._position)
+            self.update(self._position, self._view.status())
 
     def _build_reasons(self, position: Position) -> None:
         with box("reasons"):
@@ -104,8 +113,9 @@ class Card:
         self._stop.say(*stop_words(position, status.price, answers=words.answers(status)))
         self._close.say("Closing …" if position.status is PositionStatus.CLOSING else "Close")
         self._close.enable(position.status is not PositionStatus.CLOSING)
-        for name, text in facts(position, status, result, age).items():
-            self._facts[name].say(text)
+        if self._facts:
+            for name, text in facts(position, status, result, age).items():
+                self._facts[name].say(text)
 
     def _result_of(self, position: Position) -> Decimal:
         return self._view.unrealized(position)

@@ -1,4 +1,4 @@
-"""Unlocking after a kill switch or a tripwire: what a person must type before it may trade again."""
+"""Unlocking after a kill switch, a tripwire or a refused key: what a person must type before it may trade again."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -9,7 +9,7 @@ from app.ports import Status, Who
 from components.doors import Doors
 from components.parts import Button, Text, box
 
-LOCKS = ("kill_switch", "runaway")
+LOCKS = ("kill_switch", "runaway", "exchange_refuses")
 PHRASE = "UNLOCK TRADING"
 
 

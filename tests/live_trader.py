@@ -3,7 +3,7 @@ the double of Binance.US. Time is life's own and can be carried forward, for bot
 
     async with live_trader() as trader:
         position = await trader.bought()                 # a vote, an entry, its stop on the exchange
-        trader.exchange.owner.cancel(…)                  # tests.binance_double: what the exchange can be made to do
+        trader.exchange.owner.cancel(…)                  # tests.binance_us_double: what the exchange can be made to do
         await trader.until(trader.standing_stops, within=10)   # market seconds
         trader.check_books()
 """
@@ -16,26 +16,31 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from aiohttp.abc import AbstractResolver
+
 from app import codec
 from app.coordinator import Coordinator
 from app.core import orders
-from app.core.messages import Alert, CandleClosed, SignalGiven, Started, TimePassed, VoteCalled
+from app.core.errors import ExchangeError
+from app.core.messages import Alert, CandleClosed, Resume, SignalGiven, Started, TimePassed, VoteCalled
 from app.core.model import Direction, Order, Position, PositionStatus, Role, Shown, Signal, Trade
+from app.core.portfolio import nav
 from app.core.rules import EntryRules, RiskLimits, Rules, StrategyRule, Tripwires, VotingRules
-from app.core.state import State, held, standing
+from app.core.state import State, held, liquidated, standing
 from app.cycle import Cycle
 from app.ports import Journal
 from app.seam import Clock, Tasks
 from app.session import Session
 from services.binance_us import Addresses, BinanceUs, Client, LiveMarket
 from services.binance_us.ground import LiveGround
-from tests.binance_double import BinanceDouble
-from tests.binance_double import Order as Listed
+from tests.binance_us_double import BinanceDouble
+from tests.binance_us_double import Order as Listed
 from tests.fakes import MemoryJournal, MemorySeal, ScriptedStrategies
 
 PRICE = Decimal(50_000)
 MINUTE = timedelta(minutes=1)
 RECONCILE_SECONDS = 30.0
+NAME = "exchange.test"
 LONGEST_SECONDS = 60.0  # of real time, for anything
 NO_WIRES = Tripwires(
     orders_per_minute=None,
@@ -113,7 +118,9 @@ class LiveTrader:
         strategies: ScriptedStrategies | None = None,
         journal: Journal | None = None,
         symbol: str = "BTC/USD",
+        resolver: AbstractResolver | None = None,
     ) -> None:
+        self.resolver = resolver  # with one, the exchange is dialled by a name and not by its number
         self.exchange, self.clock, self.rules, self.symbol = exchange, clock, rules, symbol
         self.strategies = strategies
         self.journal = journal or MemoryJournal()
@@ -126,9 +133,13 @@ class LiveTrader:
     async def start(self) -> None:
         """Recovery, then trading: in the order in which main.py does it."""
         clock = self.clock
-        addresses = Addresses(rest=self.exchange.rest_url, ws=self.exchange.ws_url, ws_api=self.exchange.ws_api_url)
+        urls = (self.exchange.rest_url, self.exchange.ws_url, self.exchange.ws_api_url)
+        rest, ws, ws_api = (url.replace("127.0.0.1", NAME if self.resolver else "127.0.0.1") for url in urls)
+        addresses = Addresses(rest=rest, ws=ws, ws_api=ws_api)
         self.tasks = Tasks(lambda name, error: self.crashed.append((name, error)))
-        self.client = CountingClient(addresses, clock=clock, key=self.exchange.key, secret=self.exchange.secret)
+        self.client = CountingClient(
+            addresses, clock=clock, key=self.exchange.key, secret=self.exchange.secret, resolver=self.resolver
+        )
         self.adapter = BinanceUs(self.client, self.symbol, clock=clock, tasks=self.tasks)
         self.market = LiveMarket(self.client, self.symbol, clock=clock, tasks=self.tasks)
         self.ground = LiveGround(self.adapter, self.market, self.adapter)
@@ -216,7 +227,7 @@ class LiveTrader:
         await self.settled(0.05)
         while not true():
             passed = self.clock.monotonic() - began
-            assert passed <= within, f"not within {within} s; {self.standing}; told: {self.told()}"
+            assert passed <= within, f"not within {within} s; {self.standing}; told: {self.told()}; {self.why()}"
             await self.pass_time(step)
         return self.clock.monotonic() - began
 
@@ -238,8 +249,15 @@ class LiveTrader:
         last_at = now.replace(second=0, microsecond=0) - MINUTE + timedelta(microseconds=self._votes)
         shown = Shown(timeframe="1m", first_at=last_at - 20 * MINUTE, last_at=last_at, count=20, sha256="00" * 32)
         self.session.post(SignalGiven(at=now, signal=signal))
-        book = await self.ground.order_book()
+        try:
+            book = await self.ground.order_book()
+        except ExchangeError:
+            book = None  # as in life, where a book that cannot be had is no reason to wait
         await self.session.committed(VoteCalled(at=now, shown=shown, book=book))
+
+    async def resumed(self) -> None:
+        """A person has looked and lets trading go on."""
+        await self.session.committed(Resume(at=self.session.now(), id="r", actor="owner"))
 
     async def bought(self) -> Position:
         """A position under a stop that the exchange has confirmed."""
@@ -288,6 +306,10 @@ class LiveTrader:
         assert isinstance(self.journal, MemoryJournal)
         return [each for each in self.journal.changes if isinstance(each, Trade)]
 
+    def why(self) -> str:
+        """Why the last decision came out as it did."""
+        return self.state.last_decision.reason if self.state.last_decision else "nothing was decided"
+
     def told(self) -> list[str]:
         """Names of the alerts that people were given, oldest first."""
         found: list[str] = []
@@ -301,6 +323,12 @@ class LiveTrader:
     def balance(self, asset: str) -> Decimal:
         account = self.exchange.account
         return account.free[asset] + account.locked[asset]
+
+    @property
+    def nav(self) -> Decimal:
+        """What one unit is worth: only profit and loss move it."""
+        assert self.state.account is not None
+        return nav(self.state.account, liquidated(self.state))
 
     def ledger_difference(self) -> tuple[Decimal, Decimal]:
         """(cash, bitcoin): the exchange's balance less our books'. Both 0 where nothing else uses the account."""
@@ -329,7 +357,10 @@ async def live_trader(
     """A trader that trades, at 50,000, with 10,000 dollars and half an hour of candles behind it."""
     clock = CarriedClock()
     async with BinanceDouble(
-        balances=balances, stop_loss_orders=stop_loss_orders, now=lambda: clock.now().timestamp()
+        str(settings.get("symbol", "BTC/USD")).replace("/", ""),
+        balances=balances,
+        stop_loss_orders=stop_loss_orders,
+        now=lambda: clock.now().timestamp(),
     ) as exchange:
         exchange.market.move(PRICE)
         minute = exchange.clock.ms() // 60_000 * 60_000

@@ -36,6 +36,7 @@ class AlertEvent(StrEnum):
     ORDER_REJECTED = "order_rejected"
     CONNECTION_LOST = "connection_lost"
     CONNECTION_RESTORED = "connection_restored"
+    LIVE_CHECK = "live_check"
     CLOCK = "clock"
     DISK = "disk"
     CHANNEL_DOWN = "channel_down"
@@ -87,7 +88,7 @@ KINDS: dict[AlertEvent, Kind] = {
     AlertEvent.EXCHANGE_REFUSES: _grave(
         "The exchange refuses our key",
         "the key was revoked, or may not be used from this address",
-        "Check the API key at the exchange. Stops that stand there stay.",
+        "Check the API key at the exchange, then unlock trading. Stops that stand there stay.",
     ),
     AlertEvent.EXCHANGE_UNREACHABLE: _grave(
         "Exchange unreachable",
@@ -125,6 +126,11 @@ KINDS: dict[AlertEvent, Kind] = {
     AlertEvent.ORDER_REJECTED: _warning("Order refused", "the exchange did not take an order"),
     AlertEvent.CONNECTION_LOST: _warning("Connection lost", "no entries until the exchange answers again"),
     AlertEvent.CONNECTION_RESTORED: _news("Connection restored", "the exchange answers again"),
+    AlertEvent.LIVE_CHECK: _warning(
+        "Not fit to trade real money",
+        "an item of the go-live list fails: no entries until it passes; stops stay",
+        "main.py live-check tells what to do.",
+    ),
     AlertEvent.CLOCK: _warning(
         "The clock is wrong",
         "no entries until it is right",

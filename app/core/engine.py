@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from app.core import entries, guards, life, orders, portfolio, recovery, reports, watching
+from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, watching
 from app.core.alerts import AlertEvent
 from app.core.errors import InvariantError
 from app.core.guards import Sample
-from app.core.latches import lift
+from app.core.latches import latch, lift
 from app.core.messages import (
     AccountSeen,
     Action,
@@ -49,7 +49,7 @@ from app.core.messages import (
     UnsealKillSwitch,
     VoteCalled,
 )
-from app.core.model import ExitReason, Flow, LatchKind, OrderStatus, PositionStatus, Quote
+from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote
 from app.core.money import ONE, ZERO
 from app.core.state import PendingChange, State, at_of, liquidated, open_positions, standing
 from app.core.turn import Changed, Turn
@@ -58,6 +58,7 @@ __all__ = ["Engine"]
 
 # Gates that people are told of when they close. Whoever watches the connection tells of it in its own time.
 TOLD = {
+    Gate.LIVE_CHECK: AlertEvent.LIVE_CHECK,
     Gate.CLOCK: AlertEvent.CLOCK,
     Gate.DISK: AlertEvent.DISK,
     Gate.DATABASE: AlertEvent.DATABASE,
@@ -162,6 +163,7 @@ def _time(turn: Turn) -> None:
     guards.seek_certainty(turn)
     for position in open_positions(turn.state):
         watching.watch(turn, position)
+    life.cancel_again(turn)
 
 
 # ---------------------------------------------------------------- the exchange
@@ -188,10 +190,12 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
         case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
             _order(turn, message)
         case FlowSeen():
-            _flow(turn, message)
+            flows.seen(turn, message)
         case NoticeGiven(event=event, text=text):
             turn.alert(event, text)
         case GateClosed(gate=gate, text=text):
+            if gate is Gate.EXCHANGE_REFUSES:
+                latch(turn, LatchKind.AUTH, text)  # a person looks, though the key may be taken again
             if gate not in state.gates and gate in TOLD:
                 turn.alert(TOLD[gate], text)
             if state.gates.get(gate) != text:
@@ -202,14 +206,6 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
                 turn.touch()
         case _:
             raise InvariantError(f"nobody takes {type(message).__name__}")
-
-
-def _flow(turn: Turn, message: FlowSeen) -> None:
-    """Once, however often it is reported."""
-    if message.id not in turn.state.flow_ids:
-        turn.state.flow_ids.append(message.id)
-        turn.state.account = portfolio.with_flow(turn.account, message.amount, liquidated(turn.state))
-        turn.note(Flow(id=message.id, at=turn.now, amount=message.amount, note=message.note))
 
 
 def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | CancelUncertain) -> None:

@@ -154,7 +154,7 @@ def _facts(turn: Turn, shown: Shown, book: OrderBook | None) -> EntryFacts:
     return EntryFacts(
         at=turn.now,
         equity=liquidated(state) if state.quote else None,
-        cash_free=turn.account.cash - reserved - part(reserved, fee),
+        cash_free=turn.account.cash - reserved - part(reserved, fee) - state.locked_elsewhere,
         quote=state.quote,
         reference_price=state.reference_price,
         held_notional=held(state) * bid,

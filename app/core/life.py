@@ -32,6 +32,7 @@ MAX_EXITS = 5  # market sells tried for one position before a person must look
 MAX_STOP_FAILURES = 3
 STEADY_AFTER = timedelta(seconds=60)  # a stop that stood for this long makes earlier failures forgotten
 TRAIL_PAUSE = timedelta(seconds=60)
+CANCEL_AGAIN = timedelta(seconds=1)
 RETRY_AFTER = timedelta(seconds=10)
 RETRY_SELDOM = timedelta(minutes=10)
 OFTEN_UNTIL = 60  # orders made for one position before it is tried seldom …
@@ -95,8 +96,7 @@ def fit_stop(turn: Turn, position: Position) -> None:
 def adopt_stop(turn: Turn, position: Position) -> bool:
     """Where another stop of this position may still be live (the old half of a replacement), it is the stop again.
 
-    Placing a third one beside it could sell twice. Its lower level counts once it is known to stand: should it be
-    gone, the next stop is placed no lower than the position's stop already was.
+    Placing a third one beside it could sell twice.
     """
     others = [order for order in live(turn, position) if order.role is Role.STOP]
     if not others:
@@ -143,7 +143,10 @@ def tell_bare(turn: Turn, position: Position, text: str) -> None:
 
 
 def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None:
-    """Follow the highest close since entry; move the stop up when it is worth it. Late candles only mark."""
+    """Follow the highest close since entry; move the stop up when it is worth it. Late candles only mark.
+
+    The level counts once the exchange has confirmed it: should only the cancel be carried out, the old one comes back.
+    """
     trailing = turn.limits.trailing
     if position.status is not PositionStatus.OPEN or trailing is None:
         return
@@ -162,9 +165,9 @@ def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None
     turn.put(
         replace(
             position,
-            stop_price=level,
             stop_order_id=place.client_order_id,
             stop_confirmed=False,
+            stop_failures=0 if turn.now - stop.created_at >= STEADY_AFTER else position.stop_failures,
             trailing_active=True,
             stop_moved_at=turn.now,
             unprotected_since=turn.now,
@@ -219,8 +222,21 @@ def take_back_stops(turn: Turn, position: Position, why: str) -> None:
 
 
 def cancel(turn: Turn, order: Order) -> None:
+    """Take `order` back. While the exchange says that it is open all the same, `cancel_again` asks once a second."""
+    asked_at = turn.state.cancel_asked.get(order.id)
+    if asked_at is not None and turn.now - asked_at < CANCEL_AGAIN:
+        return
+    turn.state.cancel_asked[order.id] = turn.now
     turn.move(order, OrderStatus.CANCELLING)
     turn.do(CancelOrder(client_order_id=order.id, position_id=order.position_id, symbol=order.symbol))
+
+
+def cancel_again(turn: Turn) -> None:
+    """Orders that were to be taken back and still rest on the exchange."""
+    for id in sorted(turn.state.cancel_asked):
+        order = turn.state.orders[id]
+        if order.status in RESTING:
+            cancel(turn, order)
 
 
 def sell_rest(turn: Turn, position: Position) -> None:

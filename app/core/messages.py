@@ -14,6 +14,7 @@ from app.core.model import (
     Candle,
     Instrument,
     LatchKind,
+    ListedFlow,
     OrderBook,
     OrderReport,
     OrderType,
@@ -22,6 +23,7 @@ from app.core.model import (
     Side,
     Signal,
 )
+from app.core.money import ZERO
 from app.core.rules import RiskLimits, Rules
 
 
@@ -189,6 +191,8 @@ class AccountSeen(Message):
     reports: tuple[OrderReport, ...] = ()
     open_ids: tuple[str, ...] = ()  # our prefix, open on the exchange
     price: Decimal | None = None
+    quote_locked: Decimal = ZERO  # by orders that rest: never one of our entries
+    flows: tuple[ListedFlow, ...] | None = ()  # of quote currency, lately; None: the list was asked for in vain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

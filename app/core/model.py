@@ -482,3 +482,12 @@ class Flow:
     at: datetime
     amount: Decimal
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFlow:
+    """A deposit (positive) or withdrawal (negative) in the exchange's own list, and the fee named beside it."""
+
+    id: str
+    amount: Decimal
+    fee: Decimal = ZERO

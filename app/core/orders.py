@@ -111,6 +111,11 @@ def position_of(client_id: str) -> str:
     return position_id(ledger[1:], trade)
 
 
+def trade_of(client_id: str) -> int:
+    """The number of the trade inside a client order id of ours."""
+    return int(client_id.split("-")[2], 36)
+
+
 def position_id(tag: str, trade: str) -> str:
     """Position ids are the ledger's tag and the trade's number in base 36."""
     return f"{tag}-{trade}"

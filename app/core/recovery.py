@@ -5,20 +5,25 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from app.core import life, orders, portfolio, reports
+from app.core import flows, life, orders, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
 from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
-from app.core.money import ONE, ZERO, part, plain
-from app.core.state import held, liquidated, live_orders, open_positions
-from app.core.turn import Turn
+from app.core.money import ZERO, plain
+from app.core.state import held, live_orders, open_positions
+from app.core.turn import BALANCES_LAG, Turn
 
 
 def started(turn: Turn, message: Started) -> None:
-    """A process began. Orders that had not left never will; those that may have are doubtful; ask for the truth."""
+    """A process began. Orders that had not left never will; those that may have are doubtful; ask for the truth.
+
+    The truth is asked about the doubtful ones too. They are not asked about by name before: an answer that comes
+    first would be acted upon, and no order leaves before the truth is known.
+    """
     state = turn.state
     turn.touch()
+    state.cancel_asked = {}  # whoever was asked is gone
     state.started, state.rules, state.instrument = message, message.rules, message.instrument
     state.reconciled = False
     state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
@@ -34,9 +39,10 @@ def started(turn: Turn, message: Started) -> None:
         if order.status is OrderStatus.INTENT:
             turn.move(order, OrderStatus.NOT_SENT, "the program stopped before it left")
         elif order.status is OrderStatus.SENDING:
-            turn.doubt(order, OrderStatus.UNKNOWN, "the program stopped while it was being sent")
+            turn.doubt(order, OrderStatus.UNKNOWN, "the program stopped while it was being sent", ask=False)
         elif order.status is OrderStatus.CANCELLING:
-            turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, "the program stopped while it was being cancelled")
+            reason = "the program stopped while it was being cancelled"
+            turn.doubt(order, OrderStatus.CANCEL_UNKNOWN, reason, ask=False)
     _close_bare_entries(turn)
     reports.ask_for_truth(turn, "start")
 
@@ -59,12 +65,17 @@ def account_seen(turn: Turn, message: AccountSeen) -> None:
     if first:
         turn.touch()
         state.account = portfolio.opened(message.quote_total, turn.now)
+    if state.locked_elsewhere != message.quote_locked:
+        state.locked_elsewhere = message.quote_locked
+        turn.touch()
     for report in message.reports:
         reports.apply_report(turn, report, message.at)
     mentioned = {report.client_order_id for report in message.reports} | set(message.open_ids)
     doubt_the_missing(turn, message.at, mentioned)
-    if not first and _quiet(turn):
-        _compare(turn, message)
+    if _quiet(turn):
+        flows.explain(turn, message)
+        if not first:
+            _compare(turn, message)
     if not state.reconciled:
         turn.touch()
         state.reconciled = True
@@ -85,8 +96,15 @@ def doubt_the_missing(turn: Turn, asked_at: datetime, mentioned: Set[str]) -> No
 
 
 def _quiet(turn: Turn) -> bool:
-    """No order whose fills could still be under way: only then can balances be compared."""
-    return all(order.role is Role.STOP and order.status is OrderStatus.OPEN for order in live_orders(turn.state))
+    """No order whose fills could still be under way: only then can balances be compared.
+
+    Nor one that was filled a moment ago: the exchange answers from copies of its balances that may lag behind.
+    """
+    waiting = any(
+        order.role is not Role.STOP or order.status is not OrderStatus.OPEN for order in live_orders(turn.state)
+    )
+    filled = [order.updated_at for order in turn.state.orders.values() if order.filled_quantity]
+    return not waiting and all(turn.now - at > BALANCES_LAG for at in filled)
 
 
 def _compare(turn: Turn, message: AccountSeen) -> None:
@@ -99,7 +117,7 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
     if missing > turn.instrument.dust:
         texts.append(f"{plain(missing)} {turn.instrument.base} of ours are missing on the exchange")
     residual = message.quote_total - turn.account.cash
-    unexplained = abs(residual) > max(ONE, part(liquidated(state), ONE / 10))
+    unexplained = abs(residual) > flows.tolerance(turn)
     if unexplained:
         texts.append(f"cash differs by {residual:.2f} {turn.instrument.quote} from what our trades explain")
     text = "; ".join(texts)
@@ -110,7 +128,7 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
         _close_gate(turn, text)
         if missing > turn.instrument.dust:
             _give_up(turn, missing)
-        if unexplained and residual < ZERO:
+        if unexplained and residual < ZERO and message.flows is not None:  # else it may yet be a withdrawal
             turn.set_account(cash=turn.account.cash + residual)
 
 

@@ -27,6 +27,7 @@ from app.core.turn import FENCE, Turn
 # Nothing is wrong with the order: the exchange takes none of ours for now.
 NOT_NOW = frozenset({Refusal.BUSY, Refusal.MARKET_CLOSED, Refusal.ACCESS, Refusal.AUTH})
 AT_ONCE = frozenset({Refusal.CLOCK, Refusal.FUNDS})  # a stop refused for these may be taken the next moment
+UNSOLD = (OrderStatus.EXPIRED, OrderStatus.CANCELED)  # how a sale ends that finds nobody
 NOT_FOUND_NEEDED = 3
 NOT_FOUND_APART = timedelta(seconds=2)
 GIVE_UP_AFTER = timedelta(minutes=10)
@@ -59,16 +60,26 @@ def apply_report(turn: Turn, report: OrderReport, asked_at: datetime | None = No
 
 
 def _orphan(turn: Turn, report: OrderReport) -> None:
-    """An order with our mark that we do not know: a resting one is cancelled, and people are told."""
+    """An order with our mark that we do not know: a resting one is cancelled, and people are told.
+
+    Books that were restored from a backup count trades anew; the numbers that are used up are skipped, since an id
+    may never be used twice.
+    """
+    id = report.client_order_id
+    if orders.is_ours(id) and orders.trade_of(id) > turn.state.trade_number:
+        turn.state.trade_number = orders.trade_of(id)
+        turn.touch()
     if report.status in orders.RESTING:
         turn.do(
             CancelOrder(
-                client_order_id=report.client_order_id,
-                position_id=orders.position_of(report.client_order_id),
+                client_order_id=id,
+                position_id=orders.position_of(id),
                 symbol=turn.instrument.symbol,
             )
         )
-        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {report.client_order_id} is not in the books; cancelling")
+        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {id} is not in the books; cancelling")
+    elif report.fills:
+        turn.alert(AlertEvent.ORPHAN_ORDER, f"order {id} is not in the books, and it was filled; look at the exchange")
 
 
 def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool, overtaken: bool) -> None:
@@ -156,7 +167,7 @@ def follow_up(turn: Turn, order: Order, *, again: bool = True) -> None:
     elif order.role is Role.STOP:
         _stop_moved(turn, position, order, again=again)
     elif order.status in orders.TERMINAL:
-        _exit_ended(turn, position)
+        _exit_ended(turn, position, order)
 
 
 def _stop_moved(turn: Turn, position: Position, order: Order, *, again: bool) -> None:
@@ -181,9 +192,12 @@ def _stop_reason(turn: Turn, position: Position, stop: Order) -> ExitReason:
     return ExitReason.TRAILING_STOP if trailed else ExitReason.STOP
 
 
-def _exit_ended(turn: Turn, position: Position) -> None:
+def _exit_ended(turn: Turn, position: Position, order: Order) -> None:
+    """What it did not sell is sold by the next one: at once, or after a pause where nobody bought anything."""
     if position.remaining <= ZERO:
         life.finish(turn, position)
+    elif order.status in UNSOLD and not order.filled_quantity and turn.state.exits.get(position.id, 0) < life.MAX_EXITS:
+        life.try_later(turn, position, order, counts=True)
     else:
         life.sell_rest(turn, position)
 
@@ -234,7 +248,9 @@ def not_found(turn: Turn, message: OrderNotFound) -> None:
         return
     if doubt.not_found_at is not None and turn.now - doubt.not_found_at < NOT_FOUND_APART:
         return
-    doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now)
+    # Whoever waits for the proof may be without a stop: the next answer is wanted as soon as it counts, and not before.
+    next_at = turn.now + NOT_FOUND_APART
+    doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now, next_at=next_at)
     turn.state.doubts[order.id] = doubt
     turn.touch()
     if doubt.not_found < NOT_FOUND_NEEDED:
@@ -248,7 +264,8 @@ def chase_doubts(turn: Turn) -> None:
     """Ask again for every order in doubt whose time has come; call a person after ten minutes."""
     for id, doubt in sorted(turn.state.doubts.items()):
         order = turn.state.orders[id]
-        if order.status is not OrderStatus.STUCK and turn.now - doubt.since >= GIVE_UP_AFTER:
+        asked_for = turn.now - (doubt.began or turn.now)
+        if order.status is not OrderStatus.STUCK and asked_for >= GIVE_UP_AFTER:
             turn.alert(AlertEvent.ORDER_STUCK, f"order {id} has no certain answer after 10 minutes")
             order = turn.move(order, OrderStatus.STUCK)
         if turn.now >= doubt.next_at:

@@ -207,7 +207,7 @@ def _size_checks(
             notional >= minimum and stop_notional >= minimum,
             min(notional, stop_notional),
             minimum,
-            f"account too small: need about {smallest_equity(price, limits, instrument):.0f}",
+            f"account too small: need about {_money(smallest_equity(price, limits, instrument), instrument)}",
         ),
         _check(
             "exposure",
@@ -217,6 +217,10 @@ def _size_checks(
             f"exposure would be {exposure:.1f} %, at most {limits.max_exposure_pct} %",
         ),
     ]
+
+
+def _money(amount: Decimal, instrument: Instrument) -> str:
+    return f"${amount:.0f}" if instrument.quote == "USD" else f"{amount:.0f} {instrument.quote}"
 
 
 def smallest_equity(price: Decimal, limits: RiskLimits, instrument: Instrument) -> Decimal:

@@ -10,6 +10,7 @@ from app.core.messages import Gate, Message, Started
 from app.core.model import (
     EPOCH,
     Decision,
+    Flow,
     Instrument,
     Latch,
     LatchKind,
@@ -31,9 +32,10 @@ STALE_AFTER = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """An order whose fate is being found out: when it left, how often it was asked for, what was learned."""
+    """An order whose fate is being found out: when it left, since when and how often it is asked for, what is known."""
 
     since: datetime
+    began: datetime | None = None
     asked: int = 0
     next_at: datetime
     not_found: int = 0
@@ -96,13 +98,18 @@ class State:
     reject_times: list[datetime] = field(default_factory=list)
     exits: dict[str, int] = field(default_factory=dict)  # position id → market sells tried since its close began
     retry_at: dict[str, datetime] = field(default_factory=dict)  # position id → when a refused order is tried again
+    cancel_asked: dict[str, datetime] = field(
+        default_factory=dict
+    )  # live order id → when its cancel was last asked for
     jumped: dict[str, datetime] = field(default_factory=dict)  # stop id → since when the price is past it
     kill: KillEvidence | None = None  # while prices say that the total loss is reached
     warned: list[str] = field(default_factory=list)  # warnings already given today
     bare: list[str] = field(default_factory=list)  # positions whose missing stop was told
+    locked_elsewhere: Decimal = ZERO  # quote currency that orders of somebody else hold
     difference: str = ""  # between balances and books, as it was last seen
     acknowledged: str = ""  # the difference that a person has seen and let pass
-    flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that were booked
+    flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that are in the books
+    listed_flows: list[Flow] = field(default_factory=list)  # of these, those that the stream did not tell of
     pending: list[PendingChange] = field(default_factory=list)
 
 

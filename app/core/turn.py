@@ -78,6 +78,8 @@ class Turn:
         self.touch()
         if isinstance(changed, Order):
             self.state.orders[changed.id] = changed
+            if changed.status in orders.TERMINAL:
+                self.state.cancel_asked.pop(changed.id, None)
         else:
             self.state.positions[changed.id] = changed
         self._changed(changed)
@@ -171,13 +173,14 @@ class Turn:
             self.state.doubts.pop(after.id, None)
         return after
 
-    def doubt(self, order: Order, status: OrderStatus, reason: str) -> None:
+    def doubt(self, order: Order, status: OrderStatus, reason: str, *, ask: bool = True) -> None:
         """The order's fate is uncertain: ask now, and again on a schedule. One doubt is enough for an order."""
         if order.status not in orders.IN_DOUBT:
             order = self.move(order, status, reason)
         if order.id not in self.state.doubts:
             self.state.doubts[order.id] = Doubt(since=order.sent_at or self.now, next_at=self.now)
-        self.ask(order)
+        if ask:
+            self.ask(order)
 
     def ask(self, order: Order) -> None:
         """Query one order and say when to ask again."""
@@ -186,7 +189,7 @@ class Turn:
         next_at = doubt.since + timedelta(seconds=QUERY_AFTER[step]) if step < len(QUERY_AFTER) else self.now
         if next_at <= self.now:
             next_at = self.now + (QUERY_EVERY if step >= len(QUERY_AFTER) else timedelta(seconds=0.5))
-        self.state.doubts[order.id] = replace(doubt, asked=step + 1, next_at=next_at)
+        self.state.doubts[order.id] = replace(doubt, asked=step + 1, next_at=next_at, began=doubt.began or self.now)
         fenced = self.now >= doubt.since + FENCE
         self.do(
             QueryOrder(
@@ -217,3 +220,5 @@ class Turn:
 
 # recvWindow 5 s, the exchange's own back-end timeout 10 s, and 5 s for its memory to reach its database
 FENCE = timedelta(seconds=20)
+# How long balances may not know a fill: 30 s at the exchange, and the time that reading them takes.
+BALANCES_LAG = timedelta(seconds=40)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from app.core import life, orders, stops
 from app.core.alerts import AlertEvent
 from app.core.messages import CancelOrder
-from app.core.model import ExitReason, Order, OrderStatus, Position, PositionStatus
+from app.core.model import ExitReason, Order, OrderStatus, Position, PositionStatus, Role
 from app.core.money import ZERO
 from app.core.turn import Turn
 
@@ -29,7 +29,7 @@ def watch(turn: Turn, position: Position) -> None:
     if stop is None or stop.status in orders.TERMINAL:
         if position.remaining > ZERO:
             life.stop_lost(turn, position, "no live stop order", again=True)
-    elif bare_for >= UNPROTECTED_LIMIT and stop.status in (OrderStatus.UNKNOWN, OrderStatus.SENDING):
+    elif bare_for >= UNPROTECTED_LIMIT and _in_doubt(turn, stop) and not _stands(turn, position):
         life.begin_close(turn, position, ExitReason.EMERGENCY)
         _probe(turn, stop)
     elif _jumped(turn, position, stop):
@@ -37,16 +37,28 @@ def watch(turn: Turn, position: Position) -> None:
         life.begin_close(turn, position, ExitReason.EMERGENCY)
 
 
+def _in_doubt(turn: Turn, stop: Order) -> bool:
+    """Without an answer; one that has only just left, after others were refused for now, is given a moment."""
+    return stop.status is OrderStatus.UNKNOWN or (
+        stop.status is OrderStatus.SENDING and turn.now - stop.created_at >= RESCUE_AFTER
+    )
+
+
 def _tell_of_a_bare_one(turn: Turn, position: Position) -> None:
     """Once for each time without a certain stop: 30 seconds are too long. A candle feed sells a candle later."""
     since, started = position.unprotected_since, turn.state.started
     selling = position.status is PositionStatus.CLOSING and started is not None and started.candle_fed
-    bare = since is not None and turn.now - since >= UNPROTECTED_LIMIT and not selling
+    bare = since is not None and turn.now - since >= UNPROTECTED_LIMIT and not selling and not _stands(turn, position)
     if bare and position.id not in turn.state.bare:
         life.tell_bare(turn, position, f"position {position.id} has had no certain stop for 30 s")
     elif since is None and position.id in turn.state.bare:
         turn.state.bare.remove(position.id)
         turn.touch()
+
+
+def _stands(turn: Turn, position: Position) -> bool:
+    """Whether some stop of the position is known to be on the exchange's book."""
+    return any(order.role is Role.STOP and order.status in life.RESTING for order in life.live(turn, position))
 
 
 def _try_again(turn: Turn, position: Position) -> None:

@@ -37,7 +37,7 @@ class Books(Protocol):
 class Line:
     """The connection that the heartbeat is felt on: it lives and dies with the pretend exchange."""
 
-    key_refused = ""
+    key_refused, silent_seconds = "", 0.0
 
     def __init__(self, now: Callable[[], datetime], silent: Callable[[], bool]) -> None:
         self.time, self._silent = LineTime(now), silent

@@ -15,6 +15,7 @@ from app.core.messages import AccountSeen, OrderNotFound
 from app.core.model import OrderReport, Side
 from app.core.money import ZERO
 from services.binance_us.believing import NotWholeYet, believed
+from services.binance_us.flows import FlowList
 from services.binance_us.history import History
 from services.binance_us.instrument import Listing
 from services.binance_us.orders import Orders
@@ -23,6 +24,7 @@ from services.binance_us.reports import Row, amount, fill_of_trade, identity, ow
 log = logging.getLogger(__name__)
 
 BEFORE = timedelta(seconds=60)  # how far before an order was sent its lists are read
+LISTS_LAG = timedelta(minutes=10)
 SNAPSHOTS = 60  # half an hour at one in 30 seconds
 CENT = Decimal("0.01")
 
@@ -58,9 +60,16 @@ class Rights:
 
 class AccountReader:
     def __init__(
-        self, history: History, orders: Orders, listing: Callable[[], Listing], now: Callable[[], datetime]
+        self,
+        history: History,
+        orders: Orders,
+        flows: FlowList,
+        listing: Callable[[], Listing],
+        now: Callable[[], datetime],
     ) -> None:
-        self._history, self._orders, self._listing, self._now = history, orders, listing, now
+        self._history, self._orders, self._flows, self._listing, self._now = history, orders, flows, listing, now
+        self._flows_until: datetime | None = None  # until then the list of flows is read too; None: not yet known
+        self._quote_total: Decimal | None = None
         self._trade_id: int | None = None  # the newest trade of ours that was looked at
         self._snapshots: deque[Snapshot] = deque(maxlen=SNAPSHOTS)
 
@@ -77,8 +86,13 @@ class AccountReader:
         reports = [whole for id, row in ours.items() if (whole := await self._whole(row, id)) is not None]
         asked = [id for id in dict.fromkeys(doubtful) if id not in ours]
         reports += [found for id in asked if (found := await self._found(id)) is not None]
+        before = self._trade_id
         reports += await self._traded({report.exchange_order_id for report in reports})
+        flows = await self._flows.read() if self._flows_until is None or at < self._flows_until else ()
         base, quote = self.balances(await self._history.account())
+        if self._flows_until is None or (quote.total != self._quote_total and before == self._trade_id):
+            self.look_for_flows()
+        self._quote_total = quote.total
         if activity == self._orders.activity:
             self._remember(at, base, quote, rows)
         mentioned = {report.client_order_id for report in reports}
@@ -86,11 +100,17 @@ class AccountReader:
         return AccountSeen(
             at=at,
             quote_total=quote.total,
+            quote_locked=quote.locked,
             base_total=base.total,
             base_free=base.free,
+            flows=flows,
             reports=tuple(reports),
             open_ids=(*(report.client_order_id for report in reports if report.client_order_id in ours), *lagging),
         )
+
+    def look_for_flows(self) -> None:
+        """Money may have come or gone unheard. Lists lag, so they are read for a while."""
+        self._flows_until = self._now() + LISTS_LAG
 
     async def _found(self, client_order_id: str) -> OrderReport | None:
         row = await self._orders.row(client_order_id)

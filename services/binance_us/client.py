@@ -10,7 +10,7 @@ import hmac
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,15 +20,16 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
-from ccxt.async_support.binanceus import binanceus
-from ccxt.base.errors import BaseError
 from yarl import URL
 
 from app.core.errors import ExchangeBusy, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.seam import Clock
+from services.binance_us import library
 from services.binance_us.errors import AUTH, CLOCK, Answer, HalfDone, failure
 from services.binance_us.limits import Limits, Urgency
 from services.binance_us.server_time import ServerTime
+
+binanceus, BaseError = library.loaded()
 
 logging.getLogger("ccxt").setLevel(logging.WARNING)  # at DEBUG it would write the key and every signature
 
@@ -78,7 +79,7 @@ class OnlyTheseHosts(AbstractResolver):
         await self._inner.close()
 
 
-class Wire(binanceus):  # type: ignore[misc]  # ccxt carries no types
+class Wire(binanceus):  # type: ignore[misc, valid-type]  # ccxt carries no types
     """ccxt with our way of sending and our clock. `client` sets both before the first call."""
 
     client: "Client"
@@ -108,11 +109,17 @@ class Client:
         self.time = ServerTime(clock)
         self.limits = Limits(self.time.seconds, clock.monotonic)
         self.key_refused = ""  # why the exchange does not take our key, while it does not
+        self.key_was_refused: Callable[[], None] = lambda: None  # called at the first refusal
         self._clock, self._key, self._secret = clock, key, secret
         self._resolver = resolver
         self._origins = addresses.origins()
         self._session: aiohttp.ClientSession | None = None
         self._wire = self._new_wire(addresses.rest.rstrip("/"))
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long the exchange wants to be asked nothing."""
+        return self.limits.silent_seconds
 
     @property
     def has_key(self) -> bool:
@@ -186,14 +193,14 @@ class Client:
             return  # the refusal itself is what the caller is told
 
     async def _once(self, call: str, params: Mapping[str, str] | None, what: str) -> Any:
-        if not self.has_key and (call.startswith("private") or "userdatastream" in call):
+        if not self.has_key and _needs_key(call):
             raise ExchangeRefused(f"{what}: no key of the exchange is configured; nothing was sent", code="-2014")
         try:
             body = await getattr(self._wire, call)(dict(params or {}))
         except ExchangeRefused as refused:
             text = f"{what}: {refused}"
-            if call.startswith("private") and refused.code in {str(code) for code in AUTH} | {"401"}:
-                self.key_refused = text
+            if _needs_key(call) and refused.code in {str(code) for code in AUTH} | {"401"}:
+                self.refuse_key(text)
             raise ExchangeRefused(text, code=refused.code) from None
         except ExchangeBusy as busy:
             raise ExchangeBusy(f"{what}: {busy}", busy.retry_after_seconds) from None
@@ -206,6 +213,12 @@ class Client:
         if call.startswith("private"):
             self.key_refused = ""
         return body
+
+    def refuse_key(self, why: str) -> None:
+        """Remember that the exchange does not take our key, and say so at once where that is new."""
+        known, self.key_refused = self.key_refused, why
+        if not known:
+            self.key_was_refused()
 
     async def send(self, url: str, method: str, headers: Mapping[str, str], body: str | None) -> Any:
         """What ccxt wants sent. Called by `Wire` alone."""
@@ -295,6 +308,10 @@ class Client:
         query = urlencode(sorted(whole.items()))
         signature = hmac.new(self._secret.encode(), query.encode(), hashlib.sha256).hexdigest()
         return {**whole, "signature": signature}
+
+
+def _needs_key(call: str) -> bool:
+    return call.startswith("private") or "userdatastream" in call
 
 
 def _named(error: Exception) -> str:

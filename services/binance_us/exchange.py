@@ -6,37 +6,25 @@ Every method raises ExchangeErrors and nothing else. Unasked reports go to whoev
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
-from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeUnreachable
-from app.core.messages import AccountSeen, Event, InstrumentChanged, OrderNotFound, PlaceOrder, PriceSeen
+from app.core.errors import ExchangeError, ExchangeRefused
+from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import Instrument, OrderReport
 from app.seam import Clock, Tasks
 from services.binance_us.account import AccountReader, Rights
-from services.binance_us.believing import believed
 from services.binance_us.client import Client
 from services.binance_us.events import Events
+from services.binance_us.flows import FlowList
 from services.binance_us.history import History
-from services.binance_us.instrument import (
-    BAD_SYMBOL,
-    DEFAULT_TAKER_PCT,
-    Listing,
-    listing_of,
-    market_id,
-    not_traded,
-    require_tradable,
-    taker_fee_pct,
-)
 from services.binance_us.orders import Orders
 from services.binance_us.pulse import Pulse
+from services.binance_us.rules import RELOAD_SECONDS, RulesOfTheExchange
 from services.binance_us.ticker import asked_ticker
 from services.binance_us.user_stream import UserStream
 from services.binance_us.watch import Watch
 
 log = logging.getLogger(__name__)
 
-FILTER = "-1013"
-RELOAD_SECONDS = 1_800.0
 FIRST_SAMPLES = 3
 
 
@@ -50,13 +38,14 @@ class BinanceUs:
         self.client = client
         self.reconnected: Callable[[], None] = lambda: None
         self._symbol, self._clock, self._tasks = symbol, clock, tasks
-        self._listing: Listing | None = None
-        self._reloading = False
         self._listener: Callable[[Event], None] = lambda event: None
-        self._history = History(client, self._listed)
-        self._orders = Orders(client, self._history, self._listed, clock)
-        self._account = AccountReader(self._history, self._orders, self._listed, self.now)
-        self._events = Events(self._orders, self._listed, self._post, clock, tasks)
+        self._rules = RulesOfTheExchange(client, symbol, post=self._post, clock=clock, tasks=tasks)
+        self._history = History(client, self._rules.listing)
+        self._orders = Orders(client, self._history, self._rules.listing, clock)
+        self._account = AccountReader(
+            self._history, self._orders, FlowList(client, self._rules.listing, clock), self._rules.listing, self.now
+        )
+        self._events = Events(self._orders, self._rules.listing, self._post, clock, tasks)
         self._stream = UserStream(
             client, hear=self._events.hear, connected_again=self._stream_stands, clock=clock, tasks=tasks
         )
@@ -68,8 +57,12 @@ class BinanceUs:
             post=self._post,
             time=client.time,
             clock=clock,
+            key_refused=lambda: bool(client.key_refused),
         )
-        self._pulse = Pulse(client, post=self._post, back=self._back, clock=clock)
+        self._pulse = Pulse(
+            client, post=self._post, back=self._back, clock=clock, rules_age=lambda: self._rules.age_seconds
+        )
+        client.key_was_refused = self._pulse.tell_of_key
 
     # ------------------------------------------------------------ life
 
@@ -77,20 +70,12 @@ class BinanceUs:
         """Connect, set the clock, read the rules. ConfigError where the symbol cannot be traded."""
         await self.client.open()
         await self.client.sync(FIRST_SAMPLES)
-        try:
-            listing = await self._read_listing()
-        except ExchangeRefused as refused:
-            if refused.code == BAD_SYMBOL:
-                raise not_traded(self._symbol, "it does not know it") from None
-            raise
-        require_tradable(listing)
-        self._listing = listing
-        return listing.instrument
+        return (await self._rules.open()).instrument
 
     def start(self) -> None:
         """Begin to hear of our orders. The reports go to the listener."""
         self._tasks.start(self._pulse.run(), "heartbeat")
-        self._tasks.start(self._keep_listing(), "rules of the exchange")
+        self._tasks.start(self._rules.run(), "rules of the exchange")
         if self.client.has_key:
             self._tasks.start(self._stream.run(), "user stream")
             self._tasks.start(self._watch.run(), "open orders")
@@ -106,7 +91,7 @@ class BinanceUs:
 
     @property
     def instrument(self) -> Instrument:
-        return self._listed().instrument
+        return self._rules.listing().instrument
 
     @property
     def user_data(self) -> str:
@@ -130,7 +115,7 @@ class BinanceUs:
         try:
             return await self._orders.place(order)
         except ExchangeRefused as refused:
-            self._stale_rules(refused)
+            self._rules.refused(refused)
             raise
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
@@ -141,7 +126,7 @@ class BinanceUs:
         try:
             return await self._orders.replace(old_id, order)
         except ExchangeRefused as refused:
-            self._stale_rules(refused)
+            self._rules.refused(refused)
             raise
 
     async def find(
@@ -173,52 +158,15 @@ class BinanceUs:
         if symbol != self._symbol:
             raise ExchangeRefused(f"{symbol!a} is not the configured {self._symbol}; nothing was sent", code="unsent")
 
-    def _listed(self) -> Listing:
-        if self._listing is None:
-            raise ExchangeUnreachable("the exchange's rules have not been read yet")
-        return self._listing
-
-    async def _read_listing(self) -> Listing:
-        what = f"reading the rules of {self._symbol}"
-        body: Any = await self.client.ask("public_get_exchangeinfo", {"symbol": market_id(self._symbol)}, what=what)
-        fee = self._listing.instrument.taker_fee_pct if self._listing else DEFAULT_TAKER_PCT
-        if self.client.has_key:
-            fee = taker_fee_pct(await self.client.ask("private_get_account", what="reading our fees"))
-        if isinstance(body, dict):
-            self.client.limits.learn(body.get("rateLimits"))
-        with believed(what):
-            return listing_of(body, self._symbol, fee)
-
-    def _stale_rules(self, refused: ExchangeRefused) -> None:
-        """A filter refused what ours let pass: the rules have changed."""
-        if refused.code == FILTER and not self._reloading:
-            self._reloading = True
-            self._tasks.start(self._reload(), "rules of the exchange, again")
-
-    async def _keep_listing(self) -> None:
-        while True:
-            await self._clock.sleep(RELOAD_SECONDS)
-            await self._reload()
-
-    async def _reload(self) -> None:
-        """Read the rules again; a change is told. Where that fails the old ones stay in force."""
-        try:
-            listing = await self._read_listing()
-        except (ExchangeError, DataError) as error:
-            log.warning("%s", error)
-            return
-        finally:
-            self._reloading = False
-        if self._listing is None or listing.instrument != self._listing.instrument:
-            self._post(InstrumentChanged(at=self.now(), instrument=listing.instrument))
-        self._listing = listing
-
     def _stream_stands(self) -> None:
         """A new stream tells only what happens from now on; what was missed is asked for."""
         self._events.forget()
         self._back()
 
     def _back(self) -> None:
+        self._account.look_for_flows()
+        if self._rules.age_seconds > RELOAD_SECONDS:
+            self._rules.read_again()
         if self.client.has_key:
             self._tasks.start(self._look(), "open orders, again")
         self.reconnected()

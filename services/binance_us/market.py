@@ -36,6 +36,7 @@ REPAIR_SECONDS = 5.0
 LATE = timedelta(seconds=90)
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 MOST_SPREAD, MOST_AWAY, FROZEN_AWAY = Decimal("0.01"), Decimal("0.1"), Decimal("0.003")
+MOST_TORN = Decimal("0.1")
 BELIEVED_AFTER = 3  # answers in a row that say the same implausible thing
 LEVELS = 20
 
@@ -171,6 +172,8 @@ class LiveMarket:
             return
         self._asked_at = now
         found = await asked_ticker(self._client, self._symbol)
+        if found.spread > MOST_TORN:
+            return  # nobody offers near the other side: that is no price, however often it is said
         if self._ticked_at > now:
             return  # the stream spoke while we asked, and it knows better
         self._implausible = 0 if self._is_plausible(found) else self._implausible + 1

@@ -5,12 +5,12 @@ what the answer leaves open is ExchangeUnreachable, and whoever asked finds out 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.core.errors import DataError, ExchangeError, ExchangeUnreachable
+from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.core.messages import PlaceOrder
 from app.core.model import Fill, OrderReport, Role
 from app.core.money import ZERO, part, positive
@@ -19,7 +19,7 @@ from app.seam import Clock
 from services.binance_us.believing import Incomplete, believed
 from services.binance_us.checks import check_id, request_for
 from services.binance_us.client import Client
-from services.binance_us.errors import Answer, HalfDone
+from services.binance_us.errors import UNKNOWN_ORDER, Answer, HalfDone
 from services.binance_us.history import History
 from services.binance_us.instrument import Listing
 from services.binance_us.limits import Urgency
@@ -34,6 +34,7 @@ from services.binance_us.reports import (
     owner,
     report,
     row_of,
+    tells_fees,
     told,
     worth,
 )
@@ -72,7 +73,13 @@ class Orders:
         params["newClientOrderId"] = cancel_id(client_order_id)
         self.activity += 1
         what = f"cancelling order {client_order_id}"
-        body = await self._client.ask("private_delete_order", params, what=what, urgency=Urgency.CLOSING)
+        try:
+            body = await self._client.ask("private_delete_order", params, what=what, urgency=Urgency.CLOSING)
+        except ExchangeRefused as refused:
+            # The matching engine itself says so: where a question is answered with "open", that answer lags behind.
+            if refused.code == UNKNOWN_ORDER and client_order_id in self.confirmed:
+                self.end(client_order_id)
+            raise
         return await self._whole(body, client_order_id, what)
 
     async def replace(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:
@@ -148,13 +155,25 @@ class Orders:
             if order.status in RESTING and self.ended_lately(client_order_id):
                 raise Incomplete("this answer is older than the order's end")
             fills = fills_in(row, order, listing)
-        if sum((fill.quantity for fill in fills), ZERO) != order.executed:
+        if _executed(fills) != order.executed:
             fills = await self._traded(order)
+        elif not tells_fees(row):
+            fills = await self._with_fees(order, fills)
         fills = tuple([await self._with_worth(fill) for fill in fills])
         with believed(f"order {client_order_id}"):
             whole = report(order, fills)
         self.heard(whole, order.executed)
         return whole
+
+    async def _with_fees(self, order: Told, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+        """The same fills from the list of trades, where they have their fees; a stop for more than is left after a fee
+        would be refused. Where the list cannot tell either, what the answer said has to do."""
+        try:
+            listed = await self._traded(order)
+        except ExchangeError as error:
+            log.info("the fees of order %s are not told: %s", order.client_order_id, error)
+            return fills
+        return listed if _executed(listed) == order.executed else fills
 
     async def _traded(self, order: Told) -> tuple[Fill, ...]:
         rows = await self._history.trades_of(order.exchange_order_id)
@@ -220,3 +239,7 @@ class Orders:
             return None
         self._worth[asset] = (now, price)
         return price
+
+
+def _executed(fills: Sequence[Fill]) -> Decimal:
+    return sum((fill.quantity for fill in fills), ZERO)

@@ -1,5 +1,5 @@
-"""The heartbeat: asks the exchange for its time every 10 seconds, and shuts entries while it does not answer, while
-this machine's clock is off, or while our key is refused. Never gives up.
+"""The heartbeat: asks the exchange for its time every 10 seconds, and shuts entries while it does not answer or
+does not tell its rules, while this machine's clock is off, or while our key is refused. Never gives up.
 """
 
 import logging
@@ -15,7 +15,10 @@ from app.seam import Clock
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 10.0
+SHORTEST_PAUSE_SECONDS = 1.0  # after a beat that waited in vain for its answer
 WORST_OFFSET_SECONDS = 1.0
+OLDEST_RULES_SECONDS = 3_600.0
+BAN_SECONDS = 90.0  # the shortest ban is two minutes, the longest silence of another kind is one
 WARN_AFTER, ALARM_AFTER = 3, 10  # beats in a row without an answer
 
 
@@ -34,22 +37,38 @@ class Line(Protocol):
     @property
     def key_refused(self) -> str: ...
 
+    @property
+    def silent_seconds(self) -> float:
+        """How long nothing may be asked."""
+
     async def sync(self) -> None:
         """Ask the exchange for its time. Raises ExchangeErrors."""
 
 
 class Pulse:
-    """`back` is called when the exchange answers again after it did not."""
+    """`back` is called when the exchange answers again after it did not; `rules_age`: seconds since they were read."""
 
-    def __init__(self, client: Line, *, post: Callable[[Event], None], back: Callable[[], None], clock: Clock) -> None:
-        self._client, self._post, self._back, self._clock = client, post, back, clock
+    def __init__(
+        self,
+        client: Line,
+        *,
+        post: Callable[[Event], None],
+        back: Callable[[], None],
+        clock: Clock,
+        rules_age: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._client, self._post, self._back, self._clock, self._rules_age = client, post, back, clock, rules_age
+        self._told_of_rules = self._told_of_loss = False
+        self._answered_at = clock.monotonic()
         self._closed: set[Gate] = set()
         self.failures = 0
 
     async def run(self) -> None:
         while True:
+            began = self._clock.monotonic()
             await self.beat()
-            await self._clock.sleep(BEAT_SECONDS)
+            took = self._clock.monotonic() - began
+            await self._clock.sleep(max(BEAT_SECONDS - took, SHORTEST_PAUSE_SECONDS))
 
     async def beat(self) -> None:
         """One heartbeat; posts what became of the gates."""
@@ -57,32 +76,65 @@ class Pulse:
         try:
             await self._client.sync()
         except ExchangeError as error:
-            self.failures += 1
-            problem = "Binance.US does not answer"
-            level = logging.CRITICAL if self.failures >= ALARM_AFTER else logging.WARNING
-            if self.failures in (1, WARN_AFTER) or self.failures % ALARM_AFTER == 0:
-                log.log(level, "no heartbeat, %d in a row: %s", self.failures, error)
-            self._tell_of_silence()
+            problem = self._no_answer(error)
         else:
-            if self.failures:
-                log.warning("Binance.US answers again after %d missed heartbeats", self.failures)
-                if self.failures >= WARN_AFTER:
-                    self._tell(AlertEvent.CONNECTION_RESTORED, f"Binance.US answers again after {self._how_long()}")
-                self.failures = 0
-                self._back()
+            problem = self._old_rules(back=self._answered())
         self._gate(Gate.EXCHANGE_UNREACHABLE, problem)
         self._gate(Gate.CLOCK, self._clock_problem())
+        self.tell_of_key()
+
+    def _no_answer(self, error: ExchangeError) -> str:
+        """One beat in vain; why, in words that stay the same from beat to beat."""
+        self.failures += 1
+        level = logging.CRITICAL if self.failures >= ALARM_AFTER else logging.WARNING
+        if self.failures in (1, WARN_AFTER) or self.failures % ALARM_AFTER == 0:
+            log.log(level, "no heartbeat, %d in a row: %s", self.failures, error)
+        silence = self._client.silent_seconds
+        if silence >= BAN_SECONDS and not self._told_of_loss:
+            self._lost(f"Binance.US shuts this address out for {silence / 60:.0f} minutes; stops stay there")
+        elif self.failures >= WARN_AFTER and not self._told_of_loss:
+            self._lost(f"Binance.US has not answered for {self._how_long()}")
+        if self.failures == ALARM_AFTER:
+            self._tell(AlertEvent.EXCHANGE_UNREACHABLE, f"Binance.US has not answered for {self._how_long()}")
+        return "Binance.US asks for silence" if silence else "Binance.US does not answer"
+
+    def _lost(self, text: str) -> None:
+        """Once for each time: after three heartbeats without an answer, of a ban at once."""
+        self._told_of_loss = True
+        self._tell(AlertEvent.CONNECTION_LOST, text)
+
+    def _answered(self) -> bool:
+        """The exchange has answered; whether that ends a silence."""
+        failures, how_long = self.failures, self._how_long()
+        self.failures, self._answered_at = 0, self._clock.monotonic()
+        if not failures:
+            return False
+        log.warning("Binance.US answers again after %d missed heartbeats", failures)
+        if self._told_of_loss:
+            self._told_of_loss = False
+            self._tell(AlertEvent.CONNECTION_RESTORED, f"Binance.US answers again after {how_long}")
+        self._back()
+        return True
+
+    def tell_of_key(self) -> None:
+        """Whether the exchange takes our key; told at the first refusal too, whoever met it."""
         self._gate(Gate.EXCHANGE_REFUSES, "Binance.US refuses our key" if self._client.key_refused else "")
 
-    def _tell_of_silence(self) -> None:
-        """A warning after three heartbeats without an answer, the alarm after ten."""
-        if self.failures == WARN_AFTER:
-            self._tell(AlertEvent.CONNECTION_LOST, f"Binance.US has not answered for {self._how_long()}")
-        elif self.failures == ALARM_AFTER:
-            self._tell(AlertEvent.EXCHANGE_UNREACHABLE, f"Binance.US has not answered for {self._how_long()}")
+    def _old_rules(self, *, back: bool) -> str:
+        """Entries must not be made by rules of yesterday. After a silence they are just being read."""
+        old = self._rules_age() > OLDEST_RULES_SECONDS
+        problem = "Binance.US has not told its rules for more than an hour" if old else ""
+        if old and not back and not self._told_of_rules:
+            self._told_of_rules = True
+            self._tell(AlertEvent.CONNECTION_LOST, problem)
+        elif self._told_of_rules and not old:
+            self._told_of_rules = False
+            self._tell(AlertEvent.CONNECTION_RESTORED, "Binance.US tells its rules again")
+        return problem
 
     def _how_long(self) -> str:
-        return f"{self.failures * BEAT_SECONDS:.0f} s"
+        seconds = self._clock.monotonic() - self._answered_at
+        return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
     def _tell(self, event: AlertEvent, text: str) -> None:
         self._post(NoticeGiven(at=self._client.time.now(), event=event, text=text))

@@ -225,6 +225,14 @@ def fills_in(row: Row, order: Told, listing: Listing) -> tuple[Fill, ...]:
     )
 
 
+def tells_fees(row: Row) -> bool:
+    """Whether the fills in an answer of the FULL kind name what their fees were taken in."""
+    listed = row.get("fills")
+    return all(
+        each.get("commissionAsset") is not None for each in rows_of(listed if listed is not None else [], "fills")
+    )
+
+
 def fill_of_trade(row: Row, client_order_id: str, listing: Listing) -> Fill:
     """One row of myTrades."""
     what = f"trade of {client_order_id}"

@@ -31,10 +31,13 @@ SAMPLES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """None: the exchange does not tell, or does not know the symbol. `not_tradable`: "" where it can be traded."""
+    """None: the exchange does not tell, or does not know the symbol. `not_tradable`: "" where it can be traded.
+
+    `can_withdraw` is of the key; `account_withdraws` of the account, whatever the key may do."""
 
     can_trade: bool | None
     can_withdraw: bool | None
+    account_withdraws: bool | None
     ip_restricted: bool | None
     ahead_seconds: float  # of this machine's clock before the exchange's
     not_tradable: str
@@ -58,7 +61,8 @@ async def standing(client: Client, symbol: str) -> Standing:
     instrument = listing.instrument if listing else None
     return Standing(
         can_trade=rights.can_trade,
-        can_withdraw=rights.can_withdraw if withdraws is None else withdraws,
+        can_withdraw=withdraws,
+        account_withdraws=rights.can_withdraw,
         ip_restricted=_flag(restrictions, "ipRestrict"),
         ahead_seconds=-client.time.wall_offset_seconds(),
         not_tradable=refused,

@@ -1,4 +1,4 @@
-"""Looks at our open orders by asking, whatever the stream says: each 10 seconds, each 2 while there is no stream.
+"""Looks at our open orders by asking, whatever the stream says: each 8 seconds, each 2 while there is no stream.
 
 So a stop that was cancelled by hand, a fill that was never told and a stream that has gone deaf are all noticed.
 """
@@ -20,7 +20,7 @@ from services.binance_us.user_stream import UserStream
 
 log = logging.getLogger(__name__)
 
-WITH_STREAM_SECONDS, WITHOUT_STREAM_SECONDS = 10.0, 2.0
+WITH_STREAM_SECONDS, WITHOUT_STREAM_SECONDS = 8.0, 2.0  # a stop that is lost must be back within 10
 GRACE_SECONDS = 1.0  # an event may still be on its way
 
 
@@ -35,7 +35,9 @@ class Watch:
         post: Callable[[Event], None],
         time: ServerTime,
         clock: Clock,
+        key_refused: Callable[[], bool] = lambda: False,  # then asking often would only be knocking at a closed door
     ) -> None:
+        self._key_refused = key_refused
         self._history, self._orders, self._events, self._stream = history, orders, events, stream
         self._post, self._time, self._clock = post, time, clock
 
@@ -45,7 +47,7 @@ class Watch:
         while True:
             await self._clock.sleep(WITHOUT_STREAM_SECONDS)
             waited += WITHOUT_STREAM_SECONDS
-            if self._stream.connected and waited < WITH_STREAM_SECONDS:
+            if waited < (WITH_STREAM_SECONDS if self._stream.connected or self._key_refused() else 0):
                 continue
             waited = 0.0
             try:
@@ -68,18 +70,22 @@ class Watch:
     def _changed(self, known: dict[str, Decimal], listed: dict[str, Row]) -> list[str]:
         with believed("reading the open orders"):
             executed = {id: amount(row.get("executedQty"), "executedQty") for id, row in listed.items()}
-        gone = [id for id in known if id not in listed and not self._is_lagging(id)]
+        gone = [id for id in known if id not in listed]
         return [id for id in listed if known.get(id) != executed[id]] + gone
 
     def _is_lagging(self, id: str) -> bool:
         return self._orders.confirmed_lately(id, self._time.now())
 
     async def _look_at(self, id: str, row: Row | None) -> bool:
-        """Post the order's report; whether there was one. An order that the exchange does not know is left to doubt."""
+        """Post the order's report; whether there was one. An order that the exchange does not know is left to doubt.
+
+        A list that does not have a new order may simply lag behind, so the order itself is asked for.
+        """
         if row is None:
             row = await self._orders.row(id)
         if row is None:
-            log.warning("order %s was open and is now unknown to the exchange", id)
+            if not self._is_lagging(id):
+                log.warning("order %s was open and is now unknown to the exchange", id)
             return False
         try:
             whole = await self._orders.whole(row, id)

@@ -15,7 +15,10 @@ from services.settings import Secret
 
 LOW_BALANCE = Decimal(1)
 LATER = "run doctor again later"
-NEW_KEY = "make a new trade-only key, without withdrawals, on the exchange's site and delete this one"
+LOOK_AT_KEY = (
+    "on the exchange's site look that this is a trade-only key, without withdrawals (else make a new one), then set "
+    "BINANCEUS_TRADE_ONLY_KEY to its first 8 characters"
+)
 SERVICES = {
     "Binance.US": ("binanceus_api_key", "binanceus_api_secret"),
     "DeepSeek": ("deepseek_api_key",),
@@ -62,7 +65,8 @@ async def binance(here: Installation) -> Check | None:
     except Unanswered as error:
         return note(subject, f"not checked: {error.seen}", error.cure)
     if answer.status == 200 and isinstance(answer.json, dict) and "canTrade" in answer.json:
-        return rights(subject, answer.json)
+        start = here.settings.binanceus_trade_only_key
+        return rights(subject, answer.json, confirmed=start is not None and key.reveal().startswith(start))
     return refused(subject, answer)
 
 
@@ -73,9 +77,11 @@ def signed(url: str, secret: Secret) -> str:
     return f"{url}?{query}&signature={signature}"
 
 
-def rights(subject: str, account: dict[str, Any]) -> Check:
-    if account.get("canWithdraw") is not False:
-        return wrong(subject, "is taken, and the exchange says that it may withdraw", NEW_KEY)
+def rights(subject: str, account: dict[str, Any], *, confirmed: bool = False) -> Check:
+    """The exchange tells of the account only; of the key its owner has to say that it may not withdraw."""
+    if account.get("canWithdraw") is not False and not confirmed:
+        seen = "is taken; the account may withdraw, and the exchange does not tell whether the key may"
+        return wrong(subject, seen, LOOK_AT_KEY)
     if account.get("canTrade") is not True:
         return note(subject, "is taken, may read, and may not trade", "allow it to trade before real money is used")
     return ok(subject, "is taken, may trade, and may not withdraw")

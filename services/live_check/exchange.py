@@ -12,6 +12,7 @@ from app.core.risk import smallest_equity
 from app.outcomes import ACCESS_CODES, AUTH_CODES
 from services.database import looking, looking_at_past
 from services.live_check.subject import Subject, failed, passed, waived, warning
+from services.settings import Settings
 
 if TYPE_CHECKING:
     from services.binance_us.standing import Standing
@@ -23,6 +24,10 @@ SECONDS = 30.0
 MOST_AHEAD_SECONDS = 1.0
 SET_KEY = "seal it with: main.py secrets set BINANCEUS_API_KEY, then BINANCEUS_API_SECRET"
 NEW_KEY = "make a new trade-only key, without withdrawals, on the exchange's site and delete this one"
+CONFIRM = (
+    "on the exchange's site look that withdrawals are off for this key, then set BINANCEUS_TRADE_ONLY_KEY to its first "
+    "8 characters"
+)
 PASTE = "paste it again; on the exchange's site look whether it still exists and takes this machine's address"
 LOOK = "on the exchange's site look whether the key is tied to this machine's address, and tie it where it is not"
 AGAIN = "it is looked at again each minute"
@@ -48,7 +53,7 @@ async def items(here: Subject) -> list[Item]:
         return _unknown(str(error), NAMES)
     return [
         key(found),
-        withdrawals(found),
+        withdrawals(found, seen_by_owner=_seen_by_owner(here.settings)),
         waived(address(found)) if here.pretended else address(found),
         clock(found),
         symbol(found),
@@ -77,13 +82,25 @@ def key(found: "Standing") -> Item:
     return passed(KEY, "is taken, and may trade")
 
 
-def withdrawals(found: "Standing") -> Item:
-    if found.can_withdraw is None:
+def _seen_by_owner(settings: Settings) -> bool:
+    """Whether the owner confirmed this very key: a new one has to be looked at anew."""
+    key, start = settings.binanceus_api_key, settings.binanceus_trade_only_key
+    return key is not None and start is not None and key.reveal().startswith(start)
+
+
+def withdrawals(found: "Standing", *, seen_by_owner: bool = False) -> Item:
+    """Where the exchange tells of the account only, its owner has to look at the key, and to say so."""
+    if found.can_withdraw:
+        return failed(WITHDRAWALS, "the exchange says that the key may withdraw", NEW_KEY)
+    if found.can_withdraw is False or found.account_withdraws is False:
+        return passed(WITHDRAWALS, "are not allowed")
+    if found.account_withdraws is None:
         cure = "on the exchange's site look that the key may not withdraw"
         return warning(WITHDRAWALS, "the exchange does not tell whether the key may withdraw", cure)
-    if found.can_withdraw:
-        return failed(WITHDRAWALS, "the exchange says that withdrawals are allowed", NEW_KEY)
-    return passed(WITHDRAWALS, "are not allowed")
+    if seen_by_owner:
+        seen = "the exchange says only that the account may withdraw; you have confirmed that the key may not"
+        return warning(WITHDRAWALS, seen, "look again from time to time")
+    return failed(WITHDRAWALS, "the account may withdraw, and the exchange does not tell of the key", CONFIRM)
 
 
 def address(found: "Standing") -> Item:

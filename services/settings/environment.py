@@ -76,6 +76,7 @@ class Settings:
     admin_totp_secret: Secret | None
     binanceus_api_key: Secret | None
     binanceus_api_secret: Secret | None
+    binanceus_trade_only_key: str | None
     binanceus_rest_url: str
     binanceus_ws_url: str
     binanceus_ws_api_url: str
@@ -127,6 +128,7 @@ def _row(name: str, kind: Kind, meaning: str, default: str | None = None, *, sec
     return Setting(name=name, field=field, kind=kind, meaning=meaning, default=default, secret=secret)
 
 
+_START = Text(r"[\x21-\x7e]{8}", "the first 8 characters of the key")
 _KEY = Text(r"[\x21-\x7e]{1,4096}", "the key alone, without blanks")
 _EMAIL = Text(r"[^\s@,<>]{1,64}@[^\s@,<>]{1,190}", "an address such as me@example.org")
 _PHONE = Text(r"\+[0-9]{7,15}", "a number such as +15551234567")
@@ -212,6 +214,7 @@ SETTINGS: tuple[Setting, ...] = (
     _row("TRADER_ADMIN_TOTP_SECRET", _BASE32, "enrols the second factor at first start", secret=True),
     _row("BINANCEUS_API_KEY", _KEY, "trade-only key of Binance.US", secret=True),
     _row("BINANCEUS_API_SECRET", _KEY, "its secret", secret=True),
+    _row("BINANCEUS_TRADE_ONLY_KEY", _START, "first 8 characters of a key that you have seen cannot withdraw"),
     _row("BINANCEUS_REST_URL", _WEB, "plain http only to this machine", "https://api.binance.us"),
     _row("BINANCEUS_WS_URL", _SOCKET, "plain ws only to this machine", "wss://stream.binance.us:9443"),
     _row("BINANCEUS_WS_API_URL", _SOCKET, "plain ws only to this machine", "wss://ws-api.binance.us/ws-api/v3"),

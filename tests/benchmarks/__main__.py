@@ -2,28 +2,46 @@
 
 import argparse
 import asyncio
+import logging
 import sys
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from tests.benchmarks import latency, replaying, starting
+from tests.benchmarks import crowd, latency, protecting, replaying, restarting, starting
 from tests.benchmarks.rows import Row, table
 
 MARGIN = 1.25  # machines are shared and noisy: a target counts as missed by more than a quarter
+Measure = Callable[[], list[Row] | Coroutine[Any, Any, list[Row]]]
+PARTS: dict[str, tuple[Measure, ...]] = {
+    "latency": (latency.decision_to_order, latency.closing_while_mail_is_down, latency.event_to_text),
+    "replay": (replaying.dense,),
+    "start": (starting.whole_process,),
+    "protection": (protecting.fill_to_stop, protecting.lost_stop, protecting.kill_to_closes),
+    "crowd": (crowd.signal_to_wire,),
+    "restart": (restarting.restart,),
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed by more than 25 %%")
+    parser.add_argument("--only", action="append", choices=PARTS, help="a part of it; may be given again")
     arguments = parser.parse_args()
-    rows: list[Row] = [
-        *asyncio.run(latency.decision_to_order()),
-        *asyncio.run(latency.closing_while_mail_is_down()),
-        *asyncio.run(latency.event_to_text()),
-        *replaying.dense(),
-        *starting.whole_process(),
-    ]
+    logging.disable(logging.CRITICAL)  # what the traders say of their trades would bury the table
+    rows = [row for name in arguments.only or PARTS for measure in PARTS[name] for row in measured(measure)]
     print(table(rows))
     missed = [row for row in rows if row.target is not None and row.value > row.target * MARGIN]
     return 1 if arguments.check and missed else 0
+
+
+def measured(measure: Measure) -> list[Row]:
+    began = time.monotonic()
+    found = measure()
+    rows = found if isinstance(found, list) else asyncio.run(found)
+    name = getattr(measure, "__name__", "")
+    print(f"{name.replace('_', ' ')}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return rows
 
 
 if __name__ == "__main__":

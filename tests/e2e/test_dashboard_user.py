@@ -105,6 +105,8 @@ async def test_a_position_appears_changes_and_goes() -> None:
         await user.should_see("0.01538")
         await user.should_not_see("No open position")
         assert "+$19.80" in text_of(user, "result")
+        await user.should_not_see("RSI 29 is oversold")
+        user.find("details").trigger("toggle")
         await user.should_see("RSI 29 is oversold")
         await user.should_see("$61,642.00")
         await show(desk, price=d(62000))
@@ -268,6 +270,7 @@ async def test_hostile_text_is_shown_as_text() -> None:
     desk = Desk()
     desk.view.held = [a_position(reasoning="<img src=x onerror=alert(1)>")]
     async with signed_in(desk) as user:
+        user.find("details").trigger("toggle")
         await user.should_see("<img src=x onerror=alert(1)>")
         assert not [each for each in user.find(kind=ui.html).elements if "onerror" in each.content]
 
@@ -336,6 +339,15 @@ async def test_the_go_live_list_says_why_real_money_is_not_traded() -> None:
 
 
 # ---------------------------------------------------------------- unlocking
+
+
+@pytest.mark.parametrize("reason", ["kill_switch", "runaway", "exchange_refuses"])
+async def test_whatever_only_a_person_may_lift_can_be_unlocked_here(reason: str) -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_not_see("Unlock …")
+        await show(desk, state="STOPPED" if reason != "exchange_refuses" else "PAUSED", reason=reason)
+        await user.should_see("Unlock …")
 
 
 async def test_after_a_kill_switch_a_person_unlocks_with_password_and_phrase() -> None:

@@ -10,7 +10,7 @@ from app.checklist import Checklist, Item
 from app.seam import Clock, Tasks
 from services.binance_us import Addresses, Client
 from services.settings import LoadedRules, Settings, load_rules, load_settings
-from tests.binance_double import BinanceDouble
+from tests.binance_us_double import BinanceDouble
 
 ELSEWHERE = "https://api.binance.us"
 

@@ -20,7 +20,7 @@ from app.core.orders import client_order_id
 from app.seam import Clock, Tasks
 from services.binance_us import Addresses, BinanceUs, Client
 from services.binance_us.user_stream import LISTEN_KEY, POLLING, SUBSCRIPTION
-from tests.binance_double import BinanceDouble
+from tests.binance_us_double import BinanceDouble
 
 PLACE, CANCEL, FIND = "POST /api/v3/order", "DELETE /api/v3/order", "GET /api/v3/order"
 REPLACE, OPEN, TRADES = "POST /api/v3/order/cancelReplace", "GET /api/v3/openOrders", "GET /api/v3/myTrades"

@@ -16,7 +16,7 @@ from app.seam import Clock, Tasks
 from services.binance_us import Addresses, Client, LiveMarket
 from services.binance_us.candles import MINUTE
 from services.binance_us.server_time import EPOCH
-from tests.binance_double import BinanceDouble
+from tests.binance_us_double import BinanceDouble
 
 
 class Hurried(Clock):

@@ -17,7 +17,7 @@ from services.auth.model import User
 from services.binance_us.account import rights_of
 from services.database import Database, DatabaseOutbox, Ledgers, Users, open_database, tables
 from services.database.backtests import Backtests
-from tests.binance_double import BinanceDouble
+from tests.binance_us_double import BinanceDouble
 from tests.integration.live_cases import ELSEWHERE, Owner, named
 
 EQUITY = tables.EquityTable.__table__  # type: ignore[attr-defined]
@@ -116,6 +116,14 @@ class TestWhatTheExchangeTells:
         assert named(found, "address of the key").verdict is Verdict.PASSED
         owner.exchange.account.restrictions = {"enableWithdrawals": True, "ipRestrict": False}
         assert {"withdrawals", "address of the key"} <= set(await failing(owner))
+
+    async def test_an_owner_confirms_a_key_of_which_the_exchange_tells_nothing(self, owner: Owner) -> None:
+        owner.exchange.account.can_withdraw = True
+        owner.environ["BINANCEUS_TRADE_ONLY_KEY"] = "another."
+        assert (await owner.item("withdrawals")).verdict is Verdict.FAILED
+        owner.environ["BINANCEUS_TRADE_ONLY_KEY"] = owner.exchange.key[:8]
+        found = await owner.item("withdrawals")
+        assert (found.verdict, owner.exchange.key[:8] in found.seen) == (Verdict.WARNING, False)
 
     async def test_a_key_that_may_not_trade(self, owner: Owner) -> None:
         owner.exchange.account.can_trade = False

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from app.core.errors import ConfigError, ExchangeBusy, StoreError
 from app.seam import Clock, Tasks
 from app.sole import SoleExchange, TakenOver
 from services.binance_us import Addresses, BinanceUs, Client
-from services.database import Database, open_database
+from services.database import Database, Ledgers, open_database
 from services.database.account_lock import AccountLock
 from services.database.durable import require_durable
-from tests.binance_double import BinanceDouble
+from tests.binance_us_double import BinanceDouble
 from tests.integration.test_binance_us import an_entry
 from tests.trader_process import ROOT, TraderProcess
 
@@ -194,32 +194,38 @@ async def test_a_server_that_is_gone_for_a_moment_sends_nothing_and_ends_nothing
 # ---------------------------------------------------------------- F-56: books that lose nothing
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
-def test_real_money_is_refused_on_a_server_that_may_lose_commits(
-    postgres_server: str, setting: str, tmp_path: Path
-) -> None:
-    def settings(**wanted: str) -> None:
+GOOD = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+
+
+@pytest.fixture
+def server(postgres_server: str) -> Iterator[Callable[..., None]]:
+    """Changes what the server is set to; as the other tests like it afterwards."""
+
+    def set_to(**wanted: str) -> None:
         with psycopg.connect(postgres_server, autocommit=True) as connection:
             for name, value in wanted.items():
                 connection.execute(f"ALTER SYSTEM SET {name} = {value}")  # type: ignore[call-overload]
             connection.execute("SELECT pg_reload_conf()")
 
-    good = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+    yield set_to
+    set_to(**{**GOOD, "fsync": "off"})
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
+def test_real_money_is_refused_on_a_server_that_may_lose_commits(
+    server: Callable[..., None], postgres_server: str, setting: str, tmp_path: Path
+) -> None:
     url = postgres_server.replace("postgresql://", "postgresql+psycopg://")
-    try:
-        settings(**good)
-        eventually(lambda: require_durable(url))
-        settings(**{**good, setting: "off"})
-        said = eventually(lambda: refusal(url))
-        assert f"{setting} is off" in said
-        assert f"ALTER SYSTEM SET {setting} = on" in said
-        trader = TraderProcess(tmp_path, "binanceus", settings=live_settings("http://127.0.0.1:9", url))
-        ended = trader.command("run")
-        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-        assert f"{setting} is off" in ended.stderr
-    finally:
-        settings(fsync="off", full_page_writes="on", synchronous_commit="on")
+    server(**GOOD)
+    eventually(lambda: require_durable(url))
+    server(**{setting: "off"})
+    said = eventually(lambda: refusal(url))
+    assert f"{setting} is off" in said
+    assert f"ALTER SYSTEM SET {setting} = on" in said
+    ended = TraderProcess(tmp_path, "binanceus", settings=live_settings("http://127.0.0.1:9", url)).command("run")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"{setting} is off" in ended.stderr
 
 
 def refusal(url: str) -> str:
@@ -276,7 +282,7 @@ def live_settings(rest: str, database_url: str, **more: str) -> dict[str, str]:
 @pytest.fixture
 def double() -> Iterator[dict[str, str]]:
     """The exchange as a process of its own, with a market that moves and a past to warm up on."""
-    command = [sys.executable, "-m", "tests.binance_double", "--symbol", "BTCUSD", "--live", "--past", "4000"]
+    command = [sys.executable, "-m", "tests.binance_us_double", "--symbol", "BTCUSD", "--live", "--past", "4000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None
@@ -329,6 +335,9 @@ async def test_live_stands_still_without_a_second_factor_and_two_are_one_too_man
         with signed_in_again(first, code) as client:
             assert client.post("/api/v1/pause").json()["state"] == "STOPPED"
         assert "I/O error" not in (first.folder / "output.txt").read_text()
+        async with httpx.AsyncClient() as steering:
+            truth = await steering.post(f"{double['control']}/do", json={"call": "settled", "with": [], "named": {}})
+        assert truth.json()["result"]["orders"] == []
     finally:
         await ended(process)
 
@@ -340,9 +349,6 @@ async def test_live_stands_still_without_a_second_factor_and_two_are_one_too_man
         ready.until(lambda: httpx.get(f"{url_of}/health").status_code == 200, "the trader to answer")
         output = (ready.folder / "output.txt").read_text()
         assert output.count("go-live list is not passed") == 1  # of the first start
-        async with httpx.AsyncClient() as steering:
-            truth = await steering.post(f"{double['control']}/do", json={"call": "settled", "with": [], "named": {}})
-        assert truth.json()["result"]["orders"] == []
     finally:
         await ended(process)
 
@@ -363,3 +369,31 @@ def signed_in_again(trader: TraderProcess, code: str) -> httpx.Client:
 async def ended(process: "subprocess.Popen[str]") -> None:
     process.terminate()
     assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_another_ledger_of_the_same_account_is_the_same_account(
+    double: dict[str, str], server: Callable[..., None], database_url: str, database: Database, tmp_path: Path
+) -> None:
+    """On PostgreSQL, from two machines: each with a data directory of its own."""
+    server(**GOOD)
+    eventually(lambda: require_durable(database_url))
+    first = trader_on(double, tmp_path / "a", database_url)
+    process = first.start()
+    try:
+        first.until(lambda: "trading on Binance.US" in (first.folder / "output.txt").read_text(), "the first to trade")
+        ledgers = Ledgers(database, min)
+        assert ledgers.retire(ledgers.list()[0].name)  # so that the second one opens books of its own
+        refused = trader_on(double, tmp_path / "b", database_url).command("run")
+        assert refused.returncode == 2
+        assert "error: another trader trades this account with real money; stop it first" in refused.stderr
+        assert process.poll() is None
+
+        with database.writing() as connection:  # somebody took over all the same
+            connection.execute(text("UPDATE kept SET value = '99' WHERE name LIKE 'engine epoch%'"))
+        assert await asyncio.to_thread(process.wait, 20) == 1
+        assert "another trader has taken over this account" in (first.folder / "output.txt").read_text()
+    finally:
+        process.kill()
+        process.wait()

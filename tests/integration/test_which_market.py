@@ -83,3 +83,22 @@ def test_other_books_are_refused_while_real_positions_are_open(tmp_path: Path) -
 def test_the_exchange_s_library_is_not_loaded_for_a_question() -> None:
     code = "import main, services.binance_us.reaching, sys; sys.exit('ccxt' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(main.__file__).parent).returncode == 0
+
+
+def test_of_the_exchange_s_library_one_exchange_is_loaded_and_the_usual_import_still_gives_all() -> None:
+    code = """
+import sys
+from services.binance_us.client import Wire
+exchanges = [name for name in sys.modules if name.startswith("ccxt.async_support.") and name.count(".") == 2]
+assert sorted(exchanges) == ["ccxt.async_support.base", "ccxt.async_support.binance", "ccxt.async_support.binanceus"]
+assert "ccxt" not in sys.modules
+import ccxt.async_support as usual
+import ccxt
+from ccxt.base.errors import BaseError
+assert issubclass(Wire, usual.binanceus) and usual.kraken and ccxt.binanceus
+assert BaseError is ccxt.BaseError is usual.BaseError
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=Path(main.__file__).parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.errors import ConfigError, ExchangeBusy, ExchangeRefused, ExchangeUnreachable
 from app.core.messages import InstrumentChanged, OrderNotFound
-from app.core.model import OrderStatus, OrderType
+from app.core.model import OrderReport, OrderStatus, OrderType
 from services.binance_us import BinanceUs
 from tests.builders import d
 from tests.unit.binance_us_cases import ENTRY, EXIT, STOP, a_row, a_trade, id_of, real
@@ -172,6 +172,21 @@ async def test_a_third_asset_without_a_price_counts_at_the_customary_rate(peer: 
     assert fill.fee_quote == d(50) * d("0.002")
 
 
+async def test_a_fee_that_the_answer_does_not_tell_is_looked_up(peer: Peer, exchange: BinanceUs) -> None:
+    peer.says(PLACE, a_row(fills=[{**FILLS[0], "commission": "0", "commissionAsset": None}]))
+    peer.says(TRADES, [a_trade(FILLS[0]["tradeId"], FILLS[0]["qty"], commission="0.000001", commissionAsset="BTC")])
+    (fill,) = (await exchange.place(ENTRY)).fills
+    assert (fill.fee, fill.fee_asset) == (d("0.000001"), "BTC")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_fee_that_nobody_tells_keeps_no_order_waiting(peer: Peer, exchange: BinanceUs, status: int) -> None:
+    peer.says(PLACE, a_row(fills=[{**FILLS[0], "commission": "0", "commissionAsset": None}]))
+    peer.says(TRADES, [], status)
+    (fill,) = (await exchange.place(ENTRY)).fills
+    assert fill.fee == 0
+
+
 # ---------------------------------------------------------------- cancelling
 
 
@@ -220,6 +235,24 @@ async def test_a_cancel_of_what_is_not_open_is_refused(peer: Peer, exchange: Bin
     with pytest.raises(ExchangeRefused) as caught:
         await exchange.cancel("BTC/USDT", STOP.client_order_id)
     assert caught.value.code == "-2011"
+
+
+async def test_open_is_an_old_answer_once_a_cancel_was_told_that_there_is_no_such_order(
+    peer: Peer, exchange: BinanceUs
+) -> None:
+    peer.says(FIND, a_row(STOP, status="NEW", executedQty="0"))
+    sent_at = exchange.now()
+    await exchange.find("BTC/USDT", STOP.client_order_id, sent_at, complete=False)
+    peer.says(CANCEL, {"code": -2011, "msg": "Unknown order sent."}, 400)
+    with pytest.raises(ExchangeRefused):
+        await exchange.cancel("BTC/USDT", STOP.client_order_id)
+    with pytest.raises(ExchangeUnreachable, match="older than the order's end"):
+        await exchange.find("BTC/USDT", STOP.client_order_id, sent_at, complete=False)
+    peer.answers[FIND].clear()
+    peer.says(FIND, a_row(STOP, status="CANCELED", executedQty="0"))
+    found = await exchange.find("BTC/USDT", STOP.client_order_id, sent_at, complete=False)
+    assert isinstance(found, OrderReport)
+    assert found.status is OrderStatus.CANCELED
 
 
 async def test_only_our_own_orders_are_ever_cancelled(peer: Peer, exchange: BinanceUs) -> None:

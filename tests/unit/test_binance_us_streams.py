@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 import services.binance_us.client as client_module
+from app.core.errors import ExchangeUnreachable
 from app.core.messages import Event, FlowSeen, Gate, GateClosed, GateOpened, OrderReported, OrdersListed
 from app.core.model import OrderStatus
 from app.seam import Clock
@@ -347,7 +348,7 @@ async def test_a_stream_that_says_nothing_of_a_change_is_connected_anew(peer: Pe
     async with opened(peer, Hurried()) as (exchange, posted):
         await exchange.place(STOP)
         exchange.start()
-        await until(lambda: bool(peer.sockets) and len(peer.calls(OPEN)) == 1)
+        await until(lambda: bool(peer.sockets) and len(peer.calls(OPEN)) >= 1)
         peer.says(FIND, a_row(STOP, status="CANCELED", executedQty="0"))
         peer.answers[OPEN].clear()
         peer.says(OPEN, [])
@@ -381,6 +382,41 @@ async def test_a_lost_exchange_shuts_entries_and_a_found_one_opens_them(peer: Pe
         await exchange._pulse.beat()
         assert Gate.EXCHANGE_UNREACHABLE in {event.gate for event in posted if isinstance(event, GateOpened)}
         assert back == ["back"]
+
+
+class Beats(Clock):
+    """Time that passes only where somebody waits; the tenth pause ends it."""
+
+    def __init__(self) -> None:
+        self.passed, self.pauses = 0.0, 0
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses += 1
+        if self.pauses == 10:
+            raise ExchangeUnreachable("enough")
+        self.passed += seconds
+
+
+@pytest.mark.parametrize(("waits", "within"), [(0.0, 90.0), (3.0, 93.0), (10.0, 110.0)])
+async def test_ten_heartbeats_in_vain_take_no_longer_where_each_waits_for_its_answer(
+    peer: Peer, waits: float, within: float
+) -> None:
+    beats = Beats()
+    async with opened(peer) as (exchange, _):
+
+        async def in_vain(samples: int = 1) -> None:
+            beats.passed += waits
+            raise ExchangeUnreachable("no answer")
+
+        exchange.client.sync = in_vain  # type: ignore[method-assign]
+        exchange._pulse._clock = beats
+        with pytest.raises(ExchangeUnreachable, match="enough"):
+            await exchange._pulse.run()
+    assert exchange._pulse.failures == 10
+    assert beats.passed <= within
 
 
 async def test_a_clock_that_is_off_shuts_entries(peer: Peer) -> None:

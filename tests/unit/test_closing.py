@@ -183,8 +183,36 @@ def test_a_cancel_that_failed_is_asked_for_again(status: str) -> None:
         trader.reports(stop, "PARTIAL", price="47500", quantity="0.001")
     close(trader)
     trader.tell(CancelUncertain(at=trader.now, client_order_id=stop.client_order_id, reason="timed out"))
-    assert words(trader.tell_status(stop.client_order_id, status)) == ["cancel S02"]
+    assert words(trader.tell_status(stop.client_order_id, status)) == []
+    assert tick(trader, seconds=0.9) == []
+    assert tick(trader, seconds=0.1) == ["cancel S02"]
     assert words(trader.tell_status(stop.client_order_id, "CANCELED")) == ["place exit"]
+    assert trader.engine.state.cancel_asked == {}
+
+
+def test_a_cancel_that_keeps_failing_is_asked_for_once_a_second() -> None:
+    """The failure and the answer that it is still open may come back at once, each time."""
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    close(trader)
+    asked = 1
+    for _ in range(100):
+        trader.tell(CancelUncertain(at=trader.now, client_order_id=stop_id, reason="busy"))
+        asked += words(trader.tell_status(stop_id, "OPEN")).count("cancel S02")
+        asked += tick(trader, seconds=0.1).count("cancel S02")
+    assert asked == 11
+    assert tick(trader, seconds=0) == []
+
+
+def test_the_cancel_of_an_old_stop_is_not_called_stuck_at_once() -> None:
+    """The ten minutes begin with the doubt, not with the order."""
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.wait(hours=5)
+    close(trader)
+    trader.tell(CancelUncertain(at=trader.now, client_order_id=stop_id, reason="timed out"))
+    assert "alert order_stuck" not in tick(trader, seconds=599)
+    assert "alert order_stuck" in tick(trader, seconds=1)
 
 
 def test_the_stop_still_open_after_the_cancel_was_asked_for_is_waited_for() -> None:
@@ -283,14 +311,29 @@ def test_a_sale_that_fills_in_part_is_followed_by_another_for_the_rest() -> None
     assert trader.place().quantity == d("0.00596")
 
 
+def unsold(trader: Desk, sale: PlaceOrder) -> list[str]:
+    """The sale met no buyer at all; what that and the next ten seconds bring."""
+    trader.sends(sale)
+    said = words(trader.tell_status(sale.client_order_id, "EXPIRED"))
+    return said or tick(trader, seconds=10)
+
+
+@pytest.mark.parametrize("ending", ["EXPIRED", "CANCELED"])
+def test_a_sale_that_meets_no_buyer_is_followed_by_another_after_ten_seconds(ending: str) -> None:
+    """Five tries in the same instant would all meet the same empty book."""
+    trader, sale = closing()
+    trader.sends(sale)
+    assert words(trader.tell_status(sale.client_order_id, ending)) == []
+    assert tick(trader, seconds=9.9) == []
+    assert tick(trader, seconds=0.1) == ["place exit"]
+
+
 def test_after_five_sales_a_person_must_look_and_what_is_left_stays_under_a_stop() -> None:
     trader, sale = closing()
     for _ in range(4):
-        trader.sends(sale)
-        assert words(trader.tell_status(sale.client_order_id, "EXPIRED")) == ["place exit"]
+        assert unsold(trader, sale) == ["place exit"]
         sale = trader.place()
-    trader.sends(sale)
-    assert words(trader.tell_status(sale.client_order_id, "EXPIRED")) == ["alert position_stuck", "place stop"]
+    assert unsold(trader, sale) == ["alert position_stuck", "place stop"]
     stop = trader.place()
     assert (stop.stop_price, stop.quantity) == (47_500, d("0.00996"))
     assert trader.position().status is PositionStatus.QUARANTINE
@@ -301,13 +344,10 @@ def test_after_five_sales_a_person_must_look_and_what_is_left_stays_under_a_stop
 
 def quarantined() -> Desk:
     trader, sale = closing()
-    for _ in range(4):
-        trader.sends(sale)
-        trader.tell_status(sale.client_order_id, "EXPIRED")
+    for _ in range(5):
+        unsold(trader, sale)
         sale = trader.place()
-    trader.sends(sale)
-    trader.tell_status(sale.client_order_id, "EXPIRED")
-    stop = trader.place()
+    stop = sale
     trader.sends(stop)
     trader.reports(stop, "OPEN")
     return trader

@@ -19,7 +19,8 @@ from app.core.messages import (
     Refusal,
     TimePassed,
 )
-from app.core.model import OrderReport, OrderStatus, Trade
+from app.core.model import Fill, OrderReport, OrderStatus, Role, Side, Trade
+from app.core.orders import client_order_id
 from tests.builders import NOON, Desk, d, some_rules
 from tests.core_stories import EASY, alerts, changed, orders_of, words
 
@@ -115,6 +116,21 @@ def test_three_complete_not_founds_after_the_fence_two_seconds_apart_prove_that_
     assert trader.engine.trading
     trader.wait(minutes=15).vote("BUY")
     assert trader.place().client_order_id != entry.client_order_id  # an id is never used twice
+
+
+def test_evidence_that_counts_is_followed_by_the_next_question_two_seconds_later() -> None:
+    """Also long after the doubt began, when questions are ten seconds apart: the exchange answers again at last."""
+    trader, entry = doubtful_entry()
+    for half in range(1, 200):
+        at_second(trader, half / 2)
+    assert at_second(trader, 100) == ["query E01 completely"]
+    assert not_found(trader, entry, after=0) == []
+    assert at_second(trader, 101.9) == []
+    assert at_second(trader, 102) == ["query E01 completely"]
+    assert not_found(trader, entry, after=0) == []
+    assert at_second(trader, 104) == ["query E01 completely"]
+    not_found(trader, entry, after=0)
+    assert orders_of(trader) == {"E01": "NOT_PLACED"}
 
 
 @pytest.mark.parametrize(
@@ -302,12 +318,10 @@ def test_an_answer_to_a_question_that_was_put_before_the_orders_end_is_no_late_o
 def test_an_order_with_our_mark_that_is_not_in_the_books_is_cancelled_and_told(status: str, cancelled: bool) -> None:
     trader = Desk(rules=some_rules(risk=EASY)).start()
     trader.bought()
-    stranger = trader.place_of("test-0000001", "E01").client_order_id.replace("0000001", "0000009")
-    report = OrderReport(client_order_id=stranger, exchange_order_id="9", status=OrderStatus(status), at=trader.now)
-    actions = trader.tell(OrderReported(at=trader.now, report=report))
+    actions = trader.tell(stranger(trader, 9, status))
     assert alerts(actions) == (["orphan_order"] if cancelled else [])
     assert words(actions)[:1] == (["cancel E01"] if cancelled else [])
-    assert trader.engine.touched is cancelled
+    assert trader.engine.touched  # at least its number is remembered
 
 
 def test_a_stop_whose_position_is_closed_must_not_sell_anything_else() -> None:
@@ -361,3 +375,39 @@ def test_a_doubtful_order_can_be_refused_after_all() -> None:
     trader.tell(OrderRefused(at=trader.now, client_order_id=entry.client_order_id, refusal=Refusal.FUNDS, reason="no"))
     assert orders_of(trader) == {"E01": "REJECTED"}
     assert trader.engine.state.doubts == {}
+
+
+def stranger(trader: Desk, trade: int, status: str, *fills: Fill) -> OrderReported:
+    """The report of an order with our mark that the books do not know."""
+    id = client_order_id(live=False, tag="test", trade=trade, role=Role.ENTRY, attempt=1)
+    report = OrderReport(
+        client_order_id=id, exchange_order_id="9", status=OrderStatus(status), at=trader.now, fills=fills
+    )
+    return OrderReported(at=trader.now, report=report)
+
+
+def test_numbers_that_an_unknown_order_has_used_up_are_skipped() -> None:
+    """As with books restored from a backup: the exchange would take an id of a filled order a second time."""
+    trader = Desk(rules=some_rules(risk=EASY)).start()
+    trader.tell(stranger(trader, 7, "EXPIRED"))
+    assert trader.engine.touched
+    trader.tell(stranger(trader, 3, "EXPIRED"))
+    assert not trader.engine.touched
+    trader.vote("BUY")
+    assert trader.place().position_id == "test-0000008"
+
+
+def test_an_unknown_order_that_was_filled_is_told() -> None:
+    trader = Desk(rules=some_rules(risk=EASY)).start()
+    fill = Fill(
+        id="t1",
+        client_order_id="",
+        side=Side.BUY,
+        price=d(50_000),
+        quantity=d("0.01"),
+        fee=d(0),
+        fee_asset="USD",
+        at=NOON,
+    )
+    assert alerts(trader.tell(stranger(trader, 7, "FILLED", fill))) == ["orphan_order"]
+    assert trader.engine.state.positions == {}

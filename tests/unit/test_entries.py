@@ -10,6 +10,7 @@ from app.core import entries
 from app.core.engine import Engine
 from app.core.errors import InvariantError
 from app.core.messages import (
+    AccountSeen,
     CandleClosed,
     ClosePosition,
     Gate,
@@ -376,3 +377,13 @@ def test_votes_of_other_minutes_do_not_disturb() -> None:
     trader.price("50100", after=MINUTE)
     trader.vote("BUY")
     assert trader.place().price == d("50250.30")
+
+
+def test_money_that_orders_of_somebody_else_hold_is_not_counted_on() -> None:
+    trader = desk()
+    for locked, outcome in (("9600", Outcome.REFUSED), ("0", Outcome.ORDER)):
+        trader.tell(
+            AccountSeen(at=trader.now, quote_total=d(10_000), quote_locked=d(locked), base_total=d(0), base_free=d(0))
+        )
+        trader.vote("BUY", 80)
+        assert changed(trader, Decision)[-1].outcome is outcome

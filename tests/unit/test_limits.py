@@ -8,6 +8,9 @@ import pytest
 from app.core.messages import (
     AccountSeen,
     FlowSeen,
+    Gate,
+    GateClosed,
+    GateOpened,
     OrderRefused,
     PriceSeen,
     Refusal,
@@ -395,6 +398,17 @@ def test_a_refused_key_latches_until_a_person_has_looked() -> None:
     assert standing(trader.engine.state, trader.now)[:2] == ("PAUSED", "exchange_refuses")
     trader.tell(Unlock(at=trader.now, id="u", actor="me", kind=LatchKind.AUTH))
     assert latches(trader) == []
+
+
+def test_a_key_that_is_refused_while_asking_latches_too_and_is_told_once() -> None:
+    trader = desk()
+    closed = GateClosed(at=trader.now, gate=Gate.EXCHANGE_REFUSES, text="the exchange refuses our key")
+    assert alerts(trader.tell(closed)) == ["exchange_refuses"]
+    assert alerts(trader.tell(closed)) == []
+    trader.tell(GateOpened(at=trader.now, gate=Gate.EXCHANGE_REFUSES))
+    assert standing(trader.engine.state, trader.now)[:2] == ("PAUSED", "exchange_refuses")
+    trader.tell(Unlock(at=trader.now, id="u", actor="me", kind=LatchKind.AUTH))
+    assert standing(trader.engine.state, trader.now)[0] == "TRADING"
 
 
 def test_a_latch_is_a_row_with_its_reason() -> None:

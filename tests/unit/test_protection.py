@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.core.messages import (
+    AccountSeen,
     CancelUncertain,
     CandleClosed,
     ClosePosition,
@@ -23,7 +24,7 @@ from app.core.messages import (
 from app.core.model import ExitReason, OrderType, PositionStatus, Role, Side, Trade
 from app.core.rules import RiskLimits
 from tests.builders import MINUTE, NOON, Desk, a_candle, d, some_rules
-from tests.core_stories import EASY, alerts, changed, order_at, orders_of, words
+from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, words
 
 
 def desk(limits: RiskLimits = EASY, **changes: object) -> Desk:
@@ -205,6 +206,19 @@ def test_an_exchange_that_takes_nothing_now_is_tried_every_ten_seconds(refusal: 
     assert trader.engine.state.retry_at == {}
 
 
+def test_a_stop_that_is_tried_again_after_half_a_minute_of_refusals_is_given_a_moment_to_be_answered() -> None:
+    trader = desk()
+    filled_entry(trader)
+    for _ in range(4):
+        refuse(trader, trader.place(), Refusal.MARKET_CLOSED)
+        tick(trader, seconds=10)
+    trader.sends(trader.place_of("test-0000001", "S06"))
+    assert "place exit" not in tick(trader, seconds=1)
+    assert trader.position().exit_reason is None
+    tick(trader, seconds=4)
+    assert trader.position().exit_reason is ExitReason.EMERGENCY
+
+
 def test_after_ten_minutes_of_refusals_it_is_tried_seldom_and_after_days_a_person_must_look() -> None:
     trader = desk()
     filled_entry(trader)
@@ -317,6 +331,20 @@ def test_a_doubtful_stop_that_is_found_protects() -> None:
     assert trader.engine.trading
 
 
+def test_a_stop_that_never_arrived_is_proved_absent_and_put_back_within_thirty_seconds() -> None:
+    trader = desk()
+    stop = doubtful_stop(trader)
+    said = ["query S02"]
+    while said != ["alert stop_missing", "place stop"]:
+        assert trader.now < NOON + timedelta(seconds=30)
+        if said == ["query S02 completely"]:
+            answer = OrderNotFound(at=trader.now, client_order_id=stop.client_order_id, complete=True)
+            said = words(trader.tell(answer))
+        else:
+            said = tick(trader, seconds=1)
+    assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_PLACED", "S03": "INTENT"}
+
+
 def test_after_thirty_seconds_without_a_certain_stop_we_get_out_and_a_cancel_proves_whether_it_is_there() -> None:
     trader = desk()
     stop = doubtful_stop(trader)
@@ -340,6 +368,28 @@ def test_a_probe_that_finds_no_stop_is_followed_by_proof_and_then_by_the_sale() 
     actions = trader.tell(OrderNotFound(at=trader.now, client_order_id=stop.client_order_id, complete=True))
     assert words(actions) == ["place exit"]
     assert orders_of(trader)["S02"] == "CANCELED"
+
+
+@pytest.mark.parametrize("down", [3, 12, 16])
+@pytest.mark.parametrize("late", [0.0, 0.08, 0.5, 0.92])
+def test_a_stop_that_never_left_is_proved_absent_and_placed_again_within_thirty_seconds(down: int, late: float) -> None:
+    """The process was killed while it sent the stop. Answers come in fewer and fewer milliseconds."""
+    trader = desk()
+    filled_entry(trader)
+    trader.sends(stop := trader.place())
+    began, answers = trader.now, iter((0.02, 0.01, 0.005, 0.004, 0.003))
+    trader.wait(seconds=down).restart()
+    trader.tell(AccountSeen(at=trader.now, quote_total=cash(trader), base_total=d("0.01"), base_free=d("0.01")))
+    for second in range(down, 30):
+        trader.now = began + timedelta(seconds=second + late)
+        if "query S02 completely" in words(trader.tell(TimePassed(at=trader.now))):
+            trader.wait(seconds=next(answers))
+            absent = OrderNotFound(at=trader.now, client_order_id=stop.client_order_id, complete=True)
+            if "place stop" in words(trader.tell(absent)):
+                break
+    assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_PLACED", "S03": "INTENT"}
+    assert trader.now - began < timedelta(seconds=27.1)
+    assert trader.position().exit_reason is None
 
 
 def test_a_stop_still_being_sent_after_thirty_seconds_means_out_too() -> None:
@@ -378,13 +428,13 @@ def test_a_close_three_per_cent_in_profit_moves_the_stop_up() -> None:
     assert words(trader.actions) == ["replace S02 by S03"]
     assert (move.order.stop_price, move.order.quantity) == (50_440, d("0.00996"))
     position = trader.position()
-    assert (position.trailing_active, position.stop_price, position.highest_close) == (True, 50_440, 52_000)
+    assert (position.trailing_active, position.stop_price, position.highest_close) == (True, 47_500, 52_000)
     assert (position.stop_confirmed, position.unprotected_since) == (False, trader.now)
     assert orders_of(trader) == {"E01": "FILLED", "S02": "CANCELLING", "S03": "INTENT"}
     trader.sends(move.order)
     assert words(trader.tell_status(move.old_id, "CANCELED")) == []
     assert words(trader.reports(move.order, "OPEN")) == []
-    assert trader.position().stop_confirmed
+    assert (trader.position().stop_confirmed, trader.position().stop_price) == (True, 50_440)
 
 
 def test_the_stop_moves_only_up_only_by_enough_and_not_more_than_once_a_minute() -> None:
@@ -457,7 +507,7 @@ def test_a_refused_replacement_leaves_the_old_stop_and_asks_about_it() -> None:
     move = trailed(trader)
     assert refuse(trader, move.order, Refusal.RULES) == ["alert order_rejected"]
     position = trader.position()
-    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (move.old_id, 50_440, False)
+    assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (move.old_id, 47_500, False)
     actions = trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="-2011"))
     assert words(actions) == ["query S02 completely"]
     trader.tell_status(move.old_id, "OPEN")
@@ -465,13 +515,13 @@ def test_a_refused_replacement_leaves_the_old_stop_and_asks_about_it() -> None:
     assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S04"]
 
 
-def test_a_refused_replacement_whose_old_stop_is_gone_too_is_placed_at_the_new_level() -> None:
+def test_a_refused_replacement_whose_old_stop_is_gone_too_brings_the_old_level_back() -> None:
     trader = desk()
     move = trailed(trader)
     refuse(trader, move.order, Refusal.FUNDS)
     trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="timed out"))
     assert words(trader.tell_status(move.old_id, "CANCELED")) == ["alert stop_missing", "place stop"]
-    assert trader.place().stop_price == 50_440
+    assert trader.place().stop_price == 47_500
 
 
 def test_a_replacement_refused_by_a_busy_exchange_leaves_the_old_stop_too() -> None:
@@ -493,16 +543,48 @@ def test_the_old_stop_filled_while_it_was_to_be_replaced() -> None:
     assert trader.engine.state.positions == {}
 
 
-def test_only_the_cancel_was_carried_out_so_a_stop_is_placed_anew() -> None:
-    trader = desk()
-    move = trailed(trader)
+def only_the_cancel(trader: Desk, move: ReplaceStop) -> list[str]:
     trader.sends(move.order)
     assert words(trader.tell_status(move.old_id, "CANCELED")) == []
-    actions = trader.tell(
-        OrderNotSent(at=trader.now, client_order_id=move.order.client_order_id, reason="only the cancel")
-    )
-    assert words(actions) == ["alert stop_missing", "place stop"]
-    assert trader.place().stop_price == 50_440  # never back down
+    id = move.order.client_order_id
+    return words(trader.tell(OrderNotSent(at=trader.now, client_order_id=id, reason="only the cancel")))
+
+
+def test_only_the_cancel_was_carried_out_so_the_old_level_comes_back() -> None:
+    """The new level was perhaps refused because the price had passed it: placed again it would be refused again."""
+    trader = desk()
+    move = trailed(trader)
+    assert only_the_cancel(trader, move) == ["alert stop_missing", "place stop"]
+    assert trader.place().stop_price == 47_500
+
+
+def test_moves_that_fail_now_and_then_never_add_up_to_a_sale() -> None:
+    trader = desk()
+    move = trailed(trader)
+    for close in ("53000", "54000", "55000"):
+        assert only_the_cancel(trader, move) == ["alert stop_missing", "place stop"]
+        stop = trader.place()
+        trader.sends(stop)
+        trader.reports(stop, "OPEN")
+        assert trader.position().stop_failures == 1
+        trader.price(close, after=2 * MINUTE)
+        (action,) = trader.actions
+        assert isinstance(action, ReplaceStop)
+        move = action
+
+
+def test_a_move_right_after_a_loss_forgets_no_failure() -> None:
+    trader = desk()
+    trader.bought()
+    assert words(trader.tell_status(trader.position().stop_order_id, "CANCELED")) == [
+        "alert stop_missing",
+        "place stop",
+    ]
+    stop = trader.place()
+    trader.sends(stop)
+    trader.reports(stop, "OPEN")
+    trader.price("52000", after=MINUTE / 2)
+    assert trader.position().stop_failures == 1
 
 
 def test_both_halves_in_doubt_and_the_old_one_turns_out_to_stand() -> None:
@@ -519,6 +601,17 @@ def test_both_halves_in_doubt_and_the_old_one_turns_out_to_stand() -> None:
     assert orders_of(trader)["S03"] == "NOT_PLACED"
     assert (position.stop_order_id, position.stop_confirmed, position.unprotected_since) == (move.old_id, True, None)
     assert tick(trader, minutes=5) == []
+
+
+def test_while_the_old_half_stands_a_doubt_about_the_new_one_is_no_reason_to_get_out() -> None:
+    trader = desk()
+    move = trailed(trader)
+    trader.sends(move.order)
+    trader.tell(OrderUncertain(at=trader.now, client_order_id=move.order.client_order_id, reason="timed out"))
+    trader.tell(CancelUncertain(at=trader.now, client_order_id=move.old_id, reason="timed out"))
+    trader.tell_status(move.old_id, "OPEN")
+    assert tick(trader, seconds=31) == ["query S03 completely"]
+    assert trader.position().exit_reason is None
 
 
 def test_a_partly_filled_old_half_counts_as_standing() -> None:

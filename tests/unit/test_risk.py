@@ -246,8 +246,13 @@ def test_the_stop_too_must_pass_the_minimum_after_fee_and_step() -> None:
     """At 90,000 and a minimum of $10 the entry alone would pass long before its stop does."""
     at_90k = {"quote": quoted("90000", "90000"), "reference_price": d(90_000)}
     names, reason = refusal(equity=d("252.50"), cash_free=d(300), **at_90k)
-    assert (names, reason) == (["min_notional"], "account too small: need about 253")
+    assert (names, reason) == (["min_notional"], "account too small: need about $253")
     assert isinstance(reviewed(equity=d(253), cash_free=d(300), **at_90k), Approved)
+
+
+def test_the_equity_needed_is_told_in_the_quote_currency() -> None:
+    tether = an_instrument(symbol="BTC/USDT", quote="USDT")
+    assert "about 231 USDT" in refusal(RiskLimits(), tether, equity=d(100), cash_free=d(100))[1]
 
 
 def test_the_minimum_is_wanted_with_two_per_cent_to_spare() -> None:
