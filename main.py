@@ -274,6 +274,7 @@ class Trader:
             quiet=self.session.quiet,
             clock=clock,
             tasks=self.tasks,
+            unwritten=lambda: self.session.troubled,
         )
 
     def tell(self, event: "AlertEvent", text: str) -> None:

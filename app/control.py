@@ -87,7 +87,7 @@ class Controls:
         state, now = self._session.engine.state, self._session.now()
         locked = [latch for latch in state.latches.values() if latch.lifts_at is None]
         if not locked:
-            raise Conflict("nothing is locked")
+            raise Conflict("nothing is locked: it goes on by itself once the cause is gone")
         if phrase != UNLOCK_PHRASE:
             raise NotAuthorized(f"type the phrase {UNLOCK_PHRASE}")
         early = [latch for latch in locked if latch.kind is LatchKind.KILL_SWITCH and now - latch.at < TIME_TO_READ]

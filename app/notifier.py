@@ -177,7 +177,10 @@ class Notifier:
         quiet: Callable[[], Awaitable[None]],
         clock: Clock,
         tasks: Tasks,
+        unwritten: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`unwritten`: whether the journal takes nothing, so that no alert can come into the outbox."""
+        self._unwritten = unwritten
         self._outbox, self._channels, self._rules, self._sender = outbox, channels, rules, sender
         self._quiet = quiet
         self._lasting, self._tell, self._clock, self._tasks = lasting, tell, clock, tasks
@@ -231,10 +234,13 @@ class Notifier:
         true_now = self._lasting()
         try:
             await self._tasks.in_thread(lambda: self._write_letters(now, true_now))
-            self._no_store_since = None
         except StoreError as error:
             await self._without_store(now, error)
             return
+        if self._unwritten():
+            await self._without_store(now, StoreError("the journal cannot be written: is the disk full?"))
+        else:
+            self._no_store_since = None
         self._tell_of_failing_channels(now)
         for post in self.posts:
             if not post.busy:

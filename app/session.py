@@ -188,7 +188,6 @@ class Session:
             await self._clock.sleep(RETRY_SECONDS)
             try:
                 await self.recover()
-                self.troubled = False
                 break
             except StoreError as still:
                 log.error("the journal cannot be read either (%s); trying again", still)
@@ -219,6 +218,7 @@ class Session:
         try:
             if handled.entries or self._points:
                 await self._commit(handled)
+                self.troubled = False  # a full disk can still be read: only what was written proves anything
         except StoreError as error:
             for done in handled.waiting:
                 if not done.done():

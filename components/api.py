@@ -345,6 +345,8 @@ class Acting:
         try:
             return await work(Who(username=who.username, address=_address(request), otp=otp))
         except NotAuthorized as error:
+            if "code" not in str(error):
+                raise Problem(403, str(error), title="not authorised") from error
             raise Problem(403, CODE_WANTED, title="second factor missing or wrong") from error
         except Conflict as error:
             if str(error).startswith("RECONCILING"):

@@ -80,6 +80,24 @@ class Controls:
             kind="danger",
         )
 
+    def ask_to_close_all(self, count: int, worth: Decimal, result: Decimal) -> None:
+        async def close(_: str | None) -> str | None:
+            wrong = await self._person.order(self._doors.control.close_all)
+            if wrong is None:
+                ui.notify("Closing: the sell orders are on their way", position="top")
+            return wrong
+
+        what = f"all {count} positions" if count > 1 else "the position"
+        self._question.ask(
+            "Close everything?",
+            f"Sells {what} at the market price, about {words.money(worth)}. Result so far: "
+            f"{words.signed_money(result)}. This cannot be undone. It may buy again: pause first if it should not.",
+            yes="Close all",
+            no="Keep them",
+            work=close,
+            kind="danger",
+        )
+
 
 class PauseButton:
     """One button with two faces. Pausing is instant; resuming asks for the second factor where there is one."""
@@ -90,9 +108,9 @@ class PauseButton:
 
     def update(self, status: Status) -> None:
         by_hand = status.reason == "manual"
-        pause = "Stay paused" if status.state == "PAUSED" else "Pause"  # else it would go on by itself
+        rests = status.state in ("PAUSED", "STOPPED")  # it may go on by itself, or once it is unlocked
+        pause = "Stay paused" if rests else "Pause"
         self._button.say("Resume" if by_hand else pause, f"button {'resume' if by_hand else 'pause'}")
-        self._button.set_visibility(status.state != "STOPPED")
         self._button.attribute("title", "Let it buy again" if by_hand else "Stop buying; stops and closes go on")
 
     async def _pressed(self) -> None:

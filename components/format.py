@@ -13,8 +13,8 @@ REASONS = {
     "manual": "paused by hand; nothing is bought, stops stay in force",
     "daily_loss": "today's loss limit was reached",
     "kill_switch": "the kill switch closed everything; it must be unlocked",
-    "runaway": "it traded too much or lost too often in a row; a person must look",
-    "exchange_unreachable": "the exchange cannot be reached; trying again",
+    "runaway": "too many orders, losses or refusals: something is broken; a person must look",
+    "exchange_unreachable": "the exchange cannot be reached; trying again. Stops that stand there stay",
     "exchange_refuses": "the exchange refuses our key; check it there, then unlock",
     "unknown_order": "what became of an order is being found out",
     "external_change": "the account was changed from outside; a person must look",
@@ -22,7 +22,7 @@ REASONS = {
     "disk": "the disk is nearly full",
     "database": "the database does not take what is written",
     "stale_price": "no fresh price; waiting for one",
-    "live_check": "the go-live checklist has failing items",
+    "live_check": "the go-live list has failing items",
     "market_ended": "the recorded market has ended; positions are kept",
 }
 
@@ -98,12 +98,14 @@ def state_word(status: Status) -> str:
 def state_reason(status: Status) -> str:
     """Why it does not trade, in words, and when it goes on."""
     if status.state == "RECONCILING":
-        return "comparing notes with the exchange before anything is traded"
+        return "comparing notes with the exchange before anything is traded; if it lasts, look at disk and database"
     if status.reason is None:
         polling = (status.user_data or "").startswith("polling")
         heard = f"; no stream of our orders: {status.user_data}" if polling else ""
         return f"votes at each closed candle, buys when the vote is high enough{heard}"
     words = REASONS.get(status.reason, status.reason.replace("_", " "))
+    if status.reason == "kill_switch" and status.open_positions:
+        words = "the kill switch is selling everything; then it must be unlocked"
     if status.resumes_at is None:
         return words
     now = status.market_at
@@ -119,9 +121,16 @@ def badges(status: Status) -> tuple[tuple[str, str], ...]:
     return ((mode, "live" if status.mode == "live" else "play"), *(((pretend, "market"),) if pretend else ()))
 
 
+def answers(status: Status) -> bool:
+    """Whether the exchange can be asked, and lets us do what is asked."""
+    return status.connected and status.reason != "exchange_refuses"
+
+
 def protection(status: Status) -> str:
     if not status.open_positions:
         return "Nothing at risk: no bitcoin is held."
-    share = status.protected_pct
-    most = f"if the server dies now you can lose at most {whole_money(status.max_loss_if_server_dies)}, plus gaps"
-    return f"Protected {plain(round(share, 1))}{JOINED}%: {most}."
+    share = f"{plain(round(status.protected_pct, 1))}{JOINED}%"
+    most = f"you can lose at most {whole_money(status.max_loss_if_server_dies)}, plus gaps"
+    if not answers(status):  # nobody can look at the exchange's book now
+        return f"Protected {share} when the exchange last answered; stops stay there. By them {most}."
+    return f"Protected {share}: if the server dies now {most}."

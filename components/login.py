@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from app.core.errors import StoreError
 from components.doors import Doors
 from components.theme import ICON, LOGIN_STYLE, SCRIPT, STYLE
 
@@ -24,6 +25,9 @@ NEEDED = (  # what the dashboard loads first: fetched while the password is bein
     "nicegui.css", "fonts.css",
 )  # fmt: skip
 WRONG = "That user name, password or code is not right."
+NO_BOOKS = (
+    "Nobody can sign in while the books cannot be written: look at disk and database. Stops on the exchange stay."
+)
 CODE_NEEDED = "Now the six digits from your authenticator app."
 
 
@@ -51,9 +55,11 @@ class Login:
     async def enter(self, request: Request) -> Response:
         form = await request.form(max_files=0, max_fields=10)
         username, password, otp = (_text(form, name) for name in ("username", "password", "otp"))
-        answer = await self._doors.auth.sign_in(
-            username, password, otp or None, address(request), request.headers.get("user-agent", "")
-        )
+        agent = request.headers.get("user-agent", "")
+        try:
+            answer = await self._doors.auth.sign_in(username, password, otp or None, address(request), agent)
+        except StoreError:
+            return _page(_login_form(username, NO_BOOKS), 503, {"retry-after": "30"})
         if answer.outcome == "ok":
             return self._signed_in(answer.secret, "/password" if answer.must_change else "/")
         if answer.outcome == "too_many":

@@ -26,6 +26,8 @@ class Positions:
             with self._empty:
                 Text("No open position", "empty-title", "h2")
                 self._waits = Text(tag="p").mark("waits-for")
+            with box("all") as self._all:
+                self._close_all = Button("Close all", self._ask_all, "close").mark("close-all")
         self._outlook = Outlook()
 
     def update(self, status: Status) -> None:
@@ -41,8 +43,17 @@ class Positions:
             card.update(position, status)
         decision = self._view.latest_decision()
         self._empty.set_visibility(not positions)
+        left = [each for each in positions if each.status is not PositionStatus.CLOSING]
+        self._all.set_visibility(bool(left))
+        self._close_all.say(f"Close all {len(left)} positions" if len(left) > 1 else "Close all")
         self._waits.say(waits_for(status, decision))
         self._outlook.update(status, decision, list(self._view.latest_signals()))
+
+    def _ask_all(self) -> None:
+        held = self._view.positions()
+        price = self._view.status().price or ZERO
+        worth = sum((each.remaining * price for each in held), ZERO)
+        self._controls.ask_to_close_all(len(held), worth, sum(map(self._view.unrealized, held), ZERO))
 
 
 class Card:
@@ -99,7 +110,7 @@ class Card:
         self._since.say(f"bought at {words.money(position.entry_price)} · {age} ago")
         self._result.say(f"{words.arrow(result)} {words.signed_money(result)}".strip(), f"result {tone}")
         self._result_pct.say(words.signed_pct(pct_of(result, position.cost * share)), f"result-pct {tone}")
-        self._stop.say(*stop_words(position, status.price))
+        self._stop.say(*stop_words(position, status.price, answers=words.answers(status)))
         self._close.say("Closing …" if position.status is PositionStatus.CLOSING else "Close")
         self._close.enable(position.status is not PositionStatus.CLOSING)
         if self._facts:
@@ -201,8 +212,10 @@ def distance(stop: Decimal, price: Decimal) -> str:
     return f"{words.pct(abs(gap), 1)} {'below' if gap >= 0 else 'above'}"
 
 
-def stop_words(position: Position, price: Decimal | None) -> tuple[str, str]:
+def stop_words(position: Position, price: Decimal | None, *, answers: bool = True) -> tuple[str, str]:
     """(text, classes): where the stop lies and whether the exchange has it."""
+    if position.status is PositionStatus.CLOSING and not answers:
+        return "⚠ will be sold as soon as the exchange lets us", "stop weak"
     if position.status is PositionStatus.CLOSING:
         return "being sold at the market price", "stop"
     if position.stop_price is None:
@@ -232,6 +245,8 @@ def waits_for(status: Status, decision: Decision | None) -> str:
     """Why nothing is held, and what would change it."""
     if status.state == "RECONCILING":
         return "The trader is comparing notes with the exchange. It starts by itself."
+    if status.reason == "live_check":
+        return "Nothing is bought until every item of the go-live list is passed."
     if status.state == "STOPPED":
         return "The trader is stopped. Nothing is bought until a person unlocks it."
     if status.state == "PAUSED":

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.checklist import Checklist, Item, Verdict
-from app.core.errors import ConfigError, NotAuthorized
+from app.core.errors import ConfigError, NotAuthorized, StoreError
 from app.core.model import (
     Decision,
     Direction,
@@ -60,6 +60,7 @@ class MemoryUsers:
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self.sessions: dict[str, LoginSession] = {}
+        self.full = False  # as a disk is
 
     def get_user(self, username: str) -> User | None:
         return self.users.get(username)
@@ -80,6 +81,8 @@ class MemoryUsers:
         return sorted(self.users)
 
     def create_session(self, session: LoginSession) -> None:
+        if self.full:
+            raise StoreError("the database cannot be written: database or disk is full")
         self.sessions[session.id] = session
 
     def get_session(self, id: str) -> LoginSession | None:

@@ -110,7 +110,10 @@ KINDS: dict[AlertEvent, Kind] = {
         "A stop was jumped", "the price fell through it, so the position is sold at the market", LOOK, lasting=False
     ),
     AlertEvent.ORPHAN_ORDER: _grave(
-        "An order that is not in our books", "it carries our mark: it is taken in, or taken back", LOOK, lasting=False
+        "An order that is not in our books",
+        "it carries our mark: it is taken in, or taken back",
+        "Look whether the positions are what you expect, as after a backup was restored.",
+        lasting=False,
     ),
     AlertEvent.LATE_FILL: _grave(
         "An order was filled after its end", "the books follow the exchange", LOOK, lasting=False

@@ -139,6 +139,41 @@ async def test_closing_is_asked_once_and_done_once() -> None:
         assert desk.control.orders == [("close", "admin", "p1")]
 
 
+async def test_closing_everything_is_asked_once_and_done_once() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_not_see("Close all")
+        desk.view.held = [a_position("p1"), a_position("p2")]
+        await show(desk)
+        user.find("Close all 2 positions").click()
+        await user.should_see("Sells all 2 positions at the market price")
+        user.find("Keep them").click()
+        assert desk.control.orders == []
+        user.find(marker="close-all").click()
+        user.find(marker="agree").click()
+        await user.should_see("the sell orders are on their way")
+        assert desk.control.orders == [("close", "admin", "p1"), ("close", "admin", "p2")]
+        await user.should_not_see("Close all 2 positions")
+
+
+async def test_while_the_exchange_does_not_let_us_nothing_is_said_to_be_done() -> None:
+    desk = Desk()
+    desk.view.held = [a_position()]
+    async with signed_in(desk) as user:
+        await show(desk, state="PAUSED", reason="exchange_unreachable", connected=False, open_positions=1)
+        said = text_of(user, "protection")
+        assert said.startswith("Protected 100 % when the exchange last answered; stops stay there.")
+        user.find(marker="close").click()
+        await user.should_see("Close this position?")
+        user.find("Close position").click()
+        await user.should_see("will be sold as soon as the exchange lets us")
+        await show(desk, reason="exchange_refuses", connected=True)
+        await user.should_see("will be sold as soon as the exchange lets us")
+        await show(desk, state="TRADING", reason=None)
+        await user.should_see("being sold at the market price")
+        assert text_of(user, "protection").startswith("Protected 100 %: if the server dies now")
+
+
 async def test_pause_and_resume() -> None:
     desk = Desk()
     async with signed_in(desk) as user:
@@ -169,7 +204,8 @@ async def test_resuming_asks_for_the_code_where_a_second_factor_is_enrolled() ->
     ("changes", "words"),
     [
         ({"state": "PAUSED", "reason": "daily_loss", "resumes_at": NOW + timedelta(hours=12)}, "in 12"),
-        ({"state": "STOPPED", "reason": "kill_switch"}, "unlock"),
+        ({"state": "STOPPED", "reason": "kill_switch"}, "the kill switch closed everything"),
+        ({"state": "STOPPED", "reason": "runaway"}, "too many orders, losses or refusals"),
         ({"state": "RECONCILING"}, "exchange"),
         ({"state": "PAUSED", "reason": "exchange_unreachable", "connected": False}, "reached"),
         ({"state": "PAUSED", "reason": "something_new"}, "something new"),
@@ -293,6 +329,7 @@ async def test_the_go_live_list_says_why_real_money_is_not_traded() -> None:
         await user.should_see("Real money is not traded: 1 item of the go-live list fails")
         await user.should_see("✗ second factor")
         await user.should_see("admin has none. Run: main.py user totp")
+        await user.should_see("until every item of the go-live list is passed")
         (box,) = user.find(marker="going-live").elements
         assert box.props.get("open") is True
         lists[0] = a_checklist(passed=True)  # type: ignore[call-overload]
@@ -331,3 +368,17 @@ async def test_after_a_kill_switch_a_person_unlocks_with_password_and_phrase() -
         user.find(marker="unlock-agree").click()
         await user.should_see("Unlocked")
         assert desk.control.orders == [("unlock", "admin", "")]
+
+
+async def test_while_the_kill_switch_still_sells_it_says_so_and_can_be_kept_from_buying_afterwards() -> None:
+    desk = Desk()
+    desk.view.held = [a_position()]
+    async with signed_in(desk) as user:
+        await show(desk, state="STOPPED", reason="kill_switch")
+        assert text_of(user, "reason").startswith("the kill switch is selling everything")
+        desk.view.held = []
+        await show(desk)
+        assert text_of(user, "reason").startswith("the kill switch closed everything")
+        user.find("Stay paused").click()
+        await user.should_see("Paused: nothing is bought")
+        assert desk.control.orders == [("pause", "admin", "")]

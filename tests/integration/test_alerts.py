@@ -49,6 +49,7 @@ class Desk:
         self.lasting: frozenset[AlertEvent] | None = frozenset()
         self.told: list[tuple[AlertEvent, str]] = []
         self.channels, self.rules = channels, rules or AlertRules()
+        self.unwritten = False
         self.notifier = self.a_notifier()
 
     def a_notifier(self) -> Notifier:
@@ -62,6 +63,7 @@ class Desk:
             quiet=at_once,
             clock=self.clock,
             tasks=self.tasks,
+            unwritten=lambda: self.unwritten,
         )
 
     def happens(self, event: AlertEvent, text: str = "something") -> None:
@@ -447,6 +449,24 @@ async def test_without_its_database_the_notifier_tells_people_directly(open_desk
         while not mail.mails:
             await asyncio.sleep(0.01)
     assert [subject.split(":")[0] for subject in mail.subjects] == ["[PAPER] The database cannot be written"]
+
+
+async def test_on_a_full_disk_that_can_still_be_read_people_are_told_directly_too(
+    open_desk: OpenDesk, mail: MailServer
+) -> None:
+    desk = open_desk(by_mail(mail))
+    desk.unwritten = True
+    await desk.live(seconds=30)
+    desk.unwritten = False
+    await desk.live(minutes=2)
+    assert mail.subjects == []  # it was short
+    desk.unwritten = True
+    await desk.live(minutes=30)
+    async with asyncio.timeout(20):
+        while not mail.mails:
+            await asyncio.sleep(0.01)
+    said = "[PAPER] The database cannot be written: the journal cannot be written: is the disk full?"
+    assert mail.subjects == [said]
 
 
 # ---------------------------------------------------------------- a kill switch fires on paper while mail is down

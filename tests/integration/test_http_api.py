@@ -359,6 +359,15 @@ async def test_pages_send_strangers_to_the_login_page(stranger: Program) -> None
     assert 'autocomplete="current-password"' in page.text
 
 
+async def test_on_a_full_disk_the_login_page_says_so_and_that_stops_stay(stranger: Program) -> None:
+    stranger.desk.users.full = True
+    answer = await sign_in(stranger.client)
+    assert answer.status_code == 503
+    assert "Stops on the exchange stay" in answer.text
+    stranger.desk.users.full = False
+    assert (await sign_in(stranger.client)).status_code == 303
+
+
 async def test_the_cookie_is_out_of_reach_of_scripts_and_reads_but_never_orders(stranger: Program) -> None:
     answer = await sign_in(stranger.client)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -485,7 +494,7 @@ async def test_an_id_that_is_none_is_refused(program: Program, ids: Any) -> None
 async def test_unlocking_over_http(program: Program) -> None:
     body = {"password": PASSWORD, "phrase": "UNLOCK TRADING"}
     assert is_problem(await program.post("unlock", json={"phrase": "UNLOCK TRADING"}), 422, "password")
-    assert is_problem(await program.post("unlock", json={**body, "password": "x"}), 403)
+    assert is_problem(await program.post("unlock", json={**body, "password": "x"}), 403, "the password is not right")
     program.desk.control.refusal = "the kill switch can be unlocked from 13:00 UTC on"
     assert is_problem(await program.post("unlock", json=body), 409, "13:00")
     program.desk.control.refusal = ""

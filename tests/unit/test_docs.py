@@ -14,6 +14,7 @@ import pytest
 
 import main
 from app.core import messages
+from app.core.alerts import KINDS, AlertEvent, AlertLevel
 from services.settings.environment import SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,24 @@ def test_every_message_of_the_core_is_described() -> None:
     assert [name for name in classes if f"`{name}`" not in text] == []
 
 
+@pytest.mark.parametrize("event", [event for event, kind in KINDS.items() if kind.level is AlertLevel.CRITICAL])
+def test_every_grave_alert_has_its_page_in_the_runbook(event: AlertEvent) -> None:
+    """By its title, as it arrives on a phone, in the table on top; by its name on the page that the table leads to."""
+    text = text_of("docs/runbook.md")
+    row = next((line for line in text.splitlines() if line.startswith("| ") and f"`{KINDS[event].title}`" in line), "")
+    found = re.search(r"\]\(#([\w-]+)\)", row)
+    assert found, f"the table does not name {KINDS[event].title!r}"
+    pages = {anchor(page.partition("\n")[0]): page for page in text.split("\n## ")[1:]}
+    assert f"`{event.value}`" in pages[found.group(1)]
+
+
+def test_every_page_of_the_runbook_begins_with_what_is_safe_and_ends_with_its_end() -> None:
+    for page in text_of("docs/runbook.md").split("\n## ")[1:]:
+        title, _, body = page.partition("\n")
+        if title != "Stop trading for good":
+            assert ("Safe already" in body[:300], "**Over:**" in body) == (True, True), title
+
+
 def test_every_library_has_a_reason() -> None:
     text = text_of("docs/architecture.md")
     project = tomllib.loads(text_of("pyproject.toml"))["project"]
@@ -107,7 +126,7 @@ def test_the_readme_begins_with_what_a_newcomer_needs() -> None:
 
 
 def test_every_make_target_named_in_the_readme_exists() -> None:
-    named = set(re.findall(r"^make (\w+)", text_of("README.md"), re.MULTILINE))
+    named = set(re.findall(r"^make ([\w-]+)", text_of("README.md"), re.MULTILINE))
     phony = re.search(r"^\.PHONY: (.*)$", text_of("Makefile"), re.MULTILINE)
     assert phony is not None
     assert named <= set(phony.group(1).split())
@@ -134,8 +153,11 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def headings(path: Path) -> set[str]:
     """Anchors as GitHub makes them."""
-    lines = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+    return {anchor(line) for line in re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)}
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 # ---------------------------------------------------------------- the project speaks only of itself

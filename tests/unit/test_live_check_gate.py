@@ -1,7 +1,7 @@
 """The go-live list keeps real money from being traded: in the core, and in the session that follows the list."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,6 +23,7 @@ from app.core.messages import (
 from app.core.model import Role
 from app.core.state import standing
 from app.going_live import GoingLive
+from app.ports import Entry, EquityPoint
 from app.seam import Clock, Tasks
 from app.session import Session
 from tests.builders import NOON, Desk, an_instrument, d, some_rules
@@ -150,8 +151,8 @@ def failed(name: str = "second factor", *, sure: bool = True) -> Item:
 class Bench:
     """A session with a journal in memory, and a list that says what the test wants."""
 
-    def __init__(self) -> None:
-        self.clock, self.journal, self.tasks = Hands(), MemoryJournal(), Tasks()
+    def __init__(self, journal: MemoryJournal | None = None) -> None:
+        self.clock, self.journal, self.tasks = Hands(), journal or MemoryJournal(), Tasks()
         self.answers = [checklist(failed())]
         self.looked = 0
         self.session = Session(
@@ -237,6 +238,32 @@ async def test_what_could_not_be_written_of_the_list_is_said_again(bench: Bench)
     await bench.session.drained()
     assert bench.session.engine.state.gates == {"live_check": WHY}
     assert bench.state == "STOPPED"
+
+
+async def test_books_that_can_be_read_are_in_trouble_until_they_can_be_written() -> None:
+    """As on a full disk: starting over works each time, and the first thing to be written fails again."""
+
+    class FullDisk(MemoryJournal):
+        tries_left = 0
+
+        def commit(self, entries: Sequence[Entry], equity: Sequence[EquityPoint]) -> int:
+            if self.tries_left:
+                self.tries_left -= 1
+                trouble.append(bench.session.troubled)
+                raise StoreError("database or disk is full")
+            return super().commit(entries, equity)
+
+    trouble: list[bool] = []
+    disk = FullDisk()
+    bench = Bench(disk)
+    await bench.begin()
+    disk.tries_left = 4
+    with pytest.raises(StoreError):
+        await bench.session.committed(GateClosed(at=NOON, gate=Gate.DISK, text="full"))
+    await bench.session.drained()
+    assert trouble == [False, True, True, True]
+    assert not bench.session.troubled
+    await bench.tasks.stop()
 
 
 async def start_over(bench: Bench) -> None:
