@@ -399,7 +399,7 @@ class Trader:
                 *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="garbage", run=collect_garbage(self.session), every_seconds=300),
-                Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=300),
+                Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=60),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
                 Job(name="system log", run=write_logs, every_seconds=2),
                 Job(name="old logs", run=prune_logs, daily_at="00:20"),

@@ -1,7 +1,7 @@
 """Orders with our mark that are not in the books, as after a backup was restored: they are taken in, not taken back.
 
 An entry that bought becomes a position again; a stop that stands goes on protecting it; a sale is booked. Orders of
-other books (another tag) are somebody else's.
+other books (another tag) are left alone, and told of: another trader may be using the account.
 """
 
 from dataclasses import replace
@@ -21,7 +21,10 @@ SIDES = {Role.ENTRY: Side.BUY, Role.STOP: Side.SELL, Role.EXIT: Side.SELL}
 def taken_in(turn: Turn, report: OrderReport) -> Order | None:
     """The order, now in the books and still to be reported on; None where there is nothing to take in."""
     id = report.client_order_id
-    if not orders.is_ours(id) or turn.state.started is None or orders.tag_of(id) != turn.state.started.tag:
+    if not orders.is_ours(id) or turn.state.started is None:
+        return None
+    if orders.tag_of(id) != turn.state.started.tag:
+        _tell_of_others(turn, report)
         return None
     _use_up(turn, id)
     resting, role = report.status in orders.RESTING, orders.role_of(id)
@@ -61,6 +64,31 @@ def without_entry(turn: Turn, entry_id: str) -> None:
         id = stop.client_order_id
         turn.do(CancelOrder(client_order_id=id, position_id=orders.position_of(id), symbol=turn.instrument.symbol))
         turn.alert(AlertEvent.ORPHAN_ORDER, f"stop {id} protects nothing of ours; cancelling")
+
+
+def revived(turn: Turn, order: Order) -> Position:
+    """The position of an entry that was given up for having bought nothing, and did buy."""
+    position = Position(
+        id=order.position_id,
+        symbol=order.symbol,
+        status=PositionStatus.ENTERING,
+        opened_at=order.created_at,
+        decision_id=order.decision_id,
+        candle_at=order.created_at,
+        attempts=USED,
+        reasoning="its entry was filled after it had been given up",
+    )
+    turn.put(position)
+    return position
+
+
+def _tell_of_others(turn: Turn, report: OrderReport) -> None:
+    """Once for each of them."""
+    tag = orders.tag_of(report.client_order_id)
+    if report.status in orders.RESTING and tag not in turn.state.others:
+        turn.state.others = [*turn.state.others, tag][-MOST:]
+        text = f"order {report.client_order_id} is of other books and left alone: does another trader use this account?"
+        turn.alert(AlertEvent.ORPHAN_ORDER, text)
 
 
 def _use_up(turn: Turn, id: str) -> None:

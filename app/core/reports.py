@@ -44,11 +44,15 @@ def apply_report(turn: Turn, report: OrderReport, asked_at: datetime | None = No
         return
     was_terminal = order.status in orders.TERMINAL
     fresh = [fill for fill in report.fills if fill.id not in turn.state.booked]
+    nothing_yet = order.role is Role.ENTRY and not order.filled_quantity and turn.position(order.position_id) is None
+    late_entry = orphans.revived(turn, order) if was_terminal and fresh and nothing_yet else None
     for fill in fresh:
         order = book(turn, order, fill)
     if was_terminal:
         overtaken = asked_at is not None and order.updated_at >= asked_at
         _late(turn, order, report, filled=bool(fresh), overtaken=overtaken)
+        if late_entry is not None:
+            life.entry_ended(turn, turn.state.positions[late_entry.id])
         return
     before = order.status
     after = orders.reported(order, report)

@@ -43,7 +43,7 @@ class Watch:
 
     async def run(self) -> None:
         """For ever. A failed look is followed by the next one."""
-        waited = 0.0
+        waited, told = 0.0, ""
         while True:
             await self._clock.sleep(WITHOUT_STREAM_SECONDS)
             waited += WITHOUT_STREAM_SECONDS
@@ -52,8 +52,10 @@ class Watch:
             waited = 0.0
             try:
                 await self.look()
+                told = ""
             except ExchangeError as error:
-                log.warning("looking at our open orders failed: %s", error)
+                log.log(logging.INFO if told == str(error) else logging.WARNING, "looking at our orders: %s", error)
+                told = str(error)
 
     async def look(self) -> None:
         """Report every order of ours that is not as we know it."""
