@@ -89,6 +89,7 @@ class Session:
         self._points: list[EquityPoint] = []
         self._seq = self._checkpoint_seq = 0
         self.troubled = False  # the journal does not take what happens: nothing is traded
+        self._seal = seal
         self._executor = Executor(self, exchange, seal, tasks)
         exchange.listen(self.post)
 
@@ -192,8 +193,17 @@ class Session:
             except StoreError as still:
                 log.error("the journal cannot be read either (%s); trying again", still)
         if self._started is not None:
-            stands = self.engine.state.gates.get(Gate.LIVE_CHECK, "")  # as the books know it, not as it once began
-            self.post(replace(self._started, at=self.now(), live_check=stands))
+            self._started = self._begun_anew(self._started)
+            self.post(self._started)
+
+    def _begun_anew(self, started: Started) -> Started:
+        """As the books and the seal know it now, not as this process once began: much may have changed since."""
+        state = self.engine.state
+        sealed, stands = self._seal.sealed() or "", state.gates.get(Gate.LIVE_CHECK, "")
+        anew = replace(started, at=self.now(), kill_sealed=sealed, live_check=stands)
+        if state.started is None or state.started.at != started.at or state.instrument is None:
+            return anew  # that it had begun was never written
+        return replace(anew, rules=state.rules, instrument=state.instrument)
 
     def reconcile(self, reason: str) -> None:
         """Have the exchange's truth read once more; the answer comes as an event."""

@@ -158,24 +158,13 @@ def test_a_buy_that_fills_after_it_was_proved_absent_is_ours_all_the_same() -> N
     entry = sent_entry(trader)
     proved_absent(trader, entry)
     actions = trader.tell(a_report(entry, "FILLED", ("1", "50000", "0.00997"), fee="0.00000997", asset="BTC"))
-    assert words(actions) == ["alert late_fill"]
+    assert words(actions) == ["alert late_fill", "place stop"]
     assert cash(trader) == 10_000 - d("498.5")
-    assert account(trader).dust == held(trader.engine.state) == d("0.00996003")
+    assert held(trader.engine.state) == d("0.00996003")
+    assert trader.position().remaining == trader.place().quantity == d("0.00996")
     assert abs(liquidated(trader.engine.state) - 10_000) < 2
     trader.tell(a_report(entry, "FILLED", ("1", "50000", "0.00997"), fee="0.00000997", asset="BTC"))
     assert not trader.engine.touched
-
-
-def test_the_next_position_protects_it_too() -> None:
-    trader = desk()
-    entry = sent_entry(trader)
-    proved_absent(trader, entry)
-    trader.tell(a_report(entry, "FILLED", ("1", "50000", "0.00997")))
-    trader.wait(minutes=30)
-    second = sent_entry(trader)
-    trader.tell(a_report(second, "FILLED", ("2", "50000", str(second.quantity))))
-    assert trader.place().quantity == d("0.00997") + second.quantity
-    assert account(trader).dust == 0
 
 
 def test_a_late_fill_of_the_entry_widens_the_stop() -> None:
