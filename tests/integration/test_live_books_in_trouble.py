@@ -34,6 +34,7 @@ async def test_a_kill_switch_that_was_unlocked_does_not_come_back_with_a_journal
         assert trader.standing == "STOPPED/kill_switch"
         unlock = Unlock(at=trader.session.now(), id="u", actor="me", kind=LatchKind.KILL_SWITCH)
         await trader.session.committed(unlock)
+        trader.exchange.market.average = Decimal(45_500)
         await trader.pass_time(130, step=5)
         position = await trader.bought()
         await fail_once(trader)
