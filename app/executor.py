@@ -38,6 +38,7 @@ from app.seam import Tasks
 
 log = logging.getLogger(__name__)
 
+PRICE_LANE = "price"
 Request = Callable[[], Coroutine[Any, Any, None]]
 LOUD = {AlertLevel.INFO: logging.INFO, AlertLevel.WARNING: logging.WARNING, AlertLevel.CRITICAL: logging.ERROR}
 
@@ -79,17 +80,27 @@ class Executor:
         for action in actions:
             match action:
                 case SealKillSwitch(reason=reason):
-                    self._seal.seal(reason, self._desk.now())
+                    self._keep_seal(lambda: self._seal.seal(reason, self._desk.now()))
                 case UnsealKillSwitch():
-                    self._seal.unseal()
+                    self._keep_seal(self._seal.unseal)
                 case Alert(event=event, level=level, text=text):
                     log.log(LOUD[level], "%s: %s", event, text)
-                case ReadAccount() | ConfirmPrice():
+                case ReadAccount():
                     self._enqueue("", action)
+                case ConfirmPrice() if PRICE_LANE not in self._lanes:  # one question at a time is enough
+                    self._enqueue(PRICE_LANE, action)
                 case PlaceOrder() | CancelOrder() | QueryOrder():
                     self._enqueue(action.position_id, action)
                 case ReplaceStop(order=order):
                     self._enqueue(order.position_id, action)
+
+    def _keep_seal(self, write: Callable[[], None]) -> None:
+        """The latch is in the journal already. A disk that takes no seal beside it must not keep anything from being
+        sold; the next start seals again."""
+        try:
+            write()
+        except OSError as error:
+            log.critical("the kill switch is shut, but its seal cannot be written: %s", error)
 
     def _enqueue(self, lane: str, action: Action) -> None:
         self._desk.busy(1)
@@ -138,6 +149,7 @@ class Executor:
         id = order.client_order_id
         await self._desk.committed(OrderSending(at=self._desk.now(), client_order_id=id))
         if not self._desk.may_send(id):
+            self._desk.post(OrderNotSent(at=self._desk.now(), client_order_id=id, reason="it was taken back"))
             return
         if order.role is Role.ENTRY and not self._desk.may_enter():
             self._desk.post(OrderNotSent(at=self._desk.now(), client_order_id=id, reason="entries were shut meanwhile"))
@@ -176,7 +188,11 @@ class Executor:
         except ExchangeError as error:
             self._desk.post(failed(id, error, self._desk.now()))
         else:
-            self._desk.post(OrderReported(at=report.at, report=report))
+            self._told(report)
+
+    def _told(self, report: OrderReport) -> None:
+        """As of when it says, and never of the future: an exchange's wrong clock must not carry ours along."""
+        self._desk.post(OrderReported(at=min(report.at, self._desk.now()), report=report))
 
     async def _replace(self, action: ReplaceStop) -> None:
         id, now = action.order.client_order_id, self._desk.now
@@ -197,9 +213,9 @@ class Executor:
             self._desk.post(placing_failed(id, error, now()))
             self._desk.post(CancelUncertain(at=now(), client_order_id=action.old_id, reason=str(error)))
             return
-        self._desk.post(OrderReported(at=old.at, report=old))
+        self._told(old)
         if new is not None:
-            self._desk.post(OrderReported(at=new.at, report=new))
+            self._told(new)
         else:
             self._desk.post(OrderNotSent(at=now(), client_order_id=id, reason="only the cancel was carried out"))
 
@@ -213,7 +229,7 @@ class Executor:
         if isinstance(answer, OrderNotFound):
             self._desk.post(answer)
         else:
-            self._desk.post(OrderReported(at=answer.at, report=answer))
+            self._told(answer)
 
     async def _read_account(self, action: ReadAccount) -> None:
         try:

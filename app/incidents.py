@@ -51,7 +51,7 @@ class Incidents:
             alerts, _ = await self._reader.list("alerts", MOST, 0)
             text = told(latch, self._session.engine.state, rows, alerts, self._about)
             path = await self._tasks.in_thread(lambda: self._files.write(name, text))
-        except TraderError as error:
+        except (TraderError, OSError) as error:
             log.error("the incident report could not be written: %s", error)
             return
         notice = f"what happened before and after the kill switch is written down in {path}"

@@ -9,6 +9,7 @@ from app.core.engine import Engine
 from app.core.errors import DataError, TraderError
 from app.core.model import Decision
 from app.ports import Journal, JournalRow
+from app.session import handle_again
 
 PAGE = 1_000
 SHOWN = 20  # differences printed
@@ -75,7 +76,7 @@ def _all(journal: Journal) -> Iterator[JournalRow]:
 
 def _differs(engine: Engine, row: JournalRow) -> str | None:
     try:
-        actions = codec.encode(engine.handle(codec.decode(row.message)))
+        actions = codec.encode(handle_again(engine, row))
     except TraderError as error:
         return f"{row.seq} {row.at:%H:%M:%S} cannot be replayed: {error}"
     if actions == row.actions:

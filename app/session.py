@@ -28,7 +28,7 @@ from app.core.messages import (
 from app.core.model import OrderStatus
 from app.core.state import SCHEMA, State, equity, held, live_orders, price_of, standing
 from app.executor import Executor
-from app.ports import Entry, EquityPoint, Exchange, Journal, KillSeal
+from app.ports import Entry, EquityPoint, Exchange, Journal, JournalRow, KillSeal
 from app.seam import Clock, Tasks
 
 log = logging.getLogger(__name__)
@@ -322,6 +322,13 @@ def _written(entry: Entry, message: Heard, actions: Sequence[Action]) -> Entry:
     )
 
 
+def handle_again(engine: Engine, row: JournalRow) -> list[Action]:
+    """A message as it was handled when it was journalled: ticks of mere time that are not in the journal had gone by,
+    and `row.at` is how late it was."""
+    engine.state.now = max(engine.state.now, row.at)
+    return engine.handle(codec.decode(row.message))
+
+
 def recovered(journal: Journal) -> tuple[Engine, int]:
     """The engine as the journal knows it, and the last sequence number."""
     engine, seq = Engine(), 0
@@ -334,6 +341,6 @@ def recovered(journal: Journal) -> tuple[Engine, int]:
             engine, seq = Engine(), 0
     while rows := journal.rows(seq, PAGE):
         for row in rows:
-            engine.handle(codec.decode(row.message))
+            handle_again(engine, row)
         seq = rows[-1].seq
     return engine, seq

@@ -216,8 +216,10 @@ def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | C
         case OrderSending():
             if order.status is OrderStatus.INTENT:
                 turn.put(replace(turn.move(order, OrderStatus.SENDING), sent_at=turn.now))
-        case OrderNotSent(reason=reason):
+        case OrderNotSent(reason=reason) if orders.can_become(order, OrderStatus.NOT_SENT):
             reports.follow_up(turn, turn.move(order, OrderStatus.NOT_SENT, reason))
+        case OrderNotSent(reason=reason):
+            turn.doubt(order, OrderStatus.UNKNOWN, reason)
         case OrderUncertain(reason=reason):
             turn.doubt(order, OrderStatus.UNKNOWN, reason)
         case CancelUncertain(reason=reason):

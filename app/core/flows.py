@@ -71,5 +71,6 @@ def _making_up(flows: Sequence[ListedFlow], residual: Decimal, within: Decimal) 
 
 
 def _book(turn: Turn, id: str, amount: Decimal, note: str) -> None:
+    turn.state.flow_at = turn.now
     turn.state.account = portfolio.with_flow(turn.account, amount, liquidated(turn.state))
     turn.note(Flow(id=id, at=turn.now, amount=amount, note=note))

@@ -379,9 +379,10 @@ def entry_ended(turn: Turn, position: Position) -> None:
     if not position.net_quantity:
         turn.forget_position(replace(position, closed_at=turn.now))
         return
-    available = position.net_quantity + turn.account.dust
+    dust = max(turn.account.dust, ZERO)  # less than none is what was sold beyond the books: not this position's matter
+    available = position.net_quantity + dust
     quantity = turn.instrument.quantity_down(available)
-    turn.set_account(dust=available - quantity)
+    turn.set_account(dust=turn.account.dust - dust + available - quantity)
     wanted_out = position.exit_reason is not None
     position = replace(
         position,

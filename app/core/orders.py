@@ -40,11 +40,15 @@ BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 ROLE_LETTERS = {Role.ENTRY: "E", Role.STOP: "S", Role.EXIT: "C"}
 
 
+def can_become(order: Order, status: OrderStatus) -> bool:
+    return status is order.status or status in NEXT[order.status]
+
+
 def moved(order: Order, status: OrderStatus, at: datetime, reason: str = "") -> Order:
     """`order` in its next status; the same order where it is there already."""
     if status is order.status:
         return order
-    if status not in NEXT[order.status]:
+    if not can_become(order, status):
         raise InvariantError(f"order {order.id}: {order.status} cannot become {status}")
     return replace(order, status=status, updated_at=at, reason=reason or order.reason)
 

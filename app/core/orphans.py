@@ -26,7 +26,7 @@ def taken_in(turn: Turn, report: OrderReport) -> Order | None:
     if orders.tag_of(id) != turn.state.started.tag:
         _tell_of_others(turn, report)
         return None
-    _use_up(turn, id)
+    use_up(turn, id)
     resting, role = report.status in orders.RESTING, orders.role_of(id)
     if not resting and not report.fills:
         if role is Role.ENTRY:
@@ -91,8 +91,11 @@ def _tell_of_others(turn: Turn, report: OrderReport) -> None:
         turn.alert(AlertEvent.ORPHAN_ORDER, text)
 
 
-def _use_up(turn: Turn, id: str) -> None:
+def use_up(turn: Turn, id: str) -> None:
     """An id is never used twice: books of yesterday would count anew."""
+    started = turn.state.started
+    if not orders.is_ours(id) or started is None or orders.tag_of(id) != started.tag:
+        return
     if orders.trade_of(id) > turn.state.trade_number:
         turn.state.trade_number = orders.trade_of(id)
         turn.touch()

@@ -2,10 +2,10 @@
 
 from collections.abc import Set
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.core import flows, life, orders, portfolio, reports
+from app.core import flows, life, orders, orphans, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
 from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
@@ -13,6 +13,9 @@ from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Q
 from app.core.money import ZERO, plain
 from app.core.state import held, live_orders, open_positions
 from app.core.turn import BALANCES_LAG, Turn
+
+SEEN_AGAIN = timedelta(seconds=10)
+FLOWS_LAG = timedelta(minutes=10)  # how long the exchange's list of deposits and withdrawals may not know one
 
 
 def started(turn: Turn, message: Started) -> None:
@@ -68,6 +71,8 @@ def account_seen(turn: Turn, message: AccountSeen) -> None:
     if state.locked_elsewhere != message.quote_locked:
         state.locked_elsewhere = message.quote_locked
         turn.touch()
+    for report in message.reports:  # all first: no id that was used since these books may be given out again
+        orphans.use_up(turn, report.client_order_id)
     for report in message.reports:
         reports.apply_report(turn, report, message.at)
     mentioned = {report.client_order_id for report in message.reports} | set(message.open_ids)
@@ -98,19 +103,22 @@ def doubt_the_missing(turn: Turn, asked_at: datetime, mentioned: Set[str]) -> No
 def _quiet(turn: Turn) -> bool:
     """No order whose fills could still be under way: only then can balances be compared.
 
-    Nor one that was filled a moment ago: the exchange answers from copies of its balances that may lag behind.
+    Nor a fill or a flow of a moment ago: the exchange answers from copies of its balances that may lag behind.
     """
     waiting = any(
         order.role is not Role.STOP or order.status is not OrderStatus.OPEN for order in live_orders(turn.state)
     )
-    filled = [order.updated_at for order in turn.state.orders.values() if order.filled_quantity]
-    return not waiting and all(turn.now - at > BALANCES_LAG for at in filled)
+    moved = [order.updated_at for order in turn.state.orders.values() if order.filled_quantity]
+    moved += [turn.state.flow_at] if turn.state.flow_at is not None else []
+    return not waiting and all(turn.now - at > BALANCES_LAG for at in moved)
 
 
 def _compare(turn: Turn, message: AccountSeen) -> None:
     """Balances against books: missing bitcoin stops entries; missing money is a loss; a surplus is not ours.
 
-    Balances and orders are not read in the same instant, so a difference counts when it is seen a second time.
+    Balances, orders, trades and flows are not read in the same instant, and each list may lag: a difference shuts
+    entries when it is seen again, takes bitcoin from positions once no fill can be on its way any more, and is booked
+    as a loss once a withdrawal would have been listed.
     """
     state, texts = turn.state, list[str]()
     missing = held(state) - message.base_total
@@ -122,14 +130,17 @@ def _compare(turn: Turn, message: AccountSeen) -> None:
         texts.append(f"cash differs by {residual:.2f} {turn.instrument.quote} from what our trades explain")
     text = "; ".join(texts)
     if text != state.difference:
-        state.difference = text
+        state.difference, state.difference_at = text, turn.now if text else None
         turn.touch()
-    elif text:
+    if state.difference_at is None:
+        return
+    seen_for = turn.now - state.difference_at
+    if seen_for >= SEEN_AGAIN:
         _close_gate(turn, text)
-        if missing > turn.instrument.dust:
-            _give_up(turn, missing)
-        if unexplained and residual < ZERO and message.flows is not None:  # else it may yet be a withdrawal
-            turn.set_account(cash=turn.account.cash + residual)
+    if seen_for >= BALANCES_LAG and missing > turn.instrument.dust:
+        _give_up(turn, missing)
+    if seen_for >= FLOWS_LAG and unexplained and residual < ZERO and message.flows is not None:
+        turn.set_account(cash=turn.account.cash + residual)
 
 
 def _give_up(turn: Turn, missing: Decimal) -> None:

@@ -221,6 +221,9 @@ def refused(turn: Turn, message: OrderRefused) -> None:
     if message.refusal is Refusal.FUNDS:
         ask_for_truth(turn, "the exchange says that there is less than we think")
     turn.alert(AlertEvent.ORDER_REJECTED, f"{order.role} order refused: {message.reason}")
+    if not orders.can_become(order, OrderStatus.REJECTED):
+        turn.doubt(order, OrderStatus.UNKNOWN, message.reason)  # more was heard of it meanwhile: which is true?
+        return
     after = turn.move(order, OrderStatus.REJECTED, message.reason)
     position = turn.position(order.position_id)
     if position is not None and _waits(position, after, message.refusal):

@@ -108,6 +108,8 @@ class State:
     bare: list[str] = field(default_factory=list)  # positions whose missing stop was told
     locked_elsewhere: Decimal = ZERO  # quote currency that orders of somebody else hold
     difference: str = ""  # between balances and books, as it was last seen
+    difference_at: datetime | None = None  # since when it is seen
+    flow_at: datetime | None = None  # when the last deposit or withdrawal was booked
     acknowledged: str = ""  # the difference that a person has seen and let pass
     flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that are in the books
     listed_flows: list[Flow] = field(default_factory=list)  # of these, those that the stream did not tell of

@@ -80,6 +80,7 @@ RULES = some_rules(
     )
 )
 Heard = Event | AnyCommand
+Journalled = tuple[Heard, list[Action], datetime]  # what was heard, what it led to, how late it was by then
 
 
 class PartialSimulator(Simulator):
@@ -117,7 +118,7 @@ class Walk:
         self.fills: dict[str, Fill] = {}
         self.placed_at: dict[str, datetime] = {}
         self.levels: dict[str, Decimal] = {}  # position → its highest stop that the exchange ever took
-        self.journal: list[tuple[Heard, list[Action]]] = []
+        self.journal: list[Journalled] = []
         self.tick: Heard | None = None
         self.calm = False
         self.commands = 0
@@ -449,9 +450,13 @@ class Walk:
             if not lossless and self._trouble(0.1):
                 self.counts["lost reports"] += 1
                 continue
-            self._tell(OrderReported(at=self.now, report=report))
+            self._tell(OrderReported(at=self._a_moment_ago(), report=report))
             if self._trouble(0.05):
-                self._tell(OrderReported(at=self.now, report=report))
+                self._tell(OrderReported(at=self._a_moment_ago(), report=report))
+
+    def _a_moment_ago(self) -> datetime:
+        """Time may have passed, unheard by the journal, since the exchange did what it tells."""
+        return self.now - timedelta(seconds=self.dice.choice([0, 0, 0.3, 2]))
 
     # ------------------------------------------------------------ the session, and the rules
 
@@ -462,9 +467,9 @@ class Walk:
         actions = engine.handle(message)
         if engine.touched:
             if self.tick is not None:
-                self.journal.append((self.tick, []))
+                self.journal.append((self.tick, [], self.tick.at))
                 self.tick = None
-            self.journal.append((message, actions))
+            self.journal.append((message, actions, engine.state.now))
         elif engine.state.quote is not quote:
             self.tick = message
             self.counts["ticks that changed nothing"] += 1
@@ -522,10 +527,11 @@ class Walk:
         assert sold <= bought
 
 
-def replayed(journal: list[tuple[Heard, list[Action]]]) -> Engine:
+def replayed(journal: list[Journalled]) -> Engine:
     """The journal alone, fed to a new engine, gives the same actions again."""
     engine = Engine()
-    for number, (message, actions) in enumerate(journal):
+    for number, (message, actions, at) in enumerate(journal):
+        engine.state.now = max(engine.state.now, at)
         again = engine.handle(message)
         assert again == actions, f"message {number} {message}: {again} instead of {actions}"
     return engine

@@ -425,5 +425,6 @@ def test_a_latch_is_a_row_with_its_reason() -> None:
 def test_what_the_exchange_says_of_the_account_is_judged_too() -> None:
     trader = fee_free()
     for _ in range(2):
+        trader.wait(minutes=10)
         trader.tell(AccountSeen(at=trader.now, quote_total=d(8400), base_total=d(0), base_free=d(0)))
     assert "daily_loss" in alerts(trader.actions)

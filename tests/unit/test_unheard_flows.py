@@ -18,6 +18,8 @@ def listed(*amounts: object, fee: str = "0") -> tuple[ListedFlow, ...]:
 
 
 def sees(trader: Desk, cash: object, flows: tuple[ListedFlow, ...] | None = ()) -> list[str]:
+    """Ten minutes later: whatever lags has arrived."""
+    trader.wait(minutes=10)
     return alerts(
         trader.tell(
             AccountSeen(at=trader.now, quote_total=d(cash), base_total=d(0), base_free=d(0), flows=flows),
