@@ -463,6 +463,7 @@ class RealMoney:
         self._trader, self._account = trader, account
         self._locks: list[AccountLock] = []
         self.exchange = SoleExchange(account, clock=clock, tasks=trader.tasks)
+        self.exchange.may_enter = lambda: trader.session.may_enter()  # noqa: PLW0108  # the session is made later
         self.list = GoingLive(self._look, clock)
         self.why_not = ""
 

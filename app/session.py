@@ -20,6 +20,7 @@ from app.core.messages import (
     CandleClosed,
     Event,
     Gate,
+    GateClosed,
     PriceSeen,
     ReadAccount,
     Started,
@@ -40,6 +41,7 @@ BATCH = 256
 CHECKPOINT_EVERY = 2_000  # journal rows
 PAGE = 1_000
 RETRY_SECONDS, LONGEST_PAUSE = 1.0, 30.0
+WATCHED = {Gate.DISK, Gate.CLOCK, Gate.EXCHANGE_UNREACHABLE, Gate.EXCHANGE_REFUSES, Gate.MARKET_ENDED}
 LET_GO_FIRST = 3.0  # seconds
 
 
@@ -185,6 +187,7 @@ class Session:
         """What could not be written is not known to have happened: forget it, read the books, ask for the truth."""
         log.error("the journal could not be written (%s); starting over from what is in it", error)
         self.troubled = True
+        shut = dict(self.engine.state.gates)
         while True:
             await self._clock.sleep(RETRY_SECONDS)
             try:
@@ -195,6 +198,8 @@ class Session:
         if self._started is not None:
             self._started = self._begun_anew(self._started)
             self.post(self._started)
+            for gate in WATCHED & shut.keys():  # whoever watches them says it again only in a while
+                self.post(GateClosed(at=self.now(), gate=Gate(gate), text=shut[gate]))
 
     def _begun_anew(self, started: Started) -> Started:
         """As the books and the seal know it now, not as this process once began: much may have changed since."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from app.core.errors import ExchangeBusy, InvariantError, StoreError
 from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen
-from app.core.model import OrderReport
+from app.core.model import OrderReport, Role
 from app.ports import Exchange
 from app.seam import Clock, Tasks
 
@@ -41,6 +41,7 @@ class SoleExchange:
         self._holds: tuple[Hold, ...] = ()
         self._sure_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
+        self.may_enter: Callable[[], bool] = lambda: True  # asked once more after whatever had to be waited for
 
     def take(self, *holds: Hold) -> None:
         """An account can be known by more than one name; each is held."""
@@ -85,6 +86,8 @@ class SoleExchange:
 
     async def place(self, order: PlaceOrder) -> OrderReport:
         await self._sure()
+        if order.role is Role.ENTRY and not self.may_enter():
+            raise ExchangeBusy("entries were shut meanwhile; nothing was sent", AGAIN_SECONDS)
         return await self._exchange.place(order)
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from app.core import life, orders
 from app.core.alerts import AlertEvent
-from app.core.messages import CancelOrder, QueryOrder
+from app.core.messages import CancelOrder, OrderNotFound, QueryOrder
 from app.core.model import Order, OrderReport, OrderStatus, OrderType, Position, PositionStatus, Role, Side
 from app.core.money import ZERO
 from app.core.turn import Turn
 
+NOT_FOUND_NEEDED = 3
 USED = 100  # attempts that may have been made for a position before it was lost: their ids are never used again
 MOST = 50
 SIDES = {Role.ENTRY: Side.BUY, Role.STOP: Side.SELL, Role.EXIT: Side.SELL}
@@ -55,11 +56,24 @@ def waiting(turn: Turn, position_id: str) -> list[OrderReport]:
     found = [report for id, report in turn.state.orphans.items() if orders.position_of(id) == position_id]
     for report in found:
         del turn.state.orphans[report.client_order_id]
+        turn.state.entries_missed.pop(orders.entry_of(report.client_order_id), None)
     return found
+
+
+def entry_not_found(turn: Turn, message: OrderNotFound) -> None:
+    """Once proves nothing: lists lag, and the stop may be all that protects what the entry bought."""
+    id, missed = message.client_order_id, turn.state.entries_missed
+    if id not in missed or not message.complete:
+        return
+    turn.touch()
+    missed[id] += 1
+    if missed[id] >= NOT_FOUND_NEEDED:
+        without_entry(turn, id)
 
 
 def without_entry(turn: Turn, entry_id: str) -> None:
     """The entry bought nothing, or never was: the stops that were found for it would sell what is not ours."""
+    turn.state.entries_missed.pop(entry_id, None)
     for stop in waiting(turn, orders.position_of(entry_id)):
         id = stop.client_order_id
         turn.do(CancelOrder(client_order_id=id, position_id=orders.position_of(id), symbol=turn.instrument.symbol))
@@ -163,22 +177,26 @@ def _take_in_stops(turn: Turn, position: Position) -> None:
 def _ask_for_entry(turn: Turn, report: OrderReport, *, resting: bool) -> None:
     """What does it belong to? A stop is left standing meanwhile: it may be all that protects what it is for."""
     id, state = report.client_order_id, turn.state
-    if id in state.orphans or orders.role_of(id) is not Role.STOP or not resting:
-        if report.fills and not resting:
+    entry_id = orders.entry_of(id)
+    if orders.role_of(id) is not Role.STOP or not resting:
+        state.orphans.pop(id, None)
+        if report.fills:
             turn.alert(
                 AlertEvent.ORPHAN_ORDER, f"order {id} is not in the books, and it was filled; look at the exchange"
             )
         return
-    if len(state.orphans) >= MOST:
-        return
+    if id not in state.orphans:
+        if len(state.orphans) >= MOST:
+            return
+        turn.alert(AlertEvent.ORPHAN_ORDER, f"stop {id} is not in the books; its entry is looked for")
     state.orphans[id] = report
-    turn.alert(AlertEvent.ORPHAN_ORDER, f"stop {id} is not in the books; its entry is looked for")
+    state.entries_missed.setdefault(entry_id, 0)
     turn.do(
         QueryOrder(
-            client_order_id=orders.entry_of(id),
+            client_order_id=entry_id,
             position_id=orders.position_of(id),
             symbol=turn.instrument.symbol,
             sent_at=report.at,
-            complete=False,
+            complete=True,
         )
     )

@@ -243,8 +243,8 @@ def not_found(turn: Turn, message: OrderNotFound) -> None:
     """Evidence that an order does not exist: counted only after the fence, complete, and some time apart."""
     order = turn.state.orders.get(message.client_order_id)
     doubt = turn.state.doubts.get(message.client_order_id)
-    if order is None and turn.state.orphans:
-        orphans.without_entry(turn, message.client_order_id)
+    if order is None:
+        orphans.entry_not_found(turn, message)
     if order is None or doubt is None or not message.complete or turn.now < doubt.since + FENCE:
         return
     if doubt.not_found_at is not None and turn.now - doubt.not_found_at < NOT_FOUND_APART:

@@ -114,6 +114,7 @@ class State:
     flow_ids: list[str] = field(default_factory=list)  # deposits and withdrawals that are in the books
     listed_flows: list[Flow] = field(default_factory=list)  # of these, those that the stream did not tell of
     orphans: dict[str, OrderReport] = field(default_factory=dict)  # stops of ours whose entry is being looked for
+    entries_missed: dict[str, int] = field(default_factory=dict)  # that entry → how often the exchange did not have it
     others: list[str] = field(default_factory=list)  # tags of other books whose orders were told of
     pending: list[PendingChange] = field(default_factory=list)
 

@@ -12,8 +12,9 @@ from decimal import Decimal
 
 from app.core.errors import DataError, ExchangeUnreachable
 from app.core.messages import AccountSeen, OrderNotFound
-from app.core.model import OrderReport, Side
+from app.core.model import OrderReport, Role, Side
 from app.core.money import ZERO
+from app.core.orders import role_of
 from services.binance_us.believing import NotWholeYet, believed
 from services.binance_us.flows import FlowList
 from services.binance_us.history import History
@@ -207,15 +208,17 @@ class AccountReader:
                 return await self._orders.whole(traded, client_order_id)
             if traded is None:
                 why = f"there are trades of order number {number}, which is not found either"
-        if not why and not await self._balances_explained(sent_at, resting):
+        sells = role_of(client_order_id) is not Role.ENTRY
+        if not why and not await self._balances_explained(sent_at, resting, sells=sells):
             why = "the balances changed in a way that the visible orders and trades do not explain"
         if why:
             log.warning("order %s is not found, but %s", client_order_id, why)
         return OrderNotFound(at=at, client_order_id=client_order_id, complete=not why)
 
-    async def _balances_explained(self, sent_at: datetime, resting: Sequence[Row]) -> bool:
+    async def _balances_explained(self, sent_at: datetime, resting: Sequence[Row], *, sells: bool) -> bool:
         """Whether what is free has changed by our visible trades and open orders alone since before `sent_at`.
 
+        An order that `sells` would have locked or sold bitcoin: money that comes and goes says nothing about it.
         After a restart there is no earlier snapshot; then the other proofs have to do.
         """
         before = [snapshot for snapshot in self._snapshots if snapshot.at < sent_at]
@@ -227,7 +230,8 @@ class AccountReader:
         now = self._snapshot(self._now(), base, quote, resting, then.trade_id)
         moved_base, moved_quote = self._moved(trades)
         step = self._listing().instrument.quantity_step or ZERO
-        return abs(now.base - then.base - moved_base) <= step and abs(now.quote - then.quote - moved_quote) <= CENT
+        same_base = abs(now.base - then.base - moved_base) <= step
+        return same_base and (sells or abs(now.quote - then.quote - moved_quote) <= CENT)
 
     def _moved(self, trades: Sequence[Row]) -> tuple[Decimal, Decimal]:
         """What these trades did to base and quote, fees included."""

@@ -110,7 +110,7 @@ async def test_f32_a_withdrawal_during_the_kill_leaves_the_lock_and_the_losses_a
     async with live_trader() as trader:
         await trader.bought()
         trader.exchange.account.set("USD", 100)  # all but this is gone, and nobody says why
-        await trader.until(lambda: "kill_switch" in trader.told(), within=120)
+        await trader.until(lambda: "kill_switch" in trader.told(), within=800, step=10)
         await trader.until(lambda: not trader.state.positions)
         before = trader.nav
         trader.exchange.owner.deposit("USD", 20_000)

@@ -177,7 +177,7 @@ async def test_coins_that_the_owner_sells_by_hand_are_not_made_up_with_others() 
         trader.exchange.owner.cancel(trader.standing_stops()[0])
         trader.exchange.owner.withdraw("BTC", trader.balance("BTC") - Decimal("0.004"))
         await trader.until(lambda: trader.standing == "PAUSED/external_change", within=30)
-        await trader.until(lambda: len(trader.standing_stops()) == 1, within=5)
+        await trader.until(lambda: len(trader.standing_stops()) == 1, within=60)
         shrunk = trader.state.positions[position.id]
         assert shrunk.status is PositionStatus.QUARANTINE
         assert shrunk.remaining == Decimal("0.004")

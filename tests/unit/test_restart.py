@@ -575,9 +575,11 @@ def test_a_stop_whose_entry_the_exchange_does_not_have_is_cancelled() -> None:
         status=OrderStatus.OPEN,
         at=trader.now,
     )
-    assert truth(trader, stranger) == ["alert orphan_order", "query E01"]
-    assert truth(trader, stranger) == []  # told once
-    not_there = OrderNotFound(at=trader.now, client_order_id=orders.entry_of(id), complete=False)
+    assert truth(trader, stranger) == ["alert orphan_order", "query E01 completely"]
+    assert truth(trader, stranger) == ["query E01 completely"]  # told once, asked for each time
+    not_there = OrderNotFound(at=trader.now, client_order_id=orders.entry_of(id), complete=True)
+    for answer in (not_there, replace(not_there, complete=False), not_there):
+        assert words(trader.tell(answer)) == []
     assert words(trader.tell(not_there)) == ["cancel S02", "alert orphan_order"]
     assert trader.tell(OrderReported(at=trader.now, report=replace(stranger, status=OrderStatus.CANCELED))) == []
     assert trader.tell(not_there) == []
@@ -620,7 +622,7 @@ def test_a_position_that_was_lost_with_the_books_is_found_with_its_stop(first: s
     found = {"entry": (bought, stop), "stop": (stop, bought), "stop alone": (stop,)}[first]
     told = truth(trader, *found, open_ids=(stop.client_order_id,), quote_total=d(9_500), base_total=d("0.00999"))
     if first == "stop alone":
-        assert told == ["alert orphan_order", "query E01"]
+        assert told == ["alert orphan_order", "query E01 completely"]
         told = words(trader.tell(OrderReported(at=trader.now, report=bought)))
     assert told.count("alert orphan_order") >= 1
     assert not any(each.startswith(("cancel", "place exit")) for each in told)
