@@ -370,6 +370,20 @@ def test_a_refusal_of_an_order_that_has_ended_or_that_nobody_knows_changes_nothi
         assert not trader.engine.touched
 
 
+@pytest.mark.parametrize("how", ["refused", "not sent"])
+def test_a_no_that_comes_after_more_was_heard_is_a_doubt(how: str) -> None:
+    trader = Desk(rules=some_rules(risk=EASY)).start()
+    stop_id = trader.bought().stop_order_id
+    said = {
+        "refused": OrderRefused(at=trader.now, client_order_id=stop_id, refusal=Refusal.BUSY, reason="late"),
+        "not sent": OrderNotSent(at=trader.now, client_order_id=stop_id, reason="late"),
+    }[how]
+    assert "query S02" in words(trader.tell(said))
+    assert orders_of(trader)["S02"] == "UNKNOWN"
+    trader.tell_status(stop_id, "OPEN")
+    assert trader.position().stop_confirmed
+
+
 def test_a_doubtful_order_can_be_refused_after_all() -> None:
     trader, entry = doubtful_entry()
     trader.tell(OrderRefused(at=trader.now, client_order_id=entry.client_order_id, refusal=Refusal.FUNDS, reason="no"))

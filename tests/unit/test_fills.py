@@ -167,6 +167,15 @@ def test_a_buy_that_fills_after_it_was_proved_absent_is_ours_all_the_same() -> N
     assert not trader.engine.touched
 
 
+def test_dust_below_zero_takes_nothing_from_the_next_position() -> None:
+    trader = desk()
+    trader.engine.state.account = replace(account(trader), dust=d("-0.005"))
+    entry = sent_entry(trader)
+    trader.tell(a_report(entry, "FILLED", ("1", "50000", str(entry.quantity))))
+    assert trader.place().quantity == entry.quantity
+    assert account(trader).dust == d("-0.005")
+
+
 def test_a_late_fill_of_the_entry_widens_the_stop() -> None:
     trader = desk()
     entry = sent_entry(trader)

@@ -640,6 +640,33 @@ def test_a_position_that_was_lost_with_the_books_is_found_with_its_stop(first: s
     assert [trade.exit_reason for trade in changed(trader, Trade)] == [ExitReason.STOP]
 
 
+def test_a_stop_that_was_moved_after_the_books_were_kept_is_found_and_its_id_not_given_out_again() -> None:
+    trader = desk()
+    position = trader.bought()
+    ids = [
+        orders.client_order_id(live=False, tag="test", trade=1, role=Role.STOP, attempt=attempt)
+        for attempt in (2, 3, 4)
+    ]
+    moved = [
+        OrderReport(
+            client_order_id=id,
+            exchange_order_id=str(number),
+            status=OrderStatus.OPEN if id == ids[-1] else OrderStatus.CANCELED,
+            at=trader.now,
+            quantity=position.remaining,
+            stop_price=d("48000"),
+        )
+        for number, id in enumerate(ids, 5)
+    ]
+    crashed(trader)
+    told = truth(trader, *moved, open_ids=(ids[-1],))
+    assert "alert orphan_order" in told
+    after = trader.position()
+    assert (after.stop_order_id, after.stop_confirmed, after.stop_price) == (ids[-1], True, d("48000"))
+    assert orders_of(trader)["S05"] == "NOT_SENT", "the next number that is free, and another stop stands already"
+    assert standing_of(trader) == "TRADING"
+
+
 def test_a_stop_found_for_a_position_that_has_its_own_is_one_too_many() -> None:
     trader = desk()
     trader.bought()
