@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from app import codec
-from app.core.messages import OrderReported, TimePassed
+from app.core.messages import Message, OrderReported, TimePassed
 from app.core.model import OrderStatus
 from app.core.state import State
 from app.ports import JournalRow
@@ -19,23 +19,25 @@ class Written(Desk):
     def __init__(self, **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
         self.journal = MemoryJournal()
+        self.tick: list[Message] = []
 
     def tell(self, message):  # type: ignore[no-untyped-def]
+        """A price alone waits for the next message that counts."""
+        quote = self.engine.state.quote
         actions = super().tell(message)
         if self.engine.touched:
-            rows = self.journal._rows
-            rows.append(
-                JournalRow(
-                    seq=len(rows) + 1,
-                    at=self.engine.state.now,
-                    recorded_at=self.now,
-                    version="1",
-                    message=codec.encode(message),
-                    actions=codec.encode(actions),
-                    hash="",
-                )
-            )
+            for waiting in self.tick:
+                self._write(waiting, [], waiting.at)
+            self.tick = []
+            self._write(message, actions, self.engine.state.now)
+        elif self.engine.state.quote is not quote:
+            self.tick = [message]
         return actions
+
+    def _write(self, message, actions, at) -> None:  # type: ignore[no-untyped-def]
+        rows = self.journal._rows
+        texts = {"message": codec.encode(message), "actions": codec.encode(actions)}
+        rows.append(JournalRow(seq=len(rows) + 1, at=at, recorded_at=at, version="1", hash="", **texts))
 
 
 def as_text(state: State) -> str:
