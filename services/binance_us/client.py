@@ -9,22 +9,21 @@ import hashlib
 import hmac
 import json
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from app.core.errors import ExchangeBusy, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.seam import Clock
 from services.binance_us import library
+from services.binance_us.dialling import Addresses, OnlyTheseHosts, no_redirects, origin
 from services.binance_us.errors import AUTH, CLOCK, Answer, HalfDone, failure
 from services.binance_us.limits import Limits, Urgency
 from services.binance_us.server_time import ServerTime
@@ -40,43 +39,6 @@ MOST_STREAM_BYTES = 1_000_000
 PING_SECONDS = 10.0  # a stream that does not answer a ping within half of it is closed
 CANNOT_CONNECT_SECONDS = 5.0
 PLACING = ("private_post_order", "private_post_order_cancelreplace")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """The three places that may be dialled, as configured."""
-
-    rest: str
-    ws: str
-    ws_api: str
-
-    def hosts(self) -> frozenset[str]:
-        return frozenset(urlsplit(url).hostname or "" for url in (self.rest, self.ws, self.ws_api))
-
-    def origins(self) -> frozenset[tuple[str, int]]:
-        return frozenset(_origin(url) for url in (self.rest, self.ws, self.ws_api))
-
-
-def _origin(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port or (443 if parts.scheme in ("https", "wss") else 80)
-
-
-class OnlyTheseHosts(AbstractResolver):
-    """Resolves the configured names and no other."""
-
-    def __init__(self, hosts: frozenset[str], inner: AbstractResolver) -> None:
-        self._hosts, self._inner = hosts, inner
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        if host not in self._hosts:
-            raise OSError(f"{host} is not a configured host")
-        return await self._inner.resolve(host, port, family)
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 class Wire(binanceus):  # type: ignore[misc, valid-type]  # ccxt carries no types
@@ -139,7 +101,11 @@ class Client:
         inner = self._resolver or ThreadedResolver()
         connector = aiohttp.TCPConnector(resolver=OnlyTheseHosts(self.addresses.hosts(), inner), ttl_dns_cache=60)
         self._session = aiohttp.ClientSession(
-            connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), raise_for_status=False
+            connector=connector,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            raise_for_status=False,
+            trace_configs=[no_redirects()],
         )
         # aiohttp would send a DELETE again by itself when a kept connection breaks.
         self._session._retry_connection = False
@@ -267,7 +233,7 @@ class Client:
 
     def _known(self, url: str) -> aiohttp.ClientSession:
         """The session, for a configured address only."""
-        if _origin(url) not in self._origins:
+        if origin(url) not in self._origins:
             raise ExchangeRefused(
                 f"{urlsplit(url).hostname} is not a configured address; nothing was sent", code="host"
             )

@@ -14,7 +14,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 import services.binance_us.client as client_module
 from app.core.errors import ExchangeBusy, ExchangeRefused, ExchangeUnreachable
 from app.seam import Clock
-from services.binance_us.client import Addresses, Client, parsed
+from services.binance_us.client import Client, parsed
+from services.binance_us.dialling import Addresses
 from services.binance_us.limits import Urgency
 from tests.unit.binance_us_peer import Peer, connected, hang_up, silent
 from tests.unit.binance_us_peer import socket as websocket
