@@ -151,7 +151,7 @@ class Orders:
         """The report that `row` makes, with every fill: those in it, or else those in the list of trades."""
         listing = self._listing()
         with believed(f"order {client_order_id}"):
-            order = told(row, client_order_id, listing)
+            order = told(row, client_order_id, listing, self._client.time.now())
             if order.status in RESTING and self.ended_lately(client_order_id):
                 raise Incomplete("this answer is older than the order's end")
             fills = fills_in(row, order, listing)

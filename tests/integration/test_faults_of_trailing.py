@@ -85,15 +85,21 @@ async def test_the_stop_follows_the_price_up_and_sells_there(stop_loss_orders: b
 
 
 @pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize("without_time", [True, False], ids=["no time told", "time told"])
+@pytest.mark.parametrize("cancel_replace", [True, False], ids=["cancelReplace", "cancel, then new"])
 @pytest.mark.parametrize("stop_loss_orders", KINDS_OF_STOP)
 async def test_f16_the_new_stop_is_refused_after_the_old_one_is_gone_so_the_old_level_is_back_at_once(
-    stop_loss_orders: bool,
+    stop_loss_orders: bool, cancel_replace: bool, without_time: bool
 ) -> None:
     """The price has fallen below the new level before the exchange gets to it."""
     async with live_trader(stop_loss_orders=stop_loss_orders) as trader:
+        trader.exchange.listing.cancel_replace = cancel_replace
+        trader.exchange.engine.cancel_without_time = without_time
+        if not cancel_replace:
+            await trader.restart()
         await trader.bought()
         old = the_stop(trader).wish.stop_price
-        held = trader.exchange.faults.hold(REPLACE)
+        held = trader.exchange.faults.hold(REPLACE if cancel_replace else PLACE)
         await minute_at(trader, 52_000)
         assert held.struck
         trader.exchange.market.move(50_400)
