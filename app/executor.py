@@ -31,7 +31,7 @@ from app.core.messages import (
     SealKillSwitch,
     UnsealKillSwitch,
 )
-from app.core.model import OrderReport, Role
+from app.core.model import OrderReport, OrderStatus, Role
 from app.outcomes import cancelling_failed, placing_failed
 from app.ports import Exchange, KillSeal
 from app.seam import Tasks
@@ -197,7 +197,10 @@ class Executor:
             self._desk.post(placing_failed(id, error, now()))
             self._desk.post(CancelUncertain(at=now(), client_order_id=action.old_id, reason=str(error)))
             return
-        self._desk.post(OrderReported(at=old.at, report=old))
+        if old.status is OrderStatus.CANCELLING:
+            self._desk.post(CancelUncertain(at=now(), client_order_id=action.old_id, reason=old.reason))
+        else:
+            self._desk.post(OrderReported(at=old.at, report=old))
         if new is not None:
             self._desk.post(OrderReported(at=new.at, report=new))
         else:

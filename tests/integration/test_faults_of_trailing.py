@@ -12,6 +12,7 @@ import services.binance_us.client as client_module
 from app.core.model import ExitReason
 from tests.binance_us_double import Order as Listed
 from tests.integration.fault_cases import (
+    CANCEL,
     FEW_DOUBTS,
     KINDS_OF_STOP,
     PLACE,
@@ -111,6 +112,31 @@ async def test_f16_the_new_stop_is_refused_after_the_old_one_is_gone_so_the_old_
         await trader.pass_time(1)
         check_one_stop(trader)
         assert trader.trades() == []
+
+
+@pytest.mark.parametrize("cancel_replace", [True, False], ids=["cancelReplace", "cancel, then new"])
+async def test_f16_a_cancel_that_is_not_told_whole_does_not_hide_that_the_new_stop_does_not_stand(
+    cancel_replace: bool,
+) -> None:
+    async with live_trader() as trader:
+        trader.exchange.listing.cancel_replace = cancel_replace
+        if not cancel_replace:
+            await trader.restart()
+        await trader.bought()
+        await unheard(trader)
+        first = the_stop(trader)
+        trader.exchange.account.can_trade = not cancel_replace  # the cancel is done, a new order is not taken
+
+        def untold(body: Any) -> Any:
+            trader.exchange.account.can_trade = True
+            return {**body, "data": {**body["data"], "cancelResponse": {}}} if cancel_replace else {}
+
+        trader.exchange.faults.edit(REPLACE if cancel_replace else CANCEL, untold)
+        await minute_at(trader, 52_000)
+        await trader.until(lambda: len(trader.standing_stops()) == 1 and trader.protected(), within=5)
+        assert the_stop(trader).wish.stop_price == first.wish.stop_price
+        assert the_stop(trader).made_ms - first.changed_ms <= 1_500
+        check_one_stop(trader)
 
 
 @pytest.mark.usefixtures("patience")
