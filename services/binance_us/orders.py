@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeUnreachable
+from app.core.errors import DataError, ExchangeBusy, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.core.messages import PlaceOrder
 from app.core.model import Fill, OrderReport, OrderStatus, Role
 from app.core.money import ZERO, part, positive
@@ -165,9 +165,14 @@ class Orders:
     # ------------------------------------------------------------ reports
 
     async def _whole(self, body: Any, client_order_id: str, what: str) -> OrderReport:
+        """What the exchange has done. From here on nothing proves that it was not, least of all a question that it
+        does not want to be asked now."""
         with believed(what):
             row = row_of(body, what)
-        return await self.whole(row, client_order_id)
+        try:
+            return await self.whole(row, client_order_id)
+        except (ExchangeBusy, ExchangeRefused) as error:
+            raise ExchangeUnreachable(f"{what}: it was done, but not told whole: {error}") from None
 
     async def whole(self, row: Row, client_order_id: str) -> OrderReport:
         """The report that `row` makes, with every fill: those in it, or else those in the list of trades."""

@@ -101,6 +101,16 @@ async def test_an_end_whose_fills_are_not_visible_yet_is_a_doubt(peer: Peer, exc
         await exchange.place(ENTRY)
 
 
+@pytest.mark.parametrize("status", [429, 403])
+async def test_an_order_that_was_taken_is_never_called_refused_because_its_fills_cannot_be_read(
+    peer: Peer, exchange: BinanceUs, status: int
+) -> None:
+    peer.says(PLACE, a_row(fills=[]))
+    peer.sends(TRADES, "", status)
+    with pytest.raises(ExchangeUnreachable):
+        await exchange.place(ENTRY)
+
+
 async def test_what_our_own_checks_refuse_is_not_sent(peer: Peer, exchange: BinanceUs) -> None:
     with pytest.raises(ExchangeRefused, match="was not sent"):
         await exchange.place(replace(ENTRY, quantity=d(-1)))
