@@ -224,9 +224,11 @@ def once(fills: Iterable[Fill]) -> tuple[Fill, ...]:
 
 
 def fills_in(row: Row, order: Told, listing: Listing) -> tuple[Fill, ...]:
-    """The fills that an answer of the FULL kind carries."""
-    listed = row.get("fills")
+    """The fills that an answer of the FULL kind carries; none where it does not number each: they are in the list."""
     what = f"order {order.client_order_id}: fill"
+    listed = rows_of(row.get("fills") if row.get("fills") is not None else [], what)
+    if any(each.get("tradeId") is None for each in listed):
+        return ()
     return tuple(
         _fill(
             each,
@@ -236,7 +238,7 @@ def fills_in(row: Row, order: Told, listing: Listing) -> tuple[Fill, ...]:
             id=identity(each.get("tradeId"), f"{what} tradeId"),
             at=order.at,
         )
-        for each in rows_of(listed if listed is not None else [], what)
+        for each in listed
     )
 
 

@@ -94,6 +94,17 @@ async def test_fills_that_the_answer_leaves_out_are_asked_for(peer: Peer, exchan
     assert [fill.id for fill in (await exchange.place(ENTRY)).fills] == ["1", "2"]
 
 
+@pytest.mark.parametrize("unnamed", [{}, {"tradeId": None}])
+async def test_fills_that_the_answer_does_not_number_are_asked_for(
+    peer: Peer, exchange: BinanceUs, unnamed: dict[str, Any]
+) -> None:
+    named = {**FILLS[0], "qty": "0.0004"}
+    unnumbered = {name: value for name, value in FILLS[0].items() if name != "tradeId"} | {"qty": "0.0006"} | unnamed
+    peer.says(PLACE, a_row(fills=[named, unnumbered]))
+    peer.says(TRADES, [a_trade(5, "0.0004"), a_trade(6, "0.0006")])
+    assert [fill.id for fill in (await exchange.place(ENTRY)).fills] == ["5", "6"]
+
+
 async def test_an_end_whose_fills_are_not_visible_yet_is_a_doubt(peer: Peer, exchange: BinanceUs) -> None:
     peer.says(PLACE, a_row())
     peer.says(TRADES, [a_trade(1, "0.0004")])
