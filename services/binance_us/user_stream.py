@@ -14,6 +14,7 @@ import aiohttp
 from app.core.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.seam import Clock, Tasks
 from services.binance_us.client import Client, parsed
+from services.binance_us.errors import CLOCK, TOO_MANY_REQUESTS, Answer
 from services.binance_us.reports import Row
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ ANSWER_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 REFUSED_SECONDS = 600.0  # how long a way that was refused is not tried again
 LISTEN_KEY, SUBSCRIPTION, POLLING = "listenKey stream", "WebSocket API", "polling every 2 s"
+NOT_NOW = (int(CLOCK), TOO_MANY_REQUESTS)
 ENDS = ("listenKeyExpired", "eventStreamTerminated", "serverShutdown")
 
 Socket = aiohttp.ClientWebSocketResponse
@@ -138,10 +140,8 @@ class UserStream:
                 answer = _json(await stream.receive(timeout=ANSWER_SECONDS))
             except TimeoutError:
                 raise ExchangeUnreachable("subscribing to our orders: no answer") from None
-            if answer.get("status") != 200:
-                raise ExchangeRefused(
-                    f"subscribing to our orders: {_complaint(answer)}", code=str(answer.get("status"))
-                )
+            if (problem := _problem(answer)) is not None:
+                raise problem
             yield stream
 
 
@@ -160,7 +160,13 @@ def _event(message: aiohttp.WSMessage) -> Row:
     return body
 
 
-def _complaint(answer: Row) -> str:
-    from services.binance_us.errors import Answer
-
-    return Answer(status=0, body=answer.get("error")).said or f"status {answer.get('status')}"
+def _problem(answer: Row) -> ExchangeError | None:
+    """What an answer to subscribing means. Only a definite no counts as one: that way is then left alone for long."""
+    status = answer.get("status")
+    if status == 200:
+        return None
+    told = Answer(status=status if isinstance(status, int) else 0, body=answer.get("error"))
+    text = f"subscribing to our orders: {told.said or 'no readable answer'} (status {told.status})"
+    if not 400 <= told.status < 500 or told.status in (418, 429) or told.code in NOT_NOW:
+        return ExchangeUnreachable(text)
+    return ExchangeRefused(text, code=str(told.status))

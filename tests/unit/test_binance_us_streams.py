@@ -259,6 +259,47 @@ async def test_without_a_listen_key_the_other_interface_is_used(peer: Peer, stat
     assert request["method"] == "userDataStream.subscribe.signature"
     assert set(request["params"]) == {"apiKey", "timestamp", "signature"}
     assert request["params"]["apiKey"] == "the-key-of-a-test"
+    assert isinstance(request["params"]["timestamp"], int)
+
+
+CLOCK_OFF = {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_a_no"),
+    [
+        ({"status": 400, "error": {"code": -1020, "msg": "This operation is not supported."}}, True),
+        ({"status": 401, "error": {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}}, True),
+        ({"status": 400, "error": CLOCK_OFF}, False),
+        ({"status": 429, "error": {"code": -1003, "msg": "Too much request weight used."}}, False),
+        ({"status": 418, "error": {"code": -1003, "msg": "Way too much request weight used; IP banned."}}, False),
+        ({"status": 500, "error": {"code": -1000, "msg": "An unknown error occurred."}}, False),
+        ({"status": "400"}, False),
+        (None, False),
+    ],
+)
+async def test_only_a_definite_no_makes_a_subscription_be_left_alone(
+    peer: Peer, answer: dict[str, Any] | None, is_a_no: bool
+) -> None:
+    """A line that closes before the answer, or a clock that is off, says nothing of the next time."""
+
+    async def subscribe(request: web.Request) -> web.StreamResponse:
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        await response.receive()
+        if answer is not None:
+            await response.send_str(json.dumps({"id": "user-stream", **answer}))
+        await response.close()
+        return response
+
+    peer.answers[KEY].clear()
+    peer.says(KEY, {}, 410)
+    peer.does(WS_API, subscribe)
+    async with opened(peer, Hurried()) as (exchange, _):
+        exchange.start()
+        await until(lambda: len(peer.calls(WS_API)) >= 1 and len(peer.calls(OPEN)) >= 4)
+        await until(lambda: len(peer.calls(WS_API)) >= 2 or is_a_no)
+        assert len(peer.calls(WS_API)) == 1 or not is_a_no
 
 
 async def test_without_any_stream_our_orders_are_asked_for(peer: Peer) -> None:
