@@ -20,6 +20,7 @@ from services.binance_us.reports import Row
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 1_800.0  # a listenKey lives for 60 minutes
+KEEP_AGAIN_SECONDS = 60.0  # where that failed
 ANSWER_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 REFUSED_SECONDS = 600.0  # how long a way that was refused is not tried again
@@ -118,8 +119,10 @@ class UserStream:
 
     async def _keep_alive(self, key: str, stream: Socket) -> None:
         """The exchange forgets the key after an hour. Where it no longer knows it, the stream is as good as closed."""
+        pause = KEEP_ALIVE_SECONDS
         while True:
-            await self._clock.sleep(KEEP_ALIVE_SECONDS)
+            await self._clock.sleep(pause)
+            pause = KEEP_ALIVE_SECONDS
             try:
                 await self._client.ask("public_put_userdatastream", {"listenKey": key}, what="keeping the listenKey")
             except ExchangeRefused as refused:
@@ -127,7 +130,8 @@ class UserStream:
                 await stream.close()
                 return
             except ExchangeError as error:
-                log.warning("%s", error)  # once more in half an hour is soon enough
+                log.warning("%s", error)
+                pause = KEEP_AGAIN_SECONDS
 
     @asynccontextmanager
     async def _subscription(self) -> AsyncIterator[Socket]:

@@ -15,7 +15,7 @@ from app.core.messages import Event, FlowSeen, Gate, GateClosed, GateOpened, Ord
 from app.core.model import OrderStatus
 from app.seam import Clock
 from services.binance_us import BinanceUs
-from services.binance_us.user_stream import LISTEN_KEY, POLLING, SUBSCRIPTION
+from services.binance_us.user_stream import KEEP_ALIVE_SECONDS, LISTEN_KEY, POLLING, SUBSCRIPTION
 from tests.builders import d
 from tests.unit.binance_us_cases import ENTRY, STOP, a_row, a_trade, id_of
 from tests.unit.binance_us_opened import (
@@ -360,6 +360,27 @@ async def test_a_listen_key_is_kept_alive_and_replaced_when_forgotten(peer: Peer
         exchange.start()
         await until(lambda: len(peer.calls(KEEP)) >= 2 and len(peer.calls(KEY)) >= 2)
     assert peer.calls(KEEP)[0].params["listenKey"] == "abc123"
+
+
+async def test_a_listen_key_that_could_not_be_kept_is_kept_a_minute_later(peer: Peer) -> None:
+    """Half an hour later it would be dead."""
+
+    class OneHalfHour(Clock):
+        passed = False
+
+        async def sleep(self, seconds: float) -> None:
+            if seconds == KEEP_ALIVE_SECONDS and self.passed:
+                await asyncio.Event().wait()
+            self.passed = self.passed or seconds == KEEP_ALIVE_SECONDS
+            await super().sleep(min(seconds / 50, 0.1))
+
+    peer.says(KEEP, {}, 502)
+    peer.says(KEEP, {}, 503)
+    peer.says(KEEP, {})
+    async with opened(peer, OneHalfHour()) as (exchange, _):
+        exchange.start()
+        await until(lambda: len(peer.calls(KEEP)) == 3)
+        assert len(peer.sockets) == 1
 
 
 async def test_a_peer_that_answers_no_ping_is_left(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
