@@ -23,6 +23,7 @@ KEEP_ALIVE_SECONDS = 1_800.0  # a listenKey lives for 60 minutes
 KEEP_AGAIN_SECONDS = 60.0  # where that failed
 ANSWER_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+HELD_SECONDS = 30.0  # one that stood for longer is opened again at once
 REFUSED_SECONDS = 600.0  # how long a way that was refused is not tried again
 LISTEN_KEY, SUBSCRIPTION, POLLING = "listenKey stream", "WebSocket API", "polling every 2 s"
 NOT_NOW = (int(CLOCK), TOO_MANY_REQUESTS)
@@ -65,21 +66,26 @@ class UserStream:
         """One way after the other; a pause that doubles while none of them holds."""
         pause = FIRST_PAUSE_SECONDS
         while True:
-            for name, way in self._ways:
-                if self._clock.monotonic() - self._refused.get(name, -REFUSED_SECONDS) < REFUSED_SECONDS:
-                    continue
-                if await self._listen(name, way):
-                    pause = FIRST_PAUSE_SECONDS
-                    break
+            stood = await self._one_way_or_another()
+            pause = FIRST_PAUSE_SECONDS if stood > HELD_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
             await self._clock.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    async def _listen(self, name: str, way: Way) -> bool:
-        """Until the stream ends; whether it stood at all."""
-        stood = False
+    async def _one_way_or_another(self) -> float:
+        """Until a stream has ended, or each way was tried in vain; for how many seconds the stream stood."""
+        for name, way in self._ways:
+            if self._clock.monotonic() - self._refused.get(name, -REFUSED_SECONDS) < REFUSED_SECONDS:
+                continue
+            stood_since = await self._listen(name, way)
+            if stood_since is not None:
+                return self._clock.monotonic() - stood_since
+        return 0.0
+
+    async def _listen(self, name: str, way: Way) -> float | None:
+        """Until the stream ends; since when it stood, or None where it never did."""
+        stood_since: float | None = None
         try:
             async with way() as stream:
-                stood, self.in_use, self._socket = True, name, stream
+                stood_since, self.in_use, self._socket = self._clock.monotonic(), name, stream
                 log.info("our orders are told by: %s", name)
                 self._connected_again()
                 await self._read(stream)
@@ -89,10 +95,10 @@ class UserStream:
         except ExchangeError as error:
             log.warning("no %s for now: %s", name, error)
         finally:
-            if stood:
+            if stood_since is not None:
                 log.warning("the user stream (%s) has ended; until it is back: %s", name, POLLING)
             self.in_use, self._socket = POLLING, None
-        return stood
+        return stood_since
 
     async def _read(self, stream: Socket) -> None:
         async for message in stream:

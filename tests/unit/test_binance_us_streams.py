@@ -15,7 +15,7 @@ from app.core.messages import Event, FlowSeen, Gate, GateClosed, GateOpened, Ord
 from app.core.model import OrderStatus
 from app.seam import Clock
 from services.binance_us import BinanceUs
-from services.binance_us.user_stream import KEEP_ALIVE_SECONDS, LISTEN_KEY, POLLING, SUBSCRIPTION
+from services.binance_us.user_stream import KEEP_ALIVE_SECONDS, LISTEN_KEY, POLLING, SUBSCRIPTION, UserStream
 from tests.builders import d
 from tests.unit.binance_us_cases import ENTRY, STOP, a_row, a_trade, id_of
 from tests.unit.binance_us_opened import (
@@ -31,7 +31,7 @@ from tests.unit.binance_us_opened import (
     opened,
     until,
 )
-from tests.unit.binance_us_peer import Peer, hang_up, socket
+from tests.unit.binance_us_peer import Peer, connected, hang_up, socket, tasks
 
 STREAM, WS_API = "GET /ws/abc123", "GET /ws-api/v3"
 AT = 1_700_000_100_500
@@ -345,6 +345,44 @@ async def test_an_end_that_is_announced_is_not_waited_for(
     exchange, _ = heard
     await tells(peer, {"e": name})
     await until(lambda: len(peer.sockets) == 2 and exchange.user_data == LISTEN_KEY)
+
+
+async def test_a_stream_that_ends_as_soon_as_it_stands_is_opened_less_and_less_often(peer: Peer) -> None:
+    """Each time costs a listenKey, the open orders and a reconciliation."""
+
+    class Patient(Clock):
+        ahead = 0.0
+
+        def __init__(self) -> None:
+            self.pauses: list[float] = []
+
+        def monotonic(self) -> float:
+            return super().monotonic() + self.ahead
+
+        async def sleep(self, seconds: float) -> None:
+            if seconds == KEEP_ALIVE_SECONDS:
+                await asyncio.Event().wait()
+            self.pauses.append(seconds)
+            await super().sleep(0.001)
+
+    async def ends(request: web.Request) -> web.StreamResponse:
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        if len(peer.calls(STREAM)) == 8:  # this one holds for a while
+            await until(lambda: stream.connected)
+            clock.ahead += 31
+        await response.close()
+        return response
+
+    clock = Patient()
+    peer.answers[STREAM].clear()
+    peer.does(STREAM, ends)
+    async with connected(peer) as client, tasks() as running:
+        stream = UserStream(client, hear=print, connected_again=lambda: None, clock=clock, tasks=running)
+        running.start(stream.run(), "user stream")
+        await until(lambda: len(clock.pauses) >= 9)
+        await running.stop()
+    assert clock.pauses[:9] == [1, 2, 4, 8, 16, 30, 30, 0.5, 1]
 
 
 async def test_a_listen_key_is_kept_alive_and_replaced_when_forgotten(peer: Peer) -> None:
