@@ -84,12 +84,22 @@ class Executor:
                     self._seal.unseal()
                 case Alert(event=event, level=level, text=text):
                     log.log(LOUD[level], "%s: %s", event, text)
-                case ReadAccount() | ConfirmPrice():
+                case ReadAccount():
+                    if not self._will_be_read(action):
+                        self._enqueue("", action)
+                case ConfirmPrice():
                     self._enqueue("", action)
                 case PlaceOrder() | CancelOrder() | QueryOrder():
                     self._enqueue(action.position_id, action)
                 case ReplaceStop(order=order):
                     self._enqueue(order.position_id, action)
+
+    def _will_be_read(self, action: ReadAccount) -> bool:
+        """Whether a question that has yet to be asked covers this one."""
+        return any(
+            isinstance(each, ReadAccount) and each.symbol == action.symbol and {*action.doubtful} <= {*each.doubtful}
+            for each in self._lanes.get("", [])
+        )
 
     def _enqueue(self, lane: str, action: Action) -> None:
         self._desk.busy(1)

@@ -270,7 +270,7 @@ class Client:
 
     def signed(self, params: Mapping[str, str]) -> dict[str, str | int]:
         """`params` with key, time and signature, in the form of the WebSocket interface, where times are numbers."""
-        whole = {**params, "apiKey": self._key, "timestamp": self.time.milliseconds()}
+        whole: dict[str, str | int] = {**params, "apiKey": self._key, "timestamp": self.time.milliseconds()}
         query = urlencode(sorted(whole.items()))
         signature = hmac.new(self._secret.encode(), query.encode(), hashlib.sha256).hexdigest()
         return {**whole, "signature": signature}
