@@ -39,6 +39,7 @@ MOST_STREAM_BYTES = 1_000_000
 PING_SECONDS = 10.0  # a stream that does not answer a ping within half of it is closed
 CANNOT_CONNECT_SECONDS = 5.0
 PLACING = ("private_post_order", "private_post_order_cancelreplace")
+ACTING = (*PLACING, "private_delete_order")
 
 
 class Wire(binanceus):  # type: ignore[misc, valid-type]  # ccxt carries no types
@@ -121,7 +122,7 @@ class Client:
         """Ask the exchange what time it is."""
         for _ in range(samples):
             asked = self._clock.monotonic()
-            body = await self.ask("public_get_time", what="reading the exchange's clock")
+            body = await self.ask("public_get_time", what="reading the exchange's clock", urgency=Urgency.CLOSING)
             answered = self._clock.monotonic()
             now = body.get("serverTime") if isinstance(body, dict) else None
             if not isinstance(now, int) or now <= 0:
@@ -139,7 +140,7 @@ class Client:
         urgency: Urgency = Urgency.READING,
     ) -> Any:
         """One request by ccxt's name for it; the parsed answer. A wrong clock is set and the request repeated once,
-        unless it places an order: whoever wants the order decides that anew."""
+        unless it places or cancels an order: whoever wants that decides it anew, and may no longer be allowed to."""
         self.limits.check(urgency, order=call in PLACING)
         try:
             return await self._once(call, params, what)
@@ -147,7 +148,7 @@ class Client:
             if refused.code != CLOCK:
                 raise
             await self._set_clock()
-            if call in PLACING:
+            if call in ACTING:
                 raise
         return await self._once(call, params, what)
 
