@@ -31,7 +31,7 @@ from app.core.messages import (
     SealKillSwitch,
     UnsealKillSwitch,
 )
-from app.core.model import OrderReport, Role
+from app.core.model import OrderReport, OrderStatus, Role
 from app.outcomes import cancelling_failed, placing_failed
 from app.ports import Exchange, KillSeal
 from app.seam import Tasks
@@ -86,7 +86,8 @@ class Executor:
                 case Alert(event=event, level=level, text=text):
                     log.log(LOUD[level], "%s: %s", event, text)
                 case ReadAccount():
-                    self._enqueue("", action)
+                    if not self._will_be_read(action):
+                        self._enqueue("", action)
                 case ConfirmPrice() if PRICE_LANE not in self._lanes:  # one question at a time is enough
                     self._enqueue(PRICE_LANE, action)
                 case PlaceOrder() | CancelOrder() | QueryOrder():
@@ -101,6 +102,13 @@ class Executor:
             write()
         except OSError as error:
             log.critical("the kill switch is shut, but its seal cannot be written: %s", error)
+
+    def _will_be_read(self, action: ReadAccount) -> bool:
+        """Whether a question that has yet to be asked covers this one."""
+        return any(
+            isinstance(each, ReadAccount) and each.symbol == action.symbol and {*action.doubtful} <= {*each.doubtful}
+            for each in self._lanes.get("", [])
+        )
 
     def _enqueue(self, lane: str, action: Action) -> None:
         self._desk.busy(1)
@@ -213,7 +221,10 @@ class Executor:
             self._desk.post(placing_failed(id, error, now()))
             self._desk.post(CancelUncertain(at=now(), client_order_id=action.old_id, reason=str(error)))
             return
-        self._told(old)
+        if old.status is OrderStatus.CANCELLING:
+            self._desk.post(CancelUncertain(at=now(), client_order_id=action.old_id, reason=old.reason))
+        else:
+            self._told(old)
         if new is not None:
             self._told(new)
         else:

@@ -60,7 +60,9 @@ class Exchange(Protocol):
         Raises ExchangeRefused where no such order is open (already filled? ask)."""
 
     async def replace(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:
-        """Cancel and place at once: (report of the old, report of the new or None where it was not placed)."""
+        """Cancel and place at once: (report of the old, report of the new or None where it was not placed).
+
+        The old one is CANCELLING where what became of it has to be asked for."""
 
     async def find(
         self, symbol: str, client_order_id: str, sent_at: datetime, complete: bool

@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from services.binance_us.client import Addresses, Client
+    from services.binance_us.client import Client
+    from services.binance_us.dialling import Addresses
     from services.binance_us.exchange import BinanceUs
     from services.binance_us.market import LiveMarket
 
 __all__ = ["Addresses", "BinanceUs", "Client", "LiveMarket"]
 
-_HOMES = {"Addresses": "client", "BinanceUs": "exchange", "Client": "client", "LiveMarket": "market"}
+_HOMES = {"Addresses": "dialling", "BinanceUs": "exchange", "Client": "client", "LiveMarket": "market"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,22 +9,21 @@ import hashlib
 import hmac
 import json
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from app.core.errors import ExchangeBusy, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.seam import Clock
 from services.binance_us import library
+from services.binance_us.dialling import Addresses, OnlyTheseHosts, no_redirects, origin
 from services.binance_us.errors import AUTH, CLOCK, Answer, HalfDone, failure
 from services.binance_us.limits import Limits, Urgency
 from services.binance_us.server_time import ServerTime
@@ -40,43 +39,7 @@ MOST_STREAM_BYTES = 1_000_000
 PING_SECONDS = 10.0  # a stream that does not answer a ping within half of it is closed
 CANNOT_CONNECT_SECONDS = 5.0
 PLACING = ("private_post_order", "private_post_order_cancelreplace")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """The three places that may be dialled, as configured."""
-
-    rest: str
-    ws: str
-    ws_api: str
-
-    def hosts(self) -> frozenset[str]:
-        return frozenset(urlsplit(url).hostname or "" for url in (self.rest, self.ws, self.ws_api))
-
-    def origins(self) -> frozenset[tuple[str, int]]:
-        return frozenset(_origin(url) for url in (self.rest, self.ws, self.ws_api))
-
-
-def _origin(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port or (443 if parts.scheme in ("https", "wss") else 80)
-
-
-class OnlyTheseHosts(AbstractResolver):
-    """Resolves the configured names and no other."""
-
-    def __init__(self, hosts: frozenset[str], inner: AbstractResolver) -> None:
-        self._hosts, self._inner = hosts, inner
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        if host not in self._hosts:
-            raise OSError(f"{host} is not a configured host")
-        return await self._inner.resolve(host, port, family)
-
-    async def close(self) -> None:
-        await self._inner.close()
+ACTING = (*PLACING, "private_delete_order")
 
 
 class Wire(binanceus):  # type: ignore[misc, valid-type]  # ccxt carries no types
@@ -139,7 +102,11 @@ class Client:
         inner = self._resolver or ThreadedResolver()
         connector = aiohttp.TCPConnector(resolver=OnlyTheseHosts(self.addresses.hosts(), inner), ttl_dns_cache=60)
         self._session = aiohttp.ClientSession(
-            connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), raise_for_status=False
+            connector=connector,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            raise_for_status=False,
+            trace_configs=[no_redirects()],
         )
         # aiohttp would send a DELETE again by itself when a kept connection breaks.
         self._session._retry_connection = False
@@ -155,7 +122,7 @@ class Client:
         """Ask the exchange what time it is."""
         for _ in range(samples):
             asked = self._clock.monotonic()
-            body = await self.ask("public_get_time", what="reading the exchange's clock")
+            body = await self.ask("public_get_time", what="reading the exchange's clock", urgency=Urgency.CLOSING)
             answered = self._clock.monotonic()
             now = body.get("serverTime") if isinstance(body, dict) else None
             if not isinstance(now, int) or now <= 0:
@@ -173,7 +140,7 @@ class Client:
         urgency: Urgency = Urgency.READING,
     ) -> Any:
         """One request by ccxt's name for it; the parsed answer. A wrong clock is set and the request repeated once,
-        unless it places an order: whoever wants the order decides that anew."""
+        unless it places or cancels an order: whoever wants that decides it anew, and may no longer be allowed to."""
         self.limits.check(urgency, order=call in PLACING)
         try:
             return await self._once(call, params, what)
@@ -181,7 +148,7 @@ class Client:
             if refused.code != CLOCK:
                 raise
             await self._set_clock()
-            if call in PLACING:
+            if call in ACTING:
                 raise
         return await self._once(call, params, what)
 
@@ -267,7 +234,7 @@ class Client:
 
     def _known(self, url: str) -> aiohttp.ClientSession:
         """The session, for a configured address only."""
-        if _origin(url) not in self._origins:
+        if origin(url) not in self._origins:
             raise ExchangeRefused(
                 f"{urlsplit(url).hostname} is not a configured address; nothing was sent", code="host"
             )
@@ -302,9 +269,9 @@ class Client:
         finally:
             await socket_.close()
 
-    def signed(self, params: Mapping[str, str]) -> dict[str, str]:
-        """`params` with key, time and signature, in the form of the WebSocket interface."""
-        whole = {**params, "apiKey": self._key, "timestamp": str(self.time.milliseconds())}
+    def signed(self, params: Mapping[str, str]) -> dict[str, str | int]:
+        """`params` with key, time and signature, in the form of the WebSocket interface, where times are numbers."""
+        whole: dict[str, str | int] = {**params, "apiKey": self._key, "timestamp": self.time.milliseconds()}
         query = urlencode(sorted(whole.items()))
         signature = hmac.new(self._secret.encode(), query.encode(), hashlib.sha256).hexdigest()
         return {**whole, "signature": signature}

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.core.errors import DataError, ExchangeError, ExchangeRefused, ExchangeUnreachable
+from app.core.errors import DataError, ExchangeBusy, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.core.messages import PlaceOrder
-from app.core.model import Fill, OrderReport, Role
+from app.core.model import Fill, OrderReport, OrderStatus, Role
 from app.core.money import ZERO, part, positive
 from app.core.orders import RESTING
 from app.seam import Clock
@@ -92,11 +92,30 @@ class Orders:
         self.activity += 1
         what = f"replacing order {old_id}"
         halves = await self._halves(request, what)
-        old = await self._whole(halves.cancelled, old_id, what)
+        old = await self._cancelled(halves.cancelled, old_id, what)
         if halves.refused is not None:
             log.warning("%s: it is cancelled, but the new one was not taken: %s", what, halves.refused)
             return old, None
         return old, await self._whole(halves.placed, order.client_order_id, what)
+
+    async def _cancelled(self, body: Any, old_id: str, what: str) -> OrderReport:
+        """The old half, cancelled for certain. Where its answer does not tell it whole, it has to be asked for: that
+        must not throw away what is certain about the new half."""
+        try:
+            return await self._whole(body, old_id, what)
+        except ExchangeError as doubt:
+            log.warning("%s: it is cancelled, but not told whole: %s", what, doubt)
+            self.end(old_id)
+            return self._to_be_asked_for(old_id, str(doubt))
+
+    def _to_be_asked_for(self, client_order_id: str, reason: str) -> OrderReport:
+        return OrderReport(
+            client_order_id=client_order_id,
+            exchange_order_id="",
+            status=OrderStatus.CANCELLING,
+            at=self._client.time.now(),
+            reason=reason,
+        )
 
     async def _halves(self, request: dict[str, str], what: str) -> Halves:
         call = "private_post_order_cancelreplace"
@@ -110,7 +129,10 @@ class Orders:
     async def _one_after_the_other(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:
         """Where the symbol has no cancelReplace."""
         request_for(order, self._listing())  # nothing is cancelled for an order that cannot be sent
-        old = await self.cancel(old_id)
+        try:
+            old = await self.cancel(old_id)
+        except ExchangeUnreachable as doubt:  # nothing more is sent, and that is certain
+            return self._to_be_asked_for(old_id, str(doubt)), None
         try:
             return old, await self.place(order)
         except ExchangeUnreachable:
@@ -143,15 +165,20 @@ class Orders:
     # ------------------------------------------------------------ reports
 
     async def _whole(self, body: Any, client_order_id: str, what: str) -> OrderReport:
+        """What the exchange has done. From here on nothing proves that it was not, least of all a question that it
+        does not want to be asked now."""
         with believed(what):
             row = row_of(body, what)
-        return await self.whole(row, client_order_id)
+        try:
+            return await self.whole(row, client_order_id)
+        except (ExchangeBusy, ExchangeRefused) as error:
+            raise ExchangeUnreachable(f"{what}: it was done, but not told whole: {error}") from None
 
     async def whole(self, row: Row, client_order_id: str) -> OrderReport:
         """The report that `row` makes, with every fill: those in it, or else those in the list of trades."""
         listing = self._listing()
         with believed(f"order {client_order_id}"):
-            order = told(row, client_order_id, listing)
+            order = told(row, client_order_id, listing, self._client.time.now())
             if order.status in RESTING and self.ended_lately(client_order_id):
                 raise Incomplete("this answer is older than the order's end")
             fills = fills_in(row, order, listing)

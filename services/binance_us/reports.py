@@ -106,9 +106,10 @@ def owner(row: Row) -> str | None:
     return None
 
 
-def told(row: Row, client_order_id: str, listing: Listing) -> Told:
+def told(row: Row, client_order_id: str, listing: Listing, answered_at: datetime | None = None) -> Told:
     """An order of GET order, openOrders, allOrders, or the answer to placing or cancelling it.
 
+    `answered_at` counts where the row names no time: the answer to a cancel has none by the exchange's documents.
     Raises DataError where it is about another order, or says something impossible.
     """
     if not is_named(row, client_order_id):
@@ -122,7 +123,7 @@ def told(row: Row, client_order_id: str, listing: Listing) -> Told:
         status=status,
         executed=_executed_of(row, status, client_order_id),
         ordered=amount(row.get("origQty", "0"), f"order {client_order_id}: origQty"),
-        at=_newest(row, client_order_id),
+        at=_newest(row, client_order_id, answered_at),
         side=side_of(row.get("side"), client_order_id),
         reason=reason_of(row),
         price=price_of(row.get("price"), client_order_id),
@@ -185,8 +186,10 @@ def side_of(value: Any, client_order_id: str) -> Side:
         raise DataError(f"order {client_order_id}: side {value!r} is unknown") from error
 
 
-def _newest(row: Row, client_order_id: str) -> datetime:
+def _newest(row: Row, client_order_id: str, answered_at: datetime | None) -> datetime:
     times = [row[name] for name in ("transactTime", "updateTime", "time") if name in row]
+    if not times and answered_at is not None:
+        return answered_at
     return moment(max(times, default=None, key=lambda value: value if isinstance(value, int) else 0), client_order_id)
 
 
@@ -221,9 +224,11 @@ def once(fills: Iterable[Fill]) -> tuple[Fill, ...]:
 
 
 def fills_in(row: Row, order: Told, listing: Listing) -> tuple[Fill, ...]:
-    """The fills that an answer of the FULL kind carries."""
-    listed = row.get("fills")
+    """The fills that an answer of the FULL kind carries; none where it does not number each: they are in the list."""
     what = f"order {order.client_order_id}: fill"
+    listed = rows_of(row.get("fills") if row.get("fills") is not None else [], what)
+    if any(each.get("tradeId") is None for each in listed):
+        return ()
     return tuple(
         _fill(
             each,
@@ -233,7 +238,7 @@ def fills_in(row: Row, order: Told, listing: Listing) -> tuple[Fill, ...]:
             id=identity(each.get("tradeId"), f"{what} tradeId"),
             at=order.at,
         )
-        for each in rows_of(listed if listed is not None else [], what)
+        for each in listed
     )
 
 

@@ -14,15 +14,19 @@ import aiohttp
 from app.core.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.seam import Clock, Tasks
 from services.binance_us.client import Client, parsed
+from services.binance_us.errors import CLOCK, TOO_MANY_REQUESTS, Answer
 from services.binance_us.reports import Row
 
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE_SECONDS = 1_800.0  # a listenKey lives for 60 minutes
+KEEP_AGAIN_SECONDS = 60.0  # where that failed
 ANSWER_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+HELD_SECONDS = 30.0  # one that stood for longer is opened again at once
 REFUSED_SECONDS = 600.0  # how long a way that was refused is not tried again
 LISTEN_KEY, SUBSCRIPTION, POLLING = "listenKey stream", "WebSocket API", "polling every 2 s"
+NOT_NOW = (int(CLOCK), TOO_MANY_REQUESTS)
 ENDS = ("listenKeyExpired", "eventStreamTerminated", "serverShutdown")
 
 Socket = aiohttp.ClientWebSocketResponse
@@ -62,21 +66,26 @@ class UserStream:
         """One way after the other; a pause that doubles while none of them holds."""
         pause = FIRST_PAUSE_SECONDS
         while True:
-            for name, way in self._ways:
-                if self._clock.monotonic() - self._refused.get(name, -REFUSED_SECONDS) < REFUSED_SECONDS:
-                    continue
-                if await self._listen(name, way):
-                    pause = FIRST_PAUSE_SECONDS
-                    break
+            stood = await self._one_way_or_another()
+            pause = FIRST_PAUSE_SECONDS if stood > HELD_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
             await self._clock.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    async def _listen(self, name: str, way: Way) -> bool:
-        """Until the stream ends; whether it stood at all."""
-        stood = False
+    async def _one_way_or_another(self) -> float:
+        """Until a stream has ended, or each way was tried in vain; for how many seconds the stream stood."""
+        for name, way in self._ways:
+            if self._clock.monotonic() - self._refused.get(name, -REFUSED_SECONDS) < REFUSED_SECONDS:
+                continue
+            stood_since = await self._listen(name, way)
+            if stood_since is not None:
+                return self._clock.monotonic() - stood_since
+        return 0.0
+
+    async def _listen(self, name: str, way: Way) -> float | None:
+        """Until the stream ends; since when it stood, or None where it never did."""
+        stood_since: float | None = None
         try:
             async with way() as stream:
-                stood, self.in_use, self._socket = True, name, stream
+                stood_since, self.in_use, self._socket = self._clock.monotonic(), name, stream
                 log.info("our orders are told by: %s", name)
                 self._connected_again()
                 await self._read(stream)
@@ -86,10 +95,10 @@ class UserStream:
         except ExchangeError as error:
             log.warning("no %s for now: %s", name, error)
         finally:
-            if stood:
+            if stood_since is not None:
                 log.warning("the user stream (%s) has ended; until it is back: %s", name, POLLING)
             self.in_use, self._socket = POLLING, None
-        return stood
+        return stood_since
 
     async def _read(self, stream: Socket) -> None:
         async for message in stream:
@@ -116,8 +125,10 @@ class UserStream:
 
     async def _keep_alive(self, key: str, stream: Socket) -> None:
         """The exchange forgets the key after an hour. Where it no longer knows it, the stream is as good as closed."""
+        pause = KEEP_ALIVE_SECONDS
         while True:
-            await self._clock.sleep(KEEP_ALIVE_SECONDS)
+            await self._clock.sleep(pause)
+            pause = KEEP_ALIVE_SECONDS
             try:
                 await self._client.ask("public_put_userdatastream", {"listenKey": key}, what="keeping the listenKey")
             except ExchangeRefused as refused:
@@ -125,7 +136,8 @@ class UserStream:
                 await stream.close()
                 return
             except ExchangeError as error:
-                log.warning("%s", error)  # once more in half an hour is soon enough
+                log.warning("%s", error)
+                pause = KEEP_AGAIN_SECONDS
 
     @asynccontextmanager
     async def _subscription(self) -> AsyncIterator[Socket]:
@@ -138,10 +150,8 @@ class UserStream:
                 answer = _json(await stream.receive(timeout=ANSWER_SECONDS))
             except TimeoutError:
                 raise ExchangeUnreachable("subscribing to our orders: no answer") from None
-            if answer.get("status") != 200:
-                raise ExchangeRefused(
-                    f"subscribing to our orders: {_complaint(answer)}", code=str(answer.get("status"))
-                )
+            if (problem := _problem(answer)) is not None:
+                raise problem
             yield stream
 
 
@@ -160,7 +170,13 @@ def _event(message: aiohttp.WSMessage) -> Row:
     return body
 
 
-def _complaint(answer: Row) -> str:
-    from services.binance_us.errors import Answer
-
-    return Answer(status=0, body=answer.get("error")).said or f"status {answer.get('status')}"
+def _problem(answer: Row) -> ExchangeError | None:
+    """What an answer to subscribing means. Only a definite no counts as one: that way is then left alone for long."""
+    status = answer.get("status")
+    if status == 200:
+        return None
+    told = Answer(status=status if isinstance(status, int) else 0, body=answer.get("error"))
+    text = f"subscribing to our orders: {told.said or 'no readable answer'} (status {told.status})"
+    if not 400 <= told.status < 500 or told.status in (418, 429) or told.code in NOT_NOW:
+        return ExchangeUnreachable(text)
+    return ExchangeRefused(text, code=str(told.status))

@@ -60,6 +60,7 @@ class Channel:
         self.name = name
         self.connections: list[Connection] = []
         self.refuse: int | None = None  # the HTTP status that answers the handshake
+        self.elsewhere = ""  # an address to which the handshake is led by a redirect
         self.silent = self.deaf = False
         self.copies = 1
         self.lose = 0

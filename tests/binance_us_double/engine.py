@@ -41,6 +41,7 @@ class Engine(Matching):
         super().__init__(clock, stamps, listings, markets, wallet, tell)
         self._made_ids = 0
         self.cancel_renames = False  # True: after a cancellation queries name the cancellation's id
+        self.cancel_without_time = True  # as documented; False: the answer to a cancellation says when it was done
 
     # ---------------------------------------------------------------- looking
 

@@ -151,15 +151,17 @@ class Order:
         body |= {"workingTime": self.working_ms} | quote | {"selfTradePreventionMode": self.stp}
         return body | self._conditional()
 
-    def canceled(self) -> dict[str, Any]:
-        body = {
+    def canceled(self, *, without_time: bool) -> dict[str, Any]:
+        """What DELETE answers, and cancelReplace of its first half."""
+        body: dict[str, Any] = {
             "symbol": self.wish.symbol,
             "origClientOrderId": self.wish.client_id,
             "orderId": self.id,
             "orderListId": -1,
             "clientOrderId": self.cancel_id,
-            "transactTime": self.changed_ms,
         }
+        if not without_time:
+            body["transactTime"] = self.changed_ms
         return body | self._amounts() | self._conditional() | {"selfTradePreventionMode": self.stp}
 
     def report(self, kind: str, at: int, fill: Fill | None = None) -> dict[str, Any]:

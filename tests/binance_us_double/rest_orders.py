@@ -127,7 +127,11 @@ def cancel(core: "Core", params: Params) -> Any:
     if not (params.maybe("orderId") or params.maybe("origClientOrderId")):
         raise Refused(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
     order = _named(core, params, "orderId", "origClientOrderId")
-    return core.engine.cancel(order, params.client_id("newClientOrderId") or "", _restriction(params)).canceled()
+    return _canceled(core, core.engine.cancel(order, params.client_id("newClientOrderId") or "", _restriction(params)))
+
+
+def _canceled(core: "Core", order: Order) -> dict[str, Any]:
+    return order.canceled(without_time=core.engine.cancel_without_time)
 
 
 def _restriction(params: Params) -> str | None:
@@ -156,7 +160,7 @@ def cancel_replace(core: "Core", params: Params) -> Any:
     body = {
         "cancelResult": "SUCCESS" if isinstance(canceled, Order) else "FAILURE",
         "newOrderResult": "NOT_ATTEMPTED" if new is None else "SUCCESS" if isinstance(new, Order) else "FAILURE",
-        "cancelResponse": canceled.canceled() if isinstance(canceled, Order) else canceled.body(),
+        "cancelResponse": _canceled(core, canceled) if isinstance(canceled, Order) else canceled.body(),
         "newOrderResponse": new.answer(kind) if isinstance(new, Order) else new.body() if new else None,
     }
     if isinstance(canceled, Order) and isinstance(new, Order):
@@ -183,7 +187,7 @@ def cancel_all(core: "Core", params: Params) -> Any:
     if not orders:
         raise Refused(-2011)
     cancel_id = core.engine.new_id()
-    return [core.engine.cancel(order, cancel_id).canceled() for order in orders]
+    return [_canceled(core, core.engine.cancel(order, cancel_id)) for order in orders]
 
 
 @route("GET /api/v3/allOrders", "symbol orderId startTime endTime limit", security=SIGNED, weight=20)

@@ -30,6 +30,8 @@ class Sockets:
             return web.Response(status=500)
         if channel is None or channel.refuse or core.maintenance:
             return web.Response(status=404 if channel is None else channel.refuse or 503)
+        if channel.elsewhere:
+            return web.Response(status=302, headers={"Location": channel.elsewhere})
         socket = web.WebSocketResponse(autoping=False, timeout=0.5)
         await socket.prepare(request)
         connection = Connection(socket, lambda: reset(request), core.clock.elapsed(), path.startswith("/stream"))

@@ -59,7 +59,9 @@ def _subscribe(core: "Core", connection: Connection, params: dict[str, Any]) -> 
 
 
 def _check_signed(keys: Keys, params: dict[str, Any]) -> None:
-    """The signature is over all parameters but itself, sorted by name."""
+    """The signature is over all parameters but itself, sorted by name; times are numbers here, by the document."""
+    if isinstance(params.get("timestamp"), str):
+        raise Refused(-1130, "Data sent for parameter 'timestamp' is not valid.")
     values = {name: str(value) for name, value in params.items()}
     keys.check_key(values.get("apiKey"))
     keys.check_time(values)

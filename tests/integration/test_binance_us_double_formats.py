@@ -133,15 +133,25 @@ async def test_rows_of_orders_and_trades() -> None:
         assert all(EIGHT_PLACES.fullmatch(trades[0][name]) for name in ("price", "qty", "quoteQty", "commission"))
 
 
-async def test_cancellations() -> None:
-    async with raw() as (_, client):
+@pytest.mark.parametrize("without_time", [True, False], ids=["as documented", "as recorded"])
+async def test_cancellations(without_time: bool) -> None:
+    """The recordings are of the greater Binance, which names a time there; the document of Binance.US has none."""
+    unnamed = frozenset({"transactTime"}) if without_time else frozenset[str]()
+
+    def told(name: str) -> Any:
+        row = recorded(HTTP, name)
+        rows = [row] if isinstance(row, dict) else row[:1]
+        return [{key: value for key, value in each.items() if key not in unnamed} for each in rows]
+
+    async with raw() as (exchange, client):
+        exchange.engine.cancel_without_time = without_time
         pair = {"symbol": "BTCUSDT"}
         await client.ask("POST /api/v3/order", limit())
         _, body, _ = await client.ask("DELETE /api/v3/order", pair | {"origClientOrderId": "mine-1"})
-        same(body, recorded(HTTP, "cancel_order_response.json"))
+        same([body], told("cancel_order_response.json"))
         await client.ask("POST /api/v3/order", limit())
         _, body, _ = await client.ask("DELETE /api/v3/openOrders", pair)
-        same(body, recorded(HTTP, "cancel_open_orders_response.json")[:1])
+        same(body, told("cancel_open_orders_response.json"))
 
 
 NEWER = frozenset({"F", "g", "I", "M", "Y", "Q", "W", "V"})  # in the real report of Binance.US, not in the others

@@ -179,6 +179,16 @@ async def test_f15_a_cancel_that_says_unknown_order_because_it_was_done_already(
         assert steps(trader.ours()) == ["E01", "S02", "C03"]
 
 
+async def test_a_cancel_that_is_refused_for_the_clock_is_made_anew_and_the_sale_follows() -> None:
+    async with live_trader() as trader:
+        position = await trader.bought()
+        trader.exchange.faults.error(CANCEL, -1021)
+        await close(trader, position)
+        assert await trader.until(trader.trades, within=5) <= 2
+        check_closed(trader, position)
+        assert len(trader.exchange.requests.of(CANCEL)) == 2
+
+
 async def test_f14_a_cancelled_stop_that_is_still_listed_for_long_sells_nothing_twice() -> None:
     async with live_trader() as trader:
         position = await trader.bought()

@@ -12,6 +12,7 @@ import services.binance_us.client as client_module
 from app.core.model import ExitReason
 from tests.binance_us_double import Order as Listed
 from tests.integration.fault_cases import (
+    CANCEL,
     FEW_DOUBTS,
     KINDS_OF_STOP,
     PLACE,
@@ -85,15 +86,21 @@ async def test_the_stop_follows_the_price_up_and_sells_there(stop_loss_orders: b
 
 
 @pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize("without_time", [True, False], ids=["no time told", "time told"])
+@pytest.mark.parametrize("cancel_replace", [True, False], ids=["cancelReplace", "cancel, then new"])
 @pytest.mark.parametrize("stop_loss_orders", KINDS_OF_STOP)
 async def test_f16_the_new_stop_is_refused_after_the_old_one_is_gone_so_the_old_level_is_back_at_once(
-    stop_loss_orders: bool,
+    stop_loss_orders: bool, cancel_replace: bool, without_time: bool
 ) -> None:
     """The price has fallen below the new level before the exchange gets to it."""
     async with live_trader(stop_loss_orders=stop_loss_orders) as trader:
+        trader.exchange.listing.cancel_replace = cancel_replace
+        trader.exchange.engine.cancel_without_time = without_time
+        if not cancel_replace:
+            await trader.restart()
         await trader.bought()
         old = the_stop(trader).wish.stop_price
-        held = trader.exchange.faults.hold(REPLACE)
+        held = trader.exchange.faults.hold(REPLACE if cancel_replace else PLACE)
         await minute_at(trader, 52_000)
         assert held.struck
         trader.exchange.market.move(50_400)
@@ -105,6 +112,31 @@ async def test_f16_the_new_stop_is_refused_after_the_old_one_is_gone_so_the_old_
         await trader.pass_time(1)
         check_one_stop(trader)
         assert trader.trades() == []
+
+
+@pytest.mark.parametrize("cancel_replace", [True, False], ids=["cancelReplace", "cancel, then new"])
+async def test_f16_a_cancel_that_is_not_told_whole_does_not_hide_that_the_new_stop_does_not_stand(
+    cancel_replace: bool,
+) -> None:
+    async with live_trader() as trader:
+        trader.exchange.listing.cancel_replace = cancel_replace
+        if not cancel_replace:
+            await trader.restart()
+        await trader.bought()
+        await unheard(trader)
+        first = the_stop(trader)
+        trader.exchange.account.can_trade = not cancel_replace  # the cancel is done, a new order is not taken
+
+        def untold(body: Any) -> Any:
+            trader.exchange.account.can_trade = True
+            return {**body, "data": {**body["data"], "cancelResponse": {}}} if cancel_replace else {}
+
+        trader.exchange.faults.edit(REPLACE if cancel_replace else CANCEL, untold)
+        await minute_at(trader, 52_000)
+        await trader.until(lambda: len(trader.standing_stops()) == 1 and trader.protected(), within=5)
+        assert the_stop(trader).wish.stop_price == first.wish.stop_price
+        assert the_stop(trader).made_ms - first.changed_ms <= 1_500
+        check_one_stop(trader)
 
 
 @pytest.mark.usefixtures("patience")

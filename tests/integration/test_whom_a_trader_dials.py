@@ -5,12 +5,13 @@ import socket
 import ssl
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from app.core.errors import ExchangeError
+from services.binance_us.user_stream import POLLING
 from tests.binance_us_double import BinanceDouble
 from tests.live_trader import NAME, CarriedClock, LiveTrader, live_trader
 
@@ -57,6 +58,46 @@ async def test_a_whole_life_dials_its_exchange_and_nobody_else(dialled: list[tup
         assert set(dialled) == {("127.0.0.1", trader.exchange.port)}
         assert trader.exchange.requests.hosts == {trader.exchange.host}
         trader.check_books()
+
+
+@pytest.mark.parametrize("path", ["/ws/", "/stream", "/ws-api"])
+async def test_a_stream_that_leads_elsewhere_is_not_followed(path: str, dialled: list[tuple[str, int]]) -> None:
+    """To whomever it leads, he would be sent our key."""
+    async with live_trader() as trader, Stranger() as stranger:
+        await trader.bought()
+        streams, exchange = trader.exchange.streams, trader.exchange
+        if path == "/ws-api":
+            exchange.user_data.refuse(listen_key=410)
+        streams.api.elsewhere = streams.user.elsewhere = streams.market.elsewhere = stranger.url
+        handshakes = len(exchange.requests.sockets)
+        streams.market.drop()
+        streams.user.drop()
+        await trader.pass_time(30)
+        assert [each for each in exchange.requests.sockets[handshakes:] if each.startswith(path)]
+        assert stranger.heard == []
+        assert set(dialled) == {("127.0.0.1", exchange.port)}
+        streams.api.elsewhere = streams.user.elsewhere = streams.market.elsewhere = ""
+        await trader.until(lambda: trader.adapter.user_data != POLLING and trader.market.source == "stream", within=60)
+        trader.check_books()
+
+
+class Stranger:
+    """Somebody else's server, which writes down every byte that it is sent."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._hear, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._server.close()
+
+    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard.append(await reader.read(10_000))
+        writer.close()
 
 
 class Names(AbstractResolver):

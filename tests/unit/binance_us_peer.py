@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from app.seam import Clock, Tasks
-from services.binance_us.client import Addresses, Client
+from services.binance_us.client import Client
+from services.binance_us.dialling import Addresses
 
 Script = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

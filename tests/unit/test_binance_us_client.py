@@ -14,7 +14,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 import services.binance_us.client as client_module
 from app.core.errors import ExchangeBusy, ExchangeRefused, ExchangeUnreachable
 from app.seam import Clock
-from services.binance_us.client import Addresses, Client, parsed
+from services.binance_us.client import Client, parsed
+from services.binance_us.dialling import Addresses
 from services.binance_us.limits import Urgency
 from tests.unit.binance_us_peer import Peer, connected, hang_up, silent
 from tests.unit.binance_us_peer import socket as websocket
@@ -248,15 +249,24 @@ async def test_a_clock_that_was_right_once_is_set_again(peer: Peer) -> None:
         assert abs(client.time.milliseconds() - 1_700_000_000_400) < 200
 
 
-async def test_a_wrong_clock_is_set_and_an_order_is_not_sent_again(peer: Peer) -> None:
-    peer.says(ORDER, {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}, 400)
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (ORDER, "private_post_order"),
+        ("POST /api/v3/order/cancelReplace", "private_post_order_cancelreplace"),
+        ("DELETE /api/v3/order", "private_delete_order"),
+    ],
+)
+async def test_a_wrong_clock_is_set_and_what_acts_is_not_sent_again(peer: Peer, call: str, name: str) -> None:
+    """Whoever wants it has to be sure once more that this account is still ours."""
+    peer.says(call, {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}, 400)
     peer.says(TIME, {"serverTime": 1_700_000_000_000})
     async with connected(peer) as client:
         with pytest.raises(ExchangeRefused) as caught:
-            await place(client)
+            await client.ask(name, PARAMS, what="acting", urgency=Urgency.CLOSING)
         assert caught.value.code == "-1021"
         assert abs(client.time.milliseconds() - 1_700_000_000_000) < 5_000
-    assert len(peer.calls(ORDER)) == 1
+    assert len(peer.calls(call)) == 1
 
 
 async def test_the_exchanges_time_does_not_follow_a_jump_of_our_clock(peer: Peer) -> None:
@@ -287,6 +297,16 @@ async def test_a_time_that_cannot_be_is_not_learned(peer: Peer, body: Any) -> No
 
 
 # ---------------------------------------------------------------- limits
+
+
+async def test_the_heart_beats_on_where_much_was_asked_in_this_minute(peer: Peer) -> None:
+    """An exchange that we ask nothing is no exchange that does not answer."""
+    peer.says(TIME, {"serverTime": 1_700_000_011_000}, x_mbx_used_weight_1m="1080")
+    async with connected(peer) as client:
+        await client.sync(2)
+        with pytest.raises(ExchangeBusy, match="too much was asked"):
+            client.limits.check(Urgency.READING, order=False)
+        await client.sync()
 
 
 async def test_silence_that_is_asked_for_is_kept(peer: Peer) -> None:

@@ -94,10 +94,31 @@ async def test_fills_that_the_answer_leaves_out_are_asked_for(peer: Peer, exchan
     assert [fill.id for fill in (await exchange.place(ENTRY)).fills] == ["1", "2"]
 
 
+@pytest.mark.parametrize("unnamed", [{}, {"tradeId": None}])
+async def test_fills_that_the_answer_does_not_number_are_asked_for(
+    peer: Peer, exchange: BinanceUs, unnamed: dict[str, Any]
+) -> None:
+    named = {**FILLS[0], "qty": "0.0004"}
+    unnumbered = {name: value for name, value in FILLS[0].items() if name != "tradeId"} | {"qty": "0.0006"} | unnamed
+    peer.says(PLACE, a_row(fills=[named, unnumbered]))
+    peer.says(TRADES, [a_trade(5, "0.0004"), a_trade(6, "0.0006")])
+    assert [fill.id for fill in (await exchange.place(ENTRY)).fills] == ["5", "6"]
+
+
 async def test_an_end_whose_fills_are_not_visible_yet_is_a_doubt(peer: Peer, exchange: BinanceUs) -> None:
     peer.says(PLACE, a_row())
     peer.says(TRADES, [a_trade(1, "0.0004")])
     with pytest.raises(ExchangeUnreachable, match=r"fills of 0\.0004"):
+        await exchange.place(ENTRY)
+
+
+@pytest.mark.parametrize("status", [429, 403])
+async def test_an_order_that_was_taken_is_never_called_refused_because_its_fills_cannot_be_read(
+    peer: Peer, exchange: BinanceUs, status: int
+) -> None:
+    peer.says(PLACE, a_row(fills=[]))
+    peer.sends(TRADES, "", status)
+    with pytest.raises(ExchangeUnreachable):
         await exchange.place(ENTRY)
 
 
@@ -302,6 +323,26 @@ async def test_cancelled_and_not_placed_says_so(peer: Peer, exchange: BinanceUs)
     assert (old.status, new) == (OrderStatus.CANCELED, None)
 
 
+@pytest.mark.parametrize("cancelled", [{**OLD_GONE, "executedQty": "0.0004"}, {"orderId": 1}, None])
+async def test_a_cancel_that_is_not_told_whole_leaves_the_other_half_certain(
+    peer: Peer, exchange: BinanceUs, cancelled: Any
+) -> None:
+    """The list of trades lags behind: what was sold before the cancel has to be asked for."""
+    peer.says(TRADES, [])
+    refused = both("SUCCESS", "FAILURE", {"code": -2010, "msg": "Order would trigger immediately."}, -2021)
+    refused["data"]["cancelResponse"] = cancelled
+    peer.says(REPLACE, refused, 409)
+    peer.says(REPLACE, {**both("SUCCESS", "SUCCESS", STANDS), "cancelResponse": cancelled})
+    old, new = await exchange.replace(STOP.client_order_id, replace(NEW_STOP, client_order_id=id_of(STOP.role, 3)))
+    assert (old.client_order_id, old.status, new) == (STOP.client_order_id, OrderStatus.CANCELLING, None)
+    old, new = await exchange.replace(STOP.client_order_id, NEW_STOP)
+    assert new is not None
+    assert (old.status, new.status) == (OrderStatus.CANCELLING, OrderStatus.OPEN)
+    peer.says(FIND, a_row(STOP, status="NEW", executedQty="0"))
+    with pytest.raises(ExchangeUnreachable, match="older than the order's end"):
+        await exchange.find("BTC/USDT", STOP.client_order_id, exchange.now(), complete=False)
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -351,6 +392,16 @@ async def test_in_two_steps_the_second_may_fail(peer: Peer, doubt: bool) -> None
         else:
             old, new = await exchange.replace(STOP.client_order_id, NEW_STOP)
             assert (old.status, new) == (OrderStatus.CANCELED, None)
+
+
+async def test_in_two_steps_nothing_is_placed_beside_an_order_whose_cancel_is_in_doubt(peer: Peer) -> None:
+    peer.answers[INFO].clear()
+    peer.says(INFO, {"symbols": [{**SYMBOL, "cancelReplaceAllowed": False}]})
+    async with opened(peer) as (exchange, _):
+        peer.does(CANCEL, hang_up())
+        old, new = await exchange.replace(STOP.client_order_id, NEW_STOP)
+        assert (old.client_order_id, old.status, new) == (STOP.client_order_id, OrderStatus.CANCELLING, None)
+        assert [each.call for each in peer.asked] == [CANCEL]
 
 
 async def test_nothing_is_cancelled_for_an_order_that_cannot_be_sent(peer: Peer) -> None:

@@ -93,6 +93,18 @@ def test_a_cancel_of_ours_is_told_by_the_id_of_the_order() -> None:
     assert execution(event, LISTING).order.client_order_id == ENTRY.client_order_id
 
 
+def test_an_answer_to_a_cancel_may_name_no_time() -> None:
+    """Nor does it by the documents of Binance.US; then it is the time of the answer."""
+    row = a_row(STOP, status="CANCELED", executedQty="0", clientOrderId="x", origClientOrderId=STOP.client_order_id)
+    del row["transactTime"]
+    answered_at = moment(1_700_000_000_777, "time")
+    assert told(row, STOP.client_order_id, LISTING, answered_at).at == answered_at
+    with pytest.raises(DataError):
+        told({**row, "transactTime": None}, STOP.client_order_id, LISTING, answered_at)
+    with pytest.raises(DataError):
+        told(row, STOP.client_order_id, LISTING)
+
+
 def test_the_short_answer_to_a_stop_means_that_it_stands() -> None:
     row = {
         name: value

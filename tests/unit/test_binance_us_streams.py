@@ -15,7 +15,7 @@ from app.core.messages import Event, FlowSeen, Gate, GateClosed, GateOpened, Ord
 from app.core.model import OrderStatus
 from app.seam import Clock
 from services.binance_us import BinanceUs
-from services.binance_us.user_stream import LISTEN_KEY, POLLING, SUBSCRIPTION
+from services.binance_us.user_stream import KEEP_ALIVE_SECONDS, LISTEN_KEY, POLLING, SUBSCRIPTION, UserStream
 from tests.builders import d
 from tests.unit.binance_us_cases import ENTRY, STOP, a_row, a_trade, id_of
 from tests.unit.binance_us_opened import (
@@ -31,7 +31,7 @@ from tests.unit.binance_us_opened import (
     opened,
     until,
 )
-from tests.unit.binance_us_peer import Peer, hang_up, socket
+from tests.unit.binance_us_peer import Peer, connected, hang_up, socket, tasks
 
 STREAM, WS_API = "GET /ws/abc123", "GET /ws-api/v3"
 AT = 1_700_000_100_500
@@ -259,6 +259,47 @@ async def test_without_a_listen_key_the_other_interface_is_used(peer: Peer, stat
     assert request["method"] == "userDataStream.subscribe.signature"
     assert set(request["params"]) == {"apiKey", "timestamp", "signature"}
     assert request["params"]["apiKey"] == "the-key-of-a-test"
+    assert isinstance(request["params"]["timestamp"], int)
+
+
+CLOCK_OFF = {"code": -1021, "msg": "Timestamp for this request is outside of the recvWindow."}
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_a_no"),
+    [
+        ({"status": 400, "error": {"code": -1020, "msg": "This operation is not supported."}}, True),
+        ({"status": 401, "error": {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}}, True),
+        ({"status": 400, "error": CLOCK_OFF}, False),
+        ({"status": 429, "error": {"code": -1003, "msg": "Too much request weight used."}}, False),
+        ({"status": 418, "error": {"code": -1003, "msg": "Way too much request weight used; IP banned."}}, False),
+        ({"status": 500, "error": {"code": -1000, "msg": "An unknown error occurred."}}, False),
+        ({"status": "400"}, False),
+        (None, False),
+    ],
+)
+async def test_only_a_definite_no_makes_a_subscription_be_left_alone(
+    peer: Peer, answer: dict[str, Any] | None, is_a_no: bool
+) -> None:
+    """A line that closes before the answer, or a clock that is off, says nothing of the next time."""
+
+    async def subscribe(request: web.Request) -> web.StreamResponse:
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        await response.receive()
+        if answer is not None:
+            await response.send_str(json.dumps({"id": "user-stream", **answer}))
+        await response.close()
+        return response
+
+    peer.answers[KEY].clear()
+    peer.says(KEY, {}, 410)
+    peer.does(WS_API, subscribe)
+    async with opened(peer, Hurried()) as (exchange, _):
+        exchange.start()
+        await until(lambda: len(peer.calls(WS_API)) >= 1 and len(peer.calls(OPEN)) >= 4)
+        await until(lambda: len(peer.calls(WS_API)) >= 2 or is_a_no)
+        assert len(peer.calls(WS_API)) == 1 or not is_a_no
 
 
 async def test_without_any_stream_our_orders_are_asked_for(peer: Peer) -> None:
@@ -306,6 +347,44 @@ async def test_an_end_that_is_announced_is_not_waited_for(
     await until(lambda: len(peer.sockets) == 2 and exchange.user_data == LISTEN_KEY)
 
 
+async def test_a_stream_that_ends_as_soon_as_it_stands_is_opened_less_and_less_often(peer: Peer) -> None:
+    """Each time costs a listenKey, the open orders and a reconciliation."""
+
+    class Patient(Clock):
+        ahead = 0.0
+
+        def __init__(self) -> None:
+            self.pauses: list[float] = []
+
+        def monotonic(self) -> float:
+            return super().monotonic() + self.ahead
+
+        async def sleep(self, seconds: float) -> None:
+            if seconds == KEEP_ALIVE_SECONDS:
+                await asyncio.Event().wait()
+            self.pauses.append(seconds)
+            await super().sleep(0.001)
+
+    async def ends(request: web.Request) -> web.StreamResponse:
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        if len(peer.calls(STREAM)) == 8:  # this one holds for a while
+            await until(lambda: stream.connected)
+            clock.ahead += 31
+        await response.close()
+        return response
+
+    clock = Patient()
+    peer.answers[STREAM].clear()
+    peer.does(STREAM, ends)
+    async with connected(peer) as client, tasks() as running:
+        stream = UserStream(client, hear=print, connected_again=lambda: None, clock=clock, tasks=running)
+        running.start(stream.run(), "user stream")
+        await until(lambda: len(clock.pauses) >= 9)
+        await running.stop()
+    assert clock.pauses[:9] == [1, 2, 4, 8, 16, 30, 30, 0.5, 1]
+
+
 async def test_a_listen_key_is_kept_alive_and_replaced_when_forgotten(peer: Peer) -> None:
     class Leaping(Clock):
         """Half an hour passes in a moment, everything else is hurried."""
@@ -319,6 +398,27 @@ async def test_a_listen_key_is_kept_alive_and_replaced_when_forgotten(peer: Peer
         exchange.start()
         await until(lambda: len(peer.calls(KEEP)) >= 2 and len(peer.calls(KEY)) >= 2)
     assert peer.calls(KEEP)[0].params["listenKey"] == "abc123"
+
+
+async def test_a_listen_key_that_could_not_be_kept_is_kept_a_minute_later(peer: Peer) -> None:
+    """Half an hour later it would be dead."""
+
+    class OneHalfHour(Clock):
+        passed = False
+
+        async def sleep(self, seconds: float) -> None:
+            if seconds == KEEP_ALIVE_SECONDS and self.passed:
+                await asyncio.Event().wait()
+            self.passed = self.passed or seconds == KEEP_ALIVE_SECONDS
+            await super().sleep(min(seconds / 50, 0.1))
+
+    peer.says(KEEP, {}, 502)
+    peer.says(KEEP, {}, 503)
+    peer.says(KEEP, {})
+    async with opened(peer, OneHalfHour()) as (exchange, _):
+        exchange.start()
+        await until(lambda: len(peer.calls(KEEP)) == 3)
+        assert len(peer.sockets) == 1
 
 
 async def test_a_peer_that_answers_no_ping_is_left(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,48 +1,28 @@
-"""What the executor owes the books whatever the world does: an answer as an event, and nothing kept back."""
+"""What the executor asks for, and what it need not ask for twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 
 import pytest
 
-from app.core.messages import (
-    ConfirmPrice,
-    Event,
-    OrderNotSent,
-    OrderReported,
-    OrderSending,
-    PlaceOrder,
-    PriceSeen,
-    SealKillSwitch,
-    UnsealKillSwitch,
-)
-from app.core.model import OrderReport, OrderStatus, OrderType, Role, Side
+from app.core.errors import ExchangeUnreachable
+from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen, ReadAccount
+from app.core.model import OrderReport
 from app.executor import Executor
 from app.seam import Tasks
 from tests.builders import NOON, d
 from tests.fakes import MemorySeal
 
-SALE = PlaceOrder(
-    client_order_id="bt1-Ptest-0000001-C03-c0",
-    position_id="test-0000001",
-    symbol="BTC/USD",
-    role=Role.EXIT,
-    side=Side.SELL,
-    type=OrderType.MARKET,
-    quantity=d(1),
-)
-
 
 class Desk:
-    """The session's side of it."""
+    """Counts the work under way."""
 
     def __init__(self) -> None:
         self.posted: list[Event] = []
-        self.sendable = True
+        self.under_way = 0
 
-    def now(self) -> Any:
+    def now(self) -> datetime:
         return NOON
 
     def post(self, event: Event) -> None:
@@ -55,89 +35,80 @@ class Desk:
         return True
 
     def may_send(self, client_order_id: str) -> bool:
-        return self.sendable
+        return True
 
     def is_unanswered(self, client_order_id: str) -> bool:
         return True
 
     def busy(self, count: int) -> None:
-        pass
+        self.under_way += count
+        assert self.under_way >= 0
 
 
-class Exchange:
-    """Fills everything, in a future that is not ours; says its price when it is let."""
+class SlowExchange:
+    """Answers about the account when `answers` is set, and takes no orders."""
 
     def __init__(self) -> None:
-        self.placed: list[str] = []
-        self.asked = 0
-        self.let = asyncio.Event()
+        self.asked: list[tuple[str, ...]] = []
+        self.answers = asyncio.Event()
+
+    def listen(self, post: Callable[[Event], None]) -> None:
+        return
 
     async def place(self, order: PlaceOrder) -> OrderReport:
-        self.placed.append(order.client_order_id)
-        later = NOON + timedelta(days=400)
-        return OrderReport(
-            client_order_id=order.client_order_id, exchange_order_id="1", status=OrderStatus.FILLED, at=later
-        )
+        raise ExchangeUnreachable("not here")
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
+        raise ExchangeUnreachable("not here")
+
+    async def replace(self, old_id: str, order: PlaceOrder) -> tuple[OrderReport, OrderReport | None]:
+        raise ExchangeUnreachable("not here")
+
+    async def find(
+        self, symbol: str, client_order_id: str, sent_at: datetime, complete: bool
+    ) -> OrderReport | OrderNotFound:
+        raise ExchangeUnreachable("not here")
+
+    async def account(self, symbol: str, doubtful: Sequence[str]) -> AccountSeen:
+        self.asked.append(tuple(doubtful))
+        await self.answers.wait()
+        return AccountSeen(at=NOON, quote_total=d(1), base_total=d(0), base_free=d(0))
 
     async def ask_price(self, symbol: str) -> PriceSeen:
-        self.asked += 1
-        await self.let.wait()
-        return PriceSeen(at=NOON, bid=d(1), ask=d(1), source="asked")
-
-
-class FullDisk(MemorySeal):
-    def seal(self, reason: str, at: object) -> None:
-        raise OSError("no space left on device")
-
-    def unseal(self) -> None:
-        raise OSError("no space left on device")
-
-
-class Room:
-    def __init__(self, seal: MemorySeal) -> None:
-        self.desk, self.exchange, self.tasks = Desk(), Exchange(), Tasks()
-        self.executor = Executor(self.desk, self.exchange, seal, self.tasks)  # type: ignore[arg-type]
-
-    async def rest(self) -> None:
-        for _ in range(20):
-            await asyncio.sleep(0)
+        raise ExchangeUnreachable("not here")
 
 
 @pytest.fixture
-async def room() -> AsyncIterator[Room]:
-    made = Room(FullDisk())
-    yield made
-    await made.tasks.stop()
+async def tasks() -> AsyncIterator[Tasks]:
+    running = Tasks()
+    yield running
+    await running.stop()
 
 
-async def test_a_seal_that_cannot_be_written_keeps_nothing_from_being_sold(room: Room) -> None:
-    room.executor.perform([SealKillSwitch(reason="half is lost"), UnsealKillSwitch(), SALE])
-    await room.rest()
-    assert room.exchange.placed == [SALE.client_order_id]
+async def test_the_account_is_not_asked_for_again_while_the_question_still_waits(tasks: Tasks) -> None:
+    desk, exchange = Desk(), SlowExchange()
+    executor = Executor(desk, exchange, MemorySeal(), tasks)
 
+    def read(*doubtful: str, symbol: str = "BTC/USD", reason: str = "reconnect") -> None:
+        executor.perform([ReadAccount(symbol=symbol, doubtful=doubtful, reason=reason)])
 
-async def test_a_report_of_the_future_is_heard_as_of_now(room: Room) -> None:
-    room.executor.perform([SALE])
-    await room.rest()
-    assert [type(event) for event in room.desk.posted] == [OrderSending, OrderReported]
-    assert room.desk.posted[-1].at == NOON
-
-
-async def test_an_order_that_was_taken_back_is_told_not_to_have_left(room: Room) -> None:
-    room.desk.sendable = False
-    room.executor.perform([SALE])
-    await room.rest()
-    assert room.exchange.placed == []
-    assert [type(event) for event in room.desk.posted] == [OrderSending, OrderNotSent]
-
-
-async def test_one_question_for_the_price_is_enough(room: Room) -> None:
-    for _ in range(5):
-        room.executor.perform([ConfirmPrice(symbol="BTC/USD")])
-        await room.rest()
-    assert room.exchange.asked == 1
-    room.exchange.let.set()
-    await room.rest()
-    room.executor.perform([ConfirmPrice(symbol="BTC/USD")])
-    await room.rest()
-    assert room.exchange.asked == 2
+    read("a")
+    while not exchange.asked:
+        await asyncio.sleep(0)
+    read("a")  # the one under way may have read before whatever made somebody ask
+    read("a", "b")
+    for _ in range(50):
+        read("b", "a", reason="periodic")
+        read()
+    assert desk.under_way == 3
+    exchange.answers.set()
+    async with asyncio.timeout(5):
+        while desk.under_way:
+            await asyncio.sleep(0)
+    assert exchange.asked == [("a",), ("a",), ("a", "b")]
+    assert len(desk.posted) == 3
+    read("a")
+    async with asyncio.timeout(5):
+        while desk.under_way:
+            await asyncio.sleep(0)
+    assert len(exchange.asked) == 4
