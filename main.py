@@ -127,13 +127,12 @@ def require_safe_books(settings: "Settings") -> None:
 
 
 def forget_key(settings: "Settings") -> None:
-    """Paper trading needs no key of the exchange: none is in this process, nor in what it starts."""
+    """Once settings are read no key of the exchange is in the environment, nor in what is started with it. Paper
+    trading needs none at all."""
     from services.settings import TRADING_KEY
 
-    if settings.mode != "paper":
-        return
     given = sorted(name for name in TRADING_KEY if os.environ.pop(name, "") and not name.endswith("_FILE"))
-    if given:
+    if given and settings.mode == "paper":
         print(
             f"{' and '.join(given)}: not used, paper trading needs no key; but it can be read in the environment that "
             "this process was started with: remove it from there",
@@ -1265,12 +1264,15 @@ def add_secrets(verbs: Any) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; wrong use and bad input give one line and exit code 2."""
+    from services.closed_process import close
+
     top = parser()
     chosen, unknown = top.parse_known_args(arguments)
     if unknown and chosen.command in ("secrets", "user"):
         chosen.too_much = unknown  # may be a secret: it is not repeated
     elif unknown:
         top.error(f"unrecognized arguments: {' '.join(unknown)}")
+    close()  # before any key is opened
     try:
         code = int((getattr(chosen, "act", None) or run)(chosen))
         sys.stdout.flush()

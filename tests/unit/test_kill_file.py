@@ -1,4 +1,4 @@
-"""A kill file that was made or edited by hand stops everybody: whatever is in it, nothing is guessed to be another's."""
+"""A kill file that was made or edited by hand stops everybody: nothing in it is guessed to be about another."""
 
 import os
 from pathlib import Path
