@@ -103,6 +103,18 @@ def test_a_lost_connection_is_taken_again_unless_somebody_was_quicker(
     ours.give()
 
 
+@pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+def test_the_server_soon_notices_that_a_machine_lost_power(database: Database) -> None:
+    """Until then it keeps that machine's lock, and with it the account, from everybody else. On a socket of the same
+    machine SHOW says 0, since nothing is asked for there: `reset_val` is what this connection would be given."""
+    wanted = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+    query = "SELECT name, reset_val FROM pg_settings WHERE source = 'client' AND name LIKE 'tcp_keepalives_%'"
+    for engine in (database.writer, database.readers):
+        with engine.connect() as connection:
+            told = {name: value for name, value in connection.execute(text(query))}
+        assert told == wanted
+
+
 def break_connections(database: Database) -> None:
     url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as connection:
