@@ -524,6 +524,7 @@ async def go_live_list(
     subject = Subject(
         settings=settings,
         limits=loaded.rules.risk,
+        config_sha256=loaded.sha256,
         client=client,
         tasks=tasks,
         real="live",
