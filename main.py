@@ -488,8 +488,9 @@ class RealMoney:
 
         settings, database = self._trader.settings, self._trader.database
         key = settings.binanceus_api_key.reveal() if settings.binanceus_api_key else ""
+        played = settings.binanceus_rest_url if settings.pretend_exchange else ""
         for name in (f"live key {key}", *([f"live number {number}"] if number else [])):
-            lock = AccountLock(database, name, settings.data_dir)
+            lock = AccountLock(database, name, settings.data_dir, played)
             if not await self._trader.tasks.in_thread(lock.take):
                 raise ConfigError("another trader trades this account with real money; stop it first")
             self._locks.append(lock)
