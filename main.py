@@ -127,13 +127,12 @@ def require_safe_books(settings: "Settings") -> None:
 
 
 def forget_key(settings: "Settings") -> None:
-    """Paper trading needs no key of the exchange: none is in this process, nor in what it starts."""
+    """Once settings are read no key of the exchange is in the environment, nor in what is started with it. Paper
+    trading needs none at all."""
     from services.settings import TRADING_KEY
 
-    if settings.mode != "paper":
-        return
     given = sorted(name for name in TRADING_KEY if os.environ.pop(name, "") and not name.endswith("_FILE"))
-    if given:
+    if given and settings.mode == "paper":
         print(
             f"{' and '.join(given)}: not used, paper trading needs no key; but it can be read in the environment that "
             "this process was started with: remove it from there",
@@ -490,8 +489,9 @@ class RealMoney:
 
         settings, database = self._trader.settings, self._trader.database
         key = settings.binanceus_api_key.reveal() if settings.binanceus_api_key else ""
+        played = settings.binanceus_rest_url if settings.pretend_exchange else ""
         for name in (f"live key {key}", *([f"live number {number}"] if number else [])):
-            lock = AccountLock(database, name, settings.data_dir)
+            lock = AccountLock(database, name, settings.data_dir, played)
             if not await self._trader.tasks.in_thread(lock.take):
                 raise ConfigError("another trader trades this account with real money; stop it first")
             self._locks.append(lock)
@@ -526,6 +526,7 @@ async def go_live_list(
     subject = Subject(
         settings=settings,
         limits=loaded.rules.risk,
+        config_sha256=loaded.sha256,
         client=client,
         tasks=tasks,
         real="live",
@@ -1266,12 +1267,15 @@ def add_secrets(verbs: Any) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; wrong use and bad input give one line and exit code 2."""
+    from services.closed_process import close
+
     top = parser()
     chosen, unknown = top.parse_known_args(arguments)
     if unknown and chosen.command in ("secrets", "user"):
         chosen.too_much = unknown  # may be a secret: it is not repeated
     elif unknown:
         top.error(f"unrecognized arguments: {' '.join(unknown)}")
+    close()  # before any key is opened
     try:
         code = int((getattr(chosen, "act", None) or run)(chosen))
         sys.stdout.flush()

@@ -375,7 +375,8 @@ class KillSeal(Protocol):
 
     def seal(self, reason: str, at: datetime) -> None: ...
 
-    def sealed(self) -> str | None: ...
+    def sealed(self) -> str | None:
+        """Why, or None; never an empty text."""
 
     def unseal(self) -> None: ...
 

@@ -2,12 +2,17 @@
 
 PostgreSQL: an advisory lock on a connection of its own. SQLite: a locked file beside the database. Both: a locked file
 in the data directory, and an epoch that each engine raises when it begins: one that finds another number has been
-replaced. Never waits for the lock, and never takes it from anybody.
+replaced. On Linux also a name that one process of a machine can have, for engines with data directories of their own,
+such as a copied one. Of two machines that share neither database nor data directory, or two containers, which have a
+network each, none knows of the other. Never waits for the lock, and never takes it from anybody.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
+import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -29,15 +34,19 @@ def account_id(owner: str) -> str:
 
 
 class AccountLock:
-    """Implements app.sole.Hold. `owner` is what tells accounts apart: the exchange's number of it, or the key."""
+    """Implements app.sole.Hold. `owner` is what tells accounts apart: the exchange's number of it, or the key.
 
-    def __init__(self, database: Database, owner: str, data_dir: Path) -> None:
+    `place`: what else tells accounts of one machine apart, such as the address of an exchange that is played on it."""
+
+    def __init__(self, database: Database, owner: str, data_dir: Path, place: str = "") -> None:
         self._database, self._account = database, account_id(owner)
+        self._name = f"\0bitcoin-autotrader account {account_id(owner + place)}"
         self._key = lock_number(f"account {self._account}")
         self._row = f"engine epoch of {self._account}"
         places = [data_dir, *([database.path.parent] if database.path else [])]
         self.paths = list(dict.fromkeys(place.resolve() / f"account.{self._account}.lock" for place in places))
         self._files: list[IO[str]] = []
+        self._of_machine: socket.socket | None = None
         self._connection: Connection | None = None
         self.epoch = 0
 
@@ -45,7 +54,7 @@ class AccountLock:
         """False where another engine has the account. From then on every older one knows that it was replaced."""
         try:
             with store_errors("the account cannot be locked"):
-                if self._take_files() and (self._database.is_sqlite or self._connect()):
+                if self._take_files() and self._take_name() and (self._database.is_sqlite or self._connect()):
                     self.epoch = self._raised()
         finally:
             if not self.epoch:
@@ -76,6 +85,9 @@ class AccountLock:
             self._disconnect()
         while self._files:
             self._files.pop().close()
+        if self._of_machine is not None:
+            self._of_machine.close()
+            self._of_machine = None
 
     # ------------------------------------------------------------ files
 
@@ -89,6 +101,22 @@ class AccountLock:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
+        return True
+
+    # ------------------------------------------------------------ the machine
+
+    def _take_name(self) -> bool:
+        """An abstract socket: no file to copy or to delete, and its name is free again when the process ends. Nobody
+        is listening at it, and no process that we start inherits it."""
+        if sys.platform != "linux":
+            return True
+        self._of_machine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._of_machine.bind(self._name)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
         return True
 
     # ------------------------------------------------------------ PostgreSQL

@@ -16,7 +16,9 @@ BOOKS_SECONDS = 30.0
 async def look(here: Subject) -> Checklist:
     """Never raises for what it finds; what cannot be looked at is an item that says so."""
     of_exchange, of_books = await asyncio.gather(exchange.items(here), _books(here))
-    certificate = await here.tasks.in_thread(lambda: drill.item(here.settings.data_dir, clock.now()))
+    certificate = await here.tasks.in_thread(
+        lambda: drill.item(here.settings.data_dir, clock.now(), here.config_sha256)
+    )
     if here.pretended:
         certificate = waived(certificate)
     clean = Redactor(here.settings.secrets()).text

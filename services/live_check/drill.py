@@ -1,4 +1,4 @@
-"""The certificate of the newest fire drill: younger than 30 days, and passed."""
+"""The certificate of the newest fire drill: younger than 30 days, passed, and with the configuration in force."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.checklist import Item
-from services.live_check.subject import failed, passed
+from services.live_check.subject import failed, passed, warning
 
 NAME = "fire drill"
 YOUNG = timedelta(days=30)
@@ -15,8 +15,9 @@ MOST_BYTES = 1_000_000
 RUN = "run one: main.py drill"
 
 
-def item(data_dir: Path, now: datetime) -> Item:
-    """Their names are their times: the last one counts, whatever it says. Blocking."""
+def item(data_dir: Path, now: datetime, config_sha256: str) -> Item:
+    """Their names are their times: the last one counts, whatever it says. Blocking. A drill with other limits still
+    shows that the machinery works: it is worth a warning, and keeps nobody from going live."""
     paths = sorted((data_dir / "drills").glob("*.json"), key=lambda path: path.name)
     if not paths:
         return failed(NAME, "none is on record", RUN)
@@ -31,7 +32,10 @@ def item(data_dir: Path, now: datetime) -> Item:
         return failed(NAME, f"{seen}, is older than {YOUNG.days} days", RUN)
     scenarios = certificate.get("scenarios")
     count = len(scenarios) if isinstance(scenarios, list) else 0
-    return passed(NAME, f"{seen}, passed ({count} scenarios)")
+    seen = f"{seen}, passed ({count} scenarios)"
+    if certificate.get("config_sha256") != config_sha256:
+        return warning(NAME, f"{seen}, drilled with another configuration", RUN)
+    return passed(NAME, seen)
 
 
 def _read(path: Path) -> dict[str, Any]:

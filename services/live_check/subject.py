@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """`real` and `play` are the words of the modes whose ledgers are looked at; `client` is open, and has the key.
+    `config_sha256`: of the configuration in force.
 
     `database`: the books, where this process has them open."""
 
     settings: Settings
     limits: RiskLimits
+    config_sha256: str
     client: "Client"
     tasks: Tasks
     real: str

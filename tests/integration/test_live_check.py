@@ -65,6 +65,7 @@ def drilled(owner: Owner) -> None:
     folder = owner.settings.data_dir / "drills"
     folder.mkdir(parents=True)
     certificate = {"at": clock.now().isoformat(), "passed": True, "version": "1", "scenarios": [{}]}
+    certificate |= {"config_sha256": owner.loaded.sha256}
     (folder / "2026-11-20T12-00-00Z.json").write_text(json.dumps(certificate))
 
 

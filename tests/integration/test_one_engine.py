@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,7 +27,7 @@ from tests.binance_us_double import BinanceDouble
 from tests.integration.test_binance_us import an_entry
 from tests.trader_process import ROOT, TraderProcess
 
-OWNER = "live number 354937868"
+OWNER = f"live number {os.getpid()}"  # of this run alone: the machine's lock is seen by others who run these tests
 
 
 @pytest.fixture
@@ -64,6 +66,29 @@ def test_two_databases_in_one_data_directory_are_one_place(database: Database, t
     elsewhere.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names without a file are known on Linux only")
+def test_a_copied_data_directory_on_the_same_machine_is_no_second_account(tmp_path: Path) -> None:
+    """Nothing is shared but the machine: the copy's own books say that it is the newest."""
+    first = open_database(f"sqlite:///{tmp_path}/a/trader.db")
+    ours = AccountLock(first, OWNER, tmp_path / "a")
+    assert ours.take()
+    ours.give()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    copied = open_database(f"sqlite:///{tmp_path}/b/trader.db")
+    theirs = AccountLock(copied, OWNER, tmp_path / "b")
+    pretended = AccountLock(copied, OWNER, tmp_path / "b", "http://127.0.0.1:9")
+    assert ours.take()
+    assert not theirs.take()
+    assert pretended.take(), "on an exchange of this machine's own the account is another one"
+    pretended.give()
+    ours.give()
+    assert theirs.take()
+    assert not ours.take()
+    theirs.give()
+    first.close()
+    copied.close()
+
+
 def test_whoever_was_replaced_knows_it(database: Database, other: Database, tmp_path: Path) -> None:
     """The files of the first were deleted or lie elsewhere: the number of the newest engine tells it all the same."""
     ours = AccountLock(database, OWNER, tmp_path / "a")
@@ -87,7 +112,8 @@ def test_whoever_was_replaced_knows_it(database: Database, other: Database, tmp_
 def test_a_lost_connection_is_taken_again_unless_somebody_was_quicker(
     database: Database, other: Database, tmp_path: Path
 ) -> None:
-    ours, theirs = AccountLock(database, OWNER, tmp_path / "a"), AccountLock(other, OWNER, tmp_path / "b")
+    ours = AccountLock(database, OWNER, tmp_path / "a")
+    theirs = AccountLock(other, OWNER, tmp_path / "b", "another machine")
     assert ours.take()
     break_connections(database)
     with pytest.raises(StoreError):
@@ -101,6 +127,18 @@ def test_a_lost_connection_is_taken_again_unless_somebody_was_quicker(
     theirs.give()
     assert not ours.held(), "somebody has been there meanwhile"
     ours.give()
+
+
+@pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+def test_the_server_soon_notices_that_a_machine_lost_power(database: Database) -> None:
+    """Until then it keeps that machine's lock, and with it the account, from everybody else. On a socket of the same
+    machine SHOW says 0, since nothing is asked for there: `reset_val` is what this connection would be given."""
+    wanted = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+    query = "SELECT name, reset_val FROM pg_settings WHERE source = 'client' AND name LIKE 'tcp_keepalives_%'"
+    for engine in (database.writer, database.readers):
+        with engine.connect() as connection:
+            told = connection.execute(text(query)).all()
+        assert dict(map(tuple, told)) == wanted
 
 
 def break_connections(database: Database) -> None:
@@ -325,6 +363,11 @@ async def test_live_stands_still_without_a_second_factor_and_two_are_one_too_man
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
         assert "another trader is running on ledger" in refused.stderr
         refused = third.command("run")
+        assert refused.returncode == 2
+        assert "error: another trader trades this account with real money; stop it first" in refused.stderr
+
+        folder = tmp_path / "d"  # nothing is shared but the machine and its exchange
+        refused = trader_on(double, folder, f"sqlite:///{folder}/books/trader.db").command("run")
         assert refused.returncode == 2
         assert "error: another trader trades this account with real money; stop it first" in refused.stderr
 

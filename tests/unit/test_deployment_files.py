@@ -66,6 +66,10 @@ def test_only_named_files_get_into_the_image() -> None:
 # ---------------------------------------------------------------- the services together
 
 
+def test_the_trader_leaves_no_core_behind() -> None:
+    assert yaml_of("compose.yaml")["services"]["app"]["ulimits"] == {"core": 0}
+
+
 @pytest.mark.parametrize("name", ["app", "database"])
 def test_no_service_can_do_more_than_it_needs(name: str) -> None:
     service = yaml_of("compose.yaml")["services"][name]

@@ -111,16 +111,25 @@ def test_two_weeks_that_do_not_lose_are_worth_knowing(traded: list[Traded], verd
 # ---------------------------------------------------------------- the fire drill
 
 
+IN_FORCE = "ab" * 32
+
+
 def certificate(folder: Path, name: str, **changes: object) -> None:
     (folder / "drills").mkdir(exist_ok=True)
-    whole = {"at": "2026-11-10T12:00:00Z", "passed": True, "version": "1.2", "scenarios": [{}, {}]} | changes
+    whole: dict[str, object] = {
+        "at": "2026-11-10T12:00:00Z",
+        "passed": True,
+        "version": "1.2",
+        "config_sha256": IN_FORCE,
+    }
+    whole |= {"scenarios": [{}, {}]} | changes
     (folder / "drills" / f"{name}.json").write_text(json.dumps(whole))
 
 
 def test_a_young_certificate_that_passed_will_do(tmp_path: Path) -> None:
-    assert drill.item(tmp_path, NOW).seen == "none is on record"
+    assert drill.item(tmp_path, NOW, IN_FORCE).seen == "none is on record"
     certificate(tmp_path, "2026-11-10T12-00-00Z")
-    found = drill.item(tmp_path, NOW)
+    found = drill.item(tmp_path, NOW, IN_FORCE)
     assert (found.verdict, found.seen) == ("passed", "of 2026-11-10 12:00 UTC, version 1.2, passed (2 scenarios)")
 
 
@@ -138,7 +147,7 @@ def test_a_young_certificate_that_passed_will_do(tmp_path: Path) -> None:
 def test_only_the_newest_certificate_counts(tmp_path: Path, change: dict[str, object], word: str) -> None:
     certificate(tmp_path, "2026-11-01T12-00-00Z", at="2026-11-01T12:00:00Z")
     certificate(tmp_path, "2026-11-15T12-00-00Z", **change)
-    found = drill.item(tmp_path, NOW)
+    found = drill.item(tmp_path, NOW, IN_FORCE)
     assert found.verdict == "failed"
     assert word in found.seen
     assert found.cure == "run one: main.py drill"
@@ -148,12 +157,23 @@ def test_only_the_newest_certificate_counts(tmp_path: Path, change: dict[str, ob
 def test_a_certificate_that_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "drills").mkdir()
     (tmp_path / "drills/2026-11-15T12-00-00Z.json").write_text(text)
-    assert "cannot be believed" in drill.item(tmp_path, NOW).seen
+    assert "cannot be believed" in drill.item(tmp_path, NOW, IN_FORCE).seen
+
+
+@pytest.mark.parametrize("other", ["cd" * 32, "", None])
+def test_a_drill_with_another_configuration_counts_and_says_so(tmp_path: Path, other: str | None) -> None:
+    certificate(tmp_path, "2026-11-10T12-00-00Z", config_sha256=other)
+    found = drill.item(tmp_path, NOW, IN_FORCE)
+    assert found.verdict is Verdict.WARNING
+    assert found.seen.endswith("passed (2 scenarios), drilled with another configuration")
+    assert found.cure == "run one: main.py drill"
+    certificate(tmp_path, "2026-11-11T12-00-00Z", config_sha256=other, passed=False)
+    assert drill.item(tmp_path, NOW, IN_FORCE).verdict is Verdict.FAILED
 
 
 def test_almost_thirty_days_are_young_enough(tmp_path: Path) -> None:
     certificate(tmp_path, "x", at=(NOW - timedelta(days=30) + timedelta(seconds=1)).isoformat())
-    assert drill.item(tmp_path, NOW).verdict is Verdict.PASSED
+    assert drill.item(tmp_path, NOW, IN_FORCE).verdict is Verdict.PASSED
 
 
 # ---------------------------------------------------------------- in words
