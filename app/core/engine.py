@@ -278,7 +278,7 @@ def _release(turn: Turn, position_id: str) -> None:
 def _new_baseline(turn: Turn) -> None:
     """After the kill switch was unlocked losses are measured from here."""
     value = liquidated(turn.state)
-    turn.set_account(units=max(value, ZERO), day_nav=ONE, first_equity=value, flows=ZERO)
+    turn.set_account(units=max(value, ZERO), day_nav=ONE, idle_nav=ONE, first_equity=value, flows=ZERO)
 
 
 def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:
