@@ -654,9 +654,10 @@ def test_a_stop_that_should_have_fired_is_taken_back_and_the_rest_sold_after_fiv
     trader = live_desk()
     assert trader.price("47262.50").actions == []  # half a per cent below the stop
     assert trader.engine.touched
-    assert tick(trader, seconds=4.9) == []
+    assert trader.price("47262.50", after=timedelta(seconds=4.9)).actions == []
     assert not trader.engine.touched
-    assert tick(trader, seconds=0.1) == ["alert stop_rescued", "cancel S02"]
+    trader.price("47262.50", after=timedelta(seconds=0.1))
+    assert words(trader.actions) == ["alert stop_rescued", "cancel S02"]
     assert words(trader.tell_status(trader.position().stop_order_id, "CANCELED")) == ["place exit"]
     sale = trader.place()
     trader.sends(sale)
@@ -678,15 +679,24 @@ def test_a_price_that_comes_back_starts_the_count_anew() -> None:
     assert trader.engine.touched
     assert trader.engine.state.jumped == {}
     trader.price("47000", after=timedelta(seconds=4))
-    assert tick(trader, seconds=4) == []
+    assert trader.price("47000", after=timedelta(seconds=4)).actions == []
+
+
+def test_one_price_and_then_silence_sells_nothing() -> None:
+    """It may have been a wrong one, and the stop may be working: only a later price can tell."""
+    trader = live_desk()
+    trader.price("47000")
+    assert tick(trader, seconds=5) == tick(trader, minutes=5) == []
+    assert words(trader.price("47000").actions) == ["alert stop_rescued", "cancel S02"]
 
 
 def test_the_line_of_a_stop_limit_is_its_limit() -> None:
     trader = live_desk(order_types=(OrderType.LIMIT, OrderType.MARKET, OrderType.STOP_LOSS_LIMIT))
     trader.price("46550.01")
-    assert tick(trader, seconds=10) == []
+    assert trader.price("46550.01", after=timedelta(seconds=10)).actions == []
     trader.price("46550")
-    assert tick(trader, seconds=5) == ["alert stop_rescued", "cancel S02"]
+    trader.price("46550", after=timedelta(seconds=5))
+    assert words(trader.actions) == ["alert stop_rescued", "cancel S02"]
 
 
 def test_a_candle_feeds_stops_fire_by_themselves() -> None:
