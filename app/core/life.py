@@ -388,7 +388,6 @@ def entry_ended(turn: Turn, position: Position) -> None:
         status=PositionStatus.CLOSING if wanted_out else PositionStatus.OPEN,
         quantity=quantity,
         highest_close=position.entry_price,
-        unprotected_since=turn.now,
     )
     turn.put(position)
     turn.alert(AlertEvent.ENTRY_FILL, _bought(turn, position))

@@ -98,6 +98,21 @@ def test_a_partial_entry_is_protected_for_its_part_once_the_rest_has_expired() -
     assert trader.engine.state.account.dust == d("0.000006")
 
 
+def test_what_an_entry_in_doubt_has_bought_is_bare_and_told_after_thirty_seconds() -> None:
+    trader = desk()
+    trader.vote("BUY")
+    entry = trader.place()
+    trader.sends(entry)
+    trader.reports(entry, "PARTIAL", price="50000", quantity="0.00400")
+    trader.tell(OrderUncertain(at=trader.now, client_order_id=entry.client_order_id, reason="timed out"))
+    assert "alert stop_missing" not in tick(trader, seconds=29.9)
+    assert "alert stop_missing" in tick(trader, seconds=0.1)
+    assert trader.position().status is PositionStatus.ENTERING
+    assert "alert stop_missing" not in tick(trader, minutes=1)
+    trader.tell_status(entry.client_order_id, "EXPIRED")
+    assert trader.position().unprotected_since == NOON
+
+
 def test_an_entry_that_filled_nothing_leaves_nothing() -> None:
     trader = desk()
     trader.vote("BUY")
