@@ -49,7 +49,7 @@ from app.core.messages import (
     UnsealKillSwitch,
     VoteCalled,
 )
-from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote
+from app.core.model import ExitReason, LatchKind, OrderStatus, Quote
 from app.core.money import ONE, ZERO
 from app.core.state import PendingChange, State, at_of, liquidated, open_positions, standing
 from app.core.turn import Changed, Turn
@@ -239,15 +239,13 @@ def _command(turn: Turn, command: Pause | Resume | ClosePosition | CloseAll | Un
             state.paused = False
             state.acknowledged = state.gates.pop(Gate.EXTERNAL_CHANGE, state.acknowledged)
             for each in open_positions(state):
-                _release(turn, each.id)
+                life.release(turn, each)
         case ClosePosition(position_id=id):
             position = turn.position(id)
             if position is not None:
-                _release(turn, id)
+                life.release(turn, position)
                 life.begin_close(turn, state.positions[id], ExitReason.MANUAL, command_id=command.id)
         case CloseAll():
-            for position in open_positions(state):
-                _release(turn, position.id)
             guards.close_all(turn, ExitReason.MANUAL, command_id=command.id)
         case Unlock(kind=kind):
             _unlock(turn, kind)
@@ -265,14 +263,6 @@ def _unlock(turn: Turn, kind: LatchKind) -> None:
     if kind is LatchKind.KILL_SWITCH:
         turn.do(UnsealKillSwitch())
         _new_baseline(turn)
-
-
-def _release(turn: Turn, position_id: str) -> None:
-    """A person has looked at a position in quarantine: it is one like the others again."""
-    position = turn.state.positions[position_id]
-    if position.status is PositionStatus.QUARANTINE:
-        turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))
-        turn.state.exits.pop(position_id, None)
 
 
 def _new_baseline(turn: Turn) -> None:

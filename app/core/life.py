@@ -129,9 +129,13 @@ def stop_lost(turn: Turn, position: Position, why: str, *, again: bool) -> None:
         unprotected_since=position.unprotected_since or turn.now,
     )
     turn.put(position)
-    tell_bare(turn, position, f"the stop of position {position.id} is gone: {why}")
+    quarantined = position.status is PositionStatus.QUARANTINE
+    if not quarantined or position.id not in turn.state.bare:
+        tell_bare(turn, position, f"the stop of position {position.id} is gone: {why}")
     if again and position.stop_failures < MAX_STOP_FAILURES:
         protect(turn, position)
+    elif quarantined:
+        _later(turn, position)  # nobody bought it, so a sale is for a person; a stop may stand once the price is back
     else:
         begin_close(turn, position, ExitReason.EMERGENCY)
 
@@ -268,6 +272,10 @@ def try_later(turn: Turn, position: Position, order: Order, *, counts: bool) -> 
         return
     if order.role is Role.EXIT and not counts:
         turn.state.exits[position.id] = max(turn.state.exits.get(position.id, 0) - 1, 0)
+    _later(turn, position)
+
+
+def _later(turn: Turn, position: Position) -> None:
     if position.attempts >= MAX_ORDERS:
         _call_for_a_person(turn, position)
         return
@@ -286,6 +294,13 @@ def _call_for_a_person(turn: Turn, position: Position) -> Position:
     position = replace(position, status=PositionStatus.QUARANTINE)
     turn.put(position)
     return position
+
+
+def release(turn: Turn, position: Position) -> None:
+    """A position in quarantine is one like the others again: a person has looked, or everything is to be sold."""
+    if position.status is PositionStatus.QUARANTINE:
+        turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))
+        turn.state.exits.pop(position.id, None)
 
 
 def finish(turn: Turn, position: Position) -> None:
