@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, watching
+from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, retries, watching
 from app.core.alerts import AlertEvent
 from app.core.errors import InvariantError
 from app.core.guards import Sample
@@ -179,6 +179,8 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
         case OrdersListed(at=at, open_ids=ids):
             recovery.doubt_the_missing(turn, at, frozenset(ids))
         case InstrumentChanged(instrument=instrument):
+            if instrument.trading and state.instrument is not None and not state.instrument.trading:
+                retries.start_anew(turn)
             state.instrument = instrument
             turn.touch()
         case OrderReported(report=report):
@@ -204,6 +206,8 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
         case GateOpened(gate=gate):
             if state.gates.pop(gate, None) is not None:
                 turn.touch()
+                if gate in (Gate.EXCHANGE_REFUSES, Gate.EXCHANGE_UNREACHABLE):
+                    retries.exchange_is_back(turn)
         case _:
             raise InvariantError(f"nobody takes {type(message).__name__}")
 
@@ -258,6 +262,7 @@ def _unlock(turn: Turn, kind: LatchKind) -> None:
     if kind not in state.latches:
         return
     lift(turn, kind)
+    retries.start_anew(turn)
     state.stop_outs = 0
     state.order_times, state.reject_times = [], []
     if kind is LatchKind.KILL_SWITCH:

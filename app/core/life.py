@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from app.core import risk, stops
+from app.core import retries, risk, stops
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
 from app.core.messages import CancelOrder, PlaceOrder, ReplaceStop
@@ -33,10 +33,6 @@ MAX_STOP_FAILURES = 3
 STEADY_AFTER = timedelta(seconds=60)  # a stop that stood for this long makes earlier failures forgotten
 TRAIL_PAUSE = timedelta(seconds=60)
 CANCEL_AGAIN = timedelta(seconds=1)
-RETRY_AFTER = timedelta(seconds=10)
-RETRY_SELDOM = timedelta(minutes=10)
-OFTEN_UNTIL = 60  # orders made for one position before it is tried seldom …
-MAX_ORDERS = 1000  # … and before a person must look
 RESTING = (OrderStatus.OPEN, OrderStatus.PARTIAL)
 
 # ---------------------------------------------------------------- protection
@@ -276,11 +272,9 @@ def try_later(turn: Turn, position: Position, order: Order, *, counts: bool) -> 
 
 
 def _later(turn: Turn, position: Position) -> None:
-    if position.attempts >= MAX_ORDERS:
+    if not retries.wait(turn, position):
         _call_for_a_person(turn, position)
         return
-    pause = RETRY_AFTER if position.attempts < OFTEN_UNTIL else RETRY_SELDOM
-    turn.state.retry_at[position.id] = turn.now + pause
     turn.put(replace(position, stop_confirmed=False, unprotected_since=position.unprotected_since or turn.now))
 
 
@@ -301,6 +295,7 @@ def release(turn: Turn, position: Position) -> None:
     if position.status is PositionStatus.QUARANTINE:
         turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))
         turn.state.exits.pop(position.id, None)
+        turn.state.refusals.pop(position.id, None)
 
 
 def finish(turn: Turn, position: Position) -> None:

@@ -234,22 +234,6 @@ def test_a_stop_that_is_tried_again_after_half_a_minute_of_refusals_is_given_a_m
     assert trader.position().exit_reason is ExitReason.EMERGENCY
 
 
-def test_after_ten_minutes_of_refusals_it_is_tried_seldom_and_after_days_a_person_must_look() -> None:
-    trader = desk()
-    filled_entry(trader)
-    refuse(trader, trader.place(), Refusal.BUSY)
-    state = trader.engine.state
-    state.positions["test-0000001"] = replace(trader.position(), attempts=59)
-    assert tick(trader, seconds=10) == ["place stop"]
-    assert refuse(trader, trader.place(), Refusal.BUSY) == ["alert order_rejected"]
-    assert tick(trader, seconds=599) == ["alert stop_missing"]
-    assert tick(trader, seconds=1) == ["place stop"]
-    state.positions["test-0000001"] = replace(trader.position(), attempts=1000)
-    assert refuse(trader, trader.place(), Refusal.BUSY) == ["alert order_rejected", "alert position_stuck"]
-    assert trader.position().status is PositionStatus.QUARANTINE
-    assert tick(trader, hours=1) == []
-
-
 def test_a_person_may_close_while_the_stop_waits_for_its_next_try() -> None:
     trader = desk()
     filled_entry(trader)
