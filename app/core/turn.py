@@ -210,6 +210,7 @@ class Turn:
         self.state.exits.pop(position.id, None)
         self.state.retry_at.pop(position.id, None)
         self.state.refusals.pop(position.id, None)
+        self.state.trail_at.pop(position.id, None)
         self.state.bare = [id for id in self.state.bare if id != position.id]
         for order in self.state.orders.values():
             if order.position_id == position.id:

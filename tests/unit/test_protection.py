@@ -10,6 +10,9 @@ from app.core.messages import (
     CancelUncertain,
     CandleClosed,
     ClosePosition,
+    Gate,
+    GateClosed,
+    GateOpened,
     InstrumentChanged,
     OrderNotFound,
     OrderNotSent,
@@ -20,8 +23,9 @@ from app.core.messages import (
     Refusal,
     ReplaceStop,
     TimePassed,
+    Unlock,
 )
-from app.core.model import ExitReason, OrderType, PositionStatus, Role, Side, Trade
+from app.core.model import ExitReason, LatchKind, OrderType, PositionStatus, Role, Side, Trade
 from app.core.rules import RiskLimits
 from tests.builders import MINUTE, NOON, Desk, a_candle, d, some_rules
 from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, words
@@ -488,6 +492,53 @@ def test_candles_from_while_the_program_was_down_only_mark_the_highest_close() -
     assert words(trader.price("51000", after=MINUTE).actions) == ["replace S02 by S03"]
 
 
+@pytest.mark.parametrize("gate", [Gate.EXCHANGE_REFUSES, Gate.EXCHANGE_UNREACHABLE])
+def test_while_the_exchange_is_shut_to_us_closes_only_mark(gate: Gate) -> None:
+    trader = desk()
+    trader.bought()
+    trader.tell(GateClosed(at=trader.now, gate=gate, text="not now"))
+    assert trader.price("52000", after=MINUTE).actions == []
+    assert trader.position().highest_close == 52_000
+    trader.tell(GateOpened(at=trader.now, gate=gate))
+    if gate is Gate.EXCHANGE_REFUSES:
+        assert trader.price("52000", after=MINUTE).actions == [], "a person has yet to look"
+        trader.tell(Unlock(at=trader.now, id="u", actor="me", kind=LatchKind.AUTH))
+    assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S03"]
+
+
+def test_the_last_third_of_the_order_numbers_is_kept_for_sales_and_stops() -> None:
+    trader = desk()
+    trader.bought()
+    trader.engine.state.positions["test-0000001"] = replace(trader.position(), attempts=800)
+    assert trader.price("52000", after=MINUTE).actions == []
+    trader.engine.state.positions["test-0000001"] = replace(trader.position(), attempts=799)
+    assert len(trader.price("52000", after=MINUTE).actions) == 1
+
+
+def test_a_stop_for_which_there_is_no_number_is_left_to_a_person() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.engine.state.positions["test-0000001"] = replace(trader.position(), attempts=36**2 - 1)
+    trader.wait(minutes=5)
+    assert words(trader.tell_status(stop_id, "CANCELED")) == ["alert stop_missing", "alert position_stuck"]
+    position = trader.position()
+    assert (position.status, position.unprotected_since) == (PositionStatus.QUARANTINE, trader.now)
+    assert tick(trader, hours=1) == []
+    trader.restart()
+    trader.tell(AccountSeen(at=trader.now, quote_total=cash(trader), base_total=position.quantity, base_free=d(0)))
+    assert words(trader.actions) == []
+
+
+def test_a_sale_for_which_there_is_no_number_is_left_to_a_person() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.engine.state.positions["test-0000001"] = replace(trader.position(), attempts=36**2 - 1)
+    trader.tell(ClosePosition(at=trader.now, id="c", actor="me", position_id="test-0000001"))
+    assert words(trader.tell_status(stop_id, "CANCELED")) == ["alert position_stuck"]
+    assert trader.position().status is PositionStatus.QUARANTINE
+    assert tick(trader, seconds=30) == ["alert stop_missing"]
+
+
 def test_a_candle_from_before_the_entry_does_not_count() -> None:
     trader = desk()
     trader.wait(seconds=30)
@@ -511,6 +562,7 @@ def test_a_refused_replacement_leaves_the_old_stop_and_asks_about_it() -> None:
     assert words(actions) == ["query S02 completely"]
     trader.tell_status(move.old_id, "OPEN")
     assert (trader.position().stop_confirmed, trader.position().stop_price) == (True, 47_500)
+    assert words(trader.price("52000", after=9 * MINUTE).actions) == [], "not again at once"
     assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S04"]
 
 
@@ -566,7 +618,8 @@ def test_moves_that_fail_now_and_then_never_add_up_to_a_sale() -> None:
         trader.sends(stop)
         trader.reports(stop, "OPEN")
         assert trader.position().stop_failures == 1
-        trader.price(close, after=2 * MINUTE)
+        assert trader.price(close, after=9 * MINUTE).actions == []
+        trader.price(close, after=MINUTE)
         (action,) = trader.actions
         assert isinstance(action, ReplaceStop)
         move = action
