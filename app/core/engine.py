@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, watching
+from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, retries, watching
 from app.core.alerts import AlertEvent
 from app.core.errors import InvariantError
 from app.core.guards import Sample
@@ -49,7 +49,7 @@ from app.core.messages import (
     UnsealKillSwitch,
     VoteCalled,
 )
-from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote
+from app.core.model import ExitReason, LatchKind, OrderStatus, Quote
 from app.core.money import ONE, ZERO
 from app.core.state import PendingChange, State, at_of, liquidated, open_positions, standing
 from app.core.turn import Changed, Turn
@@ -179,6 +179,8 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
         case OrdersListed(at=at, open_ids=ids):
             recovery.doubt_the_missing(turn, at, frozenset(ids))
         case InstrumentChanged(instrument=instrument):
+            if instrument.trading and state.instrument is not None and not state.instrument.trading:
+                retries.start_anew(turn)
             state.instrument = instrument
             turn.touch()
         case OrderReported(report=report):
@@ -204,6 +206,8 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
         case GateOpened(gate=gate):
             if state.gates.pop(gate, None) is not None:
                 turn.touch()
+                if gate in (Gate.EXCHANGE_REFUSES, Gate.EXCHANGE_UNREACHABLE):
+                    retries.exchange_is_back(turn)
         case _:
             raise InvariantError(f"nobody takes {type(message).__name__}")
 
@@ -241,15 +245,13 @@ def _command(turn: Turn, command: Pause | Resume | ClosePosition | CloseAll | Un
             state.paused = False
             state.acknowledged = state.gates.pop(Gate.EXTERNAL_CHANGE, state.acknowledged)
             for each in open_positions(state):
-                _release(turn, each.id)
+                life.release(turn, each)
         case ClosePosition(position_id=id):
             position = turn.position(id)
             if position is not None:
-                _release(turn, id)
+                life.release(turn, position)
                 life.begin_close(turn, state.positions[id], ExitReason.MANUAL, command_id=command.id)
         case CloseAll():
-            for position in open_positions(state):
-                _release(turn, position.id)
             guards.close_all(turn, ExitReason.MANUAL, command_id=command.id)
         case Unlock(kind=kind):
             _unlock(turn, kind)
@@ -262,6 +264,7 @@ def _unlock(turn: Turn, kind: LatchKind) -> None:
     if kind not in state.latches:
         return
     lift(turn, kind)
+    retries.start_anew(turn)
     state.stop_outs = 0
     state.order_times, state.reject_times = [], []
     if kind is LatchKind.KILL_SWITCH:
@@ -269,18 +272,10 @@ def _unlock(turn: Turn, kind: LatchKind) -> None:
         _new_baseline(turn)
 
 
-def _release(turn: Turn, position_id: str) -> None:
-    """A person has looked at a position in quarantine: it is one like the others again."""
-    position = turn.state.positions[position_id]
-    if position.status is PositionStatus.QUARANTINE:
-        turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))
-        turn.state.exits.pop(position_id, None)
-
-
 def _new_baseline(turn: Turn) -> None:
     """After the kill switch was unlocked losses are measured from here."""
     value = liquidated(turn.state)
-    turn.set_account(units=max(value, ZERO), day_nav=ONE, first_equity=value, flows=ZERO)
+    turn.set_account(units=max(value, ZERO), day_nav=ONE, idle_nav=ONE, first_equity=value, flows=ZERO)
 
 
 def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:

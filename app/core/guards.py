@@ -120,15 +120,16 @@ def kill(turn: Turn, reason: str) -> None:
 
 
 def close_all(turn: Turn, reason: ExitReason, command_id: str = "") -> list[str]:
-    """Take back entries that have not left, close every position; returns the ids of the positions closing."""
+    """Take back entries that have not left, close every position, even one in quarantine; returns their ids."""
     for order in live_orders(turn.state, Role.ENTRY):
         if order.status is OrderStatus.INTENT:
             turn.move(order, OrderStatus.NOT_SENT, "everything is being closed")
             life.entry_ended(turn, turn.state.positions[order.position_id])
-    closing = open_positions(turn.state)
-    for position in closing:
-        life.begin_close(turn, position, reason, command_id=command_id)
-    return [position.id for position in closing]
+    closing = [position.id for position in open_positions(turn.state)]
+    for id in closing:
+        life.release(turn, turn.state.positions[id])
+        life.begin_close(turn, turn.state.positions[id], reason, command_id=command_id)
+    return closing
 
 
 def check_tripwires(turn: Turn) -> None:

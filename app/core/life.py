@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from app.core import risk, stops
+from app.core import orders, retries, risk, stops
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
-from app.core.messages import CancelOrder, PlaceOrder, ReplaceStop
+from app.core.messages import CancelOrder, Gate, PlaceOrder, ReplaceStop
 from app.core.model import (
     Decision,
     ExitReason,
@@ -32,11 +32,10 @@ MAX_EXITS = 5  # market sells tried for one position before a person must look
 MAX_STOP_FAILURES = 3
 STEADY_AFTER = timedelta(seconds=60)  # a stop that stood for this long makes earlier failures forgotten
 TRAIL_PAUSE = timedelta(seconds=60)
+TRAIL_REST = timedelta(minutes=10)  # after a move that was refused or that failed
+TRAIL_UNTIL = 800  # orders made for a position: the numbers left are for its stops and sales
+TAKES_NO_MOVE = (Gate.EXCHANGE_REFUSES, Gate.EXCHANGE_UNREACHABLE)
 CANCEL_AGAIN = timedelta(seconds=1)
-RETRY_AFTER = timedelta(seconds=10)
-RETRY_SELDOM = timedelta(minutes=10)
-OFTEN_UNTIL = 60  # orders made for one position before it is tried seldom …
-MAX_ORDERS = 1000  # … and before a person must look
 RESTING = (OrderStatus.OPEN, OrderStatus.PARTIAL)
 
 # ---------------------------------------------------------------- protection
@@ -54,6 +53,8 @@ def protect(turn: Turn, position: Position) -> None:
     if quantity * limit < turn.instrument.min_notional:
         begin_close(turn, position, ExitReason.EMERGENCY)
         return
+    if not _has_a_number(turn, position):
+        return
     position, place = _stop_order(turn, position, level, quantity)
     turn.put(
         replace(
@@ -65,6 +66,18 @@ def protect(turn: Turn, position: Position) -> None:
         )
     )
     turn.do(place)
+
+
+def _has_a_number(turn: Turn, position: Position) -> bool:
+    """Whether one more order can be made for `position`; where none can, only a person can help."""
+    if position.attempts < orders.LAST_ATTEMPT:
+        return True
+    if position.status is not PositionStatus.QUARANTINE:
+        text = f"position {position.id} has used up its order numbers; look at the exchange"
+        turn.alert(AlertEvent.POSITION_STUCK, text)
+    bare_since = position.unprotected_since or turn.now
+    turn.put(replace(position, status=PositionStatus.QUARANTINE, stop_confirmed=False, unprotected_since=bare_since))
+    return False
 
 
 def _stop_order(turn: Turn, position: Position, level: Decimal, quantity: Decimal) -> tuple[Position, PlaceOrder]:
@@ -117,9 +130,10 @@ def adopt_stop(turn: Turn, position: Position) -> bool:
 
 def stop_lost(turn: Turn, position: Position, why: str, *, again: bool) -> None:
     """The stop is gone and nobody here asked for it: put it back, or get out when it cannot be put back."""
+    lost = turn.state.orders.get(position.stop_order_id)
+    _rest_after_a_failed_move(turn, position, lost)
     if adopt_stop(turn, position):
         return
-    lost = turn.state.orders.get(position.stop_order_id)
     steady = lost is not None and turn.now - lost.created_at >= STEADY_AFTER
     position = replace(
         position,
@@ -129,9 +143,13 @@ def stop_lost(turn: Turn, position: Position, why: str, *, again: bool) -> None:
         unprotected_since=position.unprotected_since or turn.now,
     )
     turn.put(position)
-    tell_bare(turn, position, f"the stop of position {position.id} is gone: {why}")
+    quarantined = position.status is PositionStatus.QUARANTINE
+    if not quarantined or position.id not in turn.state.bare:
+        tell_bare(turn, position, f"the stop of position {position.id} is gone: {why}")
     if again and position.stop_failures < MAX_STOP_FAILURES:
         protect(turn, position)
+    elif quarantined:
+        _later(turn, position)  # nobody bought it, so a sale is for a person; a stop may stand once the price is back
     else:
         begin_close(turn, position, ExitReason.EMERGENCY)
 
@@ -155,9 +173,7 @@ def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None
         turn.put(position)
     level = stops.trailed_price(position, trailing, turn.instrument)
     stop = turn.state.orders.get(position.stop_order_id)
-    if late or level is None or stop is None or stop.status is not OrderStatus.OPEN:
-        return
-    if position.stop_moved_at is not None and turn.now - position.stop_moved_at < TRAIL_PAUSE:
+    if late or level is None or stop is None or stop.status is not OrderStatus.OPEN or not _may_move(turn, position):
         return
     quantity = turn.instrument.quantity_down(position.remaining)
     position, place = _stop_order(turn, position, level, quantity)
@@ -174,6 +190,22 @@ def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None
         )
     )
     turn.do(ReplaceStop(old_id=stop.id, order=place))
+
+
+def _may_move(turn: Turn, position: Position) -> bool:
+    """Each move uses up an order's number, so none is asked for where it would be in vain."""
+    state = turn.state
+    if LatchKind.AUTH in state.latches or any(gate in state.gates for gate in TAKES_NO_MOVE):
+        return False
+    moved_at, not_before = position.stop_moved_at, state.trail_at.get(position.id)
+    rested = moved_at is None or turn.now - moved_at >= TRAIL_PAUSE
+    return rested and (not_before is None or turn.now >= not_before) and position.attempts < TRAIL_UNTIL
+
+
+def _rest_after_a_failed_move(turn: Turn, position: Position, stop: Order | None) -> None:
+    """`stop` has ended: where it was to replace another and never stood, the next move waits."""
+    if stop is not None and stop.created_at == position.stop_moved_at and not position.stop_confirmed:
+        turn.state.trail_at[position.id] = turn.now + TRAIL_REST
 
 
 # ---------------------------------------------------------------- closing
@@ -250,6 +282,8 @@ def sell_rest(turn: Turn, position: Position) -> None:
     if tried >= MAX_EXITS:
         _give_up(turn, position)
         return
+    if not _has_a_number(turn, position):
+        return
     turn.state.exits[position.id] = tried + 1
     turn.state.retry_at.pop(position.id, None)
     position, place = turn.order(
@@ -264,15 +298,19 @@ def sell_rest(turn: Turn, position: Position) -> None:
 
 def try_later(turn: Turn, position: Position, order: Order, *, counts: bool) -> None:
     """The exchange takes no such order now: `watching` tries again. `counts` says that it was the order's fault."""
-    if order.role is Role.STOP and adopt_stop(turn, position):
-        return
+    if order.role is Role.STOP:
+        _rest_after_a_failed_move(turn, position, order)
+        if adopt_stop(turn, position):
+            return
     if order.role is Role.EXIT and not counts:
         turn.state.exits[position.id] = max(turn.state.exits.get(position.id, 0) - 1, 0)
-    if position.attempts >= MAX_ORDERS:
+    _later(turn, position)
+
+
+def _later(turn: Turn, position: Position) -> None:
+    if not retries.wait(turn, position):
         _call_for_a_person(turn, position)
         return
-    pause = RETRY_AFTER if position.attempts < OFTEN_UNTIL else RETRY_SELDOM
-    turn.state.retry_at[position.id] = turn.now + pause
     turn.put(replace(position, stop_confirmed=False, unprotected_since=position.unprotected_since or turn.now))
 
 
@@ -286,6 +324,14 @@ def _call_for_a_person(turn: Turn, position: Position) -> Position:
     position = replace(position, status=PositionStatus.QUARANTINE)
     turn.put(position)
     return position
+
+
+def release(turn: Turn, position: Position) -> None:
+    """A position in quarantine is one like the others again: a person has looked, or everything is to be sold."""
+    if position.status is PositionStatus.QUARANTINE:
+        turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))
+        turn.state.exits.pop(position.id, None)
+        turn.state.refusals.pop(position.id, None)
 
 
 def finish(turn: Turn, position: Position) -> None:
@@ -389,7 +435,6 @@ def entry_ended(turn: Turn, position: Position) -> None:
         status=PositionStatus.CLOSING if wanted_out else PositionStatus.OPEN,
         quantity=quantity,
         highest_close=position.entry_price,
-        unprotected_since=turn.now,
     )
     turn.put(position)
     turn.alert(AlertEvent.ENTRY_FILL, _bought(turn, position))

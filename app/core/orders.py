@@ -37,6 +37,7 @@ NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
 } | {end: frozenset() for end in TERMINAL}
 
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+LAST_ATTEMPT = 36**2 - 1  # an id has two digits for it
 ROLE_LETTERS = {Role.ENTRY: "E", Role.STOP: "S", Role.EXIT: "C"}
 
 

@@ -171,7 +171,8 @@ def _resume_positions(turn: Turn) -> None:
     killed = LatchKind.KILL_SWITCH in turn.state.latches
     for position in open_positions(turn.state):
         stopped = position.stop_order_id in {order.id for order in life.live(turn, position)}
-        if killed and position.exit_reason is None:
+        waits = position.status is PositionStatus.QUARANTINE  # for a person, and under a stop meanwhile
+        if killed and position.exit_reason is None and not waits:
             life.begin_close(turn, position, ExitReason.KILL_SWITCH)
         elif position.status is PositionStatus.CLOSING:
             life.clear_the_way(turn, position)

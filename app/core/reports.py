@@ -108,7 +108,10 @@ def book(turn: Turn, order: Order, fill: Fill) -> Order:
         turn.set_account(cash=account.cash + fill.notional - fee_cash, dust=account.dust - fee_base)
     position = turn.position(order.position_id)
     if position is not None:
-        turn.put(_position_with(position, fill, worth, fee_cash, fee_base))
+        position = _position_with(position, fill, worth, fee_cash, fee_base)
+        if fill.side is Side.BUY and not position.stop_confirmed:
+            position = replace(position, unprotected_since=position.unprotected_since or turn.now)
+        turn.put(position)
     else:  # its position is closed: what came late is ours all the same, or was
         moved = fill.quantity - fee_base if fill.side is Side.BUY else -fill.quantity
         turn.set_account(dust=turn.account.dust + moved)

@@ -99,6 +99,8 @@ class State:
     reject_times: list[datetime] = field(default_factory=list)
     exits: dict[str, int] = field(default_factory=dict)  # position id → market sells tried since its close began
     retry_at: dict[str, datetime] = field(default_factory=dict)  # position id → when a refused order is tried again
+    refusals: dict[str, int] = field(default_factory=dict)  # position id → refused orders in a row
+    trail_at: dict[str, datetime] = field(default_factory=dict)  # position id → no move of its stop before then
     cancel_asked: dict[str, datetime] = field(
         default_factory=dict
     )  # live order id → when its cancel was last asked for

@@ -80,6 +80,8 @@ class Turn:
             self.state.orders[changed.id] = changed
             if changed.status in orders.TERMINAL:
                 self.state.cancel_asked.pop(changed.id, None)
+            if changed.filled_quantity or changed.status is OrderStatus.OPEN:
+                self.state.refusals.pop(changed.position_id, None)
         else:
             self.state.positions[changed.id] = changed
         self._changed(changed)
@@ -207,6 +209,8 @@ class Turn:
         del self.state.positions[position.id]
         self.state.exits.pop(position.id, None)
         self.state.retry_at.pop(position.id, None)
+        self.state.refusals.pop(position.id, None)
+        self.state.trail_at.pop(position.id, None)
         self.state.bare = [id for id in self.state.bare if id != position.id]
         for order in self.state.orders.values():
             if order.position_id == position.id:

@@ -79,7 +79,10 @@ def _probe(turn: Turn, stop: Order) -> None:
 
 
 def _jumped(turn: Turn, position: Position, stop: Order) -> bool:
-    """Whether the price has been so far below the stop for so long that it cannot be working."""
+    """Whether the price has been so far below the stop for so long that it cannot be working.
+
+    A later price must say so too: one price and then silence may be one wrong price.
+    """
     quote, started = turn.state.quote, turn.state.started
     if quote is None or started is None or started.candle_fed or stop.stop_price is None:
         return False
@@ -92,4 +95,4 @@ def _jumped(turn: Turn, position: Position, stop: Order) -> bool:
     if stop.id not in turn.state.jumped:
         turn.state.jumped[stop.id] = turn.now
         turn.touch()
-    return turn.now - turn.state.jumped[stop.id] >= RESCUE_AFTER
+    return quote.at - turn.state.jumped[stop.id] >= RESCUE_AFTER

@@ -26,6 +26,7 @@ from tests.integration.fault_cases import (
 )
 from tests.live_trader import LiveTrader, live_trader
 
+REST = 600  # seconds: after a move that failed the next one waits
 NEW_LEVEL = Decimal("50440.00")  # 3 % below 52,000
 
 
@@ -149,7 +150,7 @@ async def test_f16_three_refused_moves_hours_apart_are_no_reason_to_sell() -> No
             assert held.struck, number
             trader.exchange.market.move(50_400)
             held.release()
-            await trader.pass_time(70, step=5)
+            await trader.pass_time(REST, step=5)
             check_one_stop(trader)
         assert trader.trades() == []
 
@@ -204,6 +205,7 @@ async def test_a_move_that_was_not_done_leaves_the_old_stop_standing(doubt: tupl
             await trader.pass_time(1)
         check_one_stop(trader)
         assert trader.standing == "TRADING"
+        await trader.pass_time(REST - 40, step=5)
         await minute_at(trader, 53_000)
         assert the_stop(trader).wish.stop_price == Decimal("51410.00")
         check_one_stop(trader)

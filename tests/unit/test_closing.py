@@ -43,6 +43,12 @@ def closing(limits: RiskLimits = EASY) -> tuple[Desk, PlaceOrder]:
     return trader, trader.place()
 
 
+def refused(trader: Desk, order: PlaceOrder, refusal: Refusal) -> list[str]:
+    trader.sends(order)
+    id = order.client_order_id
+    return words(trader.tell(OrderRefused(at=trader.now, client_order_id=id, refusal=refusal, reason="no")))
+
+
 def tick(trader: Desk, **later: float) -> list[str]:
     trader.wait(**later)
     return words(trader.tell(TimePassed(at=trader.now)))
@@ -372,17 +378,38 @@ def test_its_stop_is_put_back_when_it_is_lost_and_fills_like_any_other() -> None
     assert trade.exit_reason is ExitReason.STOP
 
 
-def test_its_stop_that_cannot_be_put_back_is_told_and_left_to_a_person() -> None:
+def test_its_stop_that_cannot_be_put_back_is_told_once_and_tried_again_until_it_stands() -> None:
     trader = quarantined()
     lost = trader.position().stop_order_id
-    trader.wait(minutes=2).tell_status(lost, "CANCELED")
+    assert words(trader.wait(minutes=2).tell_status(lost, "CANCELED")) == ["alert stop_missing", "place stop"]
+    for _ in range(7):
+        stop = trader.place()
+        assert refused(trader, stop, Refusal.WOULD_TRIGGER) == ["alert order_rejected"]
+        assert tick(trader, seconds=9.9) == []
+        assert tick(trader, seconds=0.1) == ["place stop"]
     stop = trader.place()
     trader.sends(stop)
-    actions = trader.tell(
-        OrderRefused(at=trader.now, client_order_id=stop.client_order_id, refusal=Refusal.WOULD_TRIGGER, reason="no")
-    )
-    assert words(actions) == ["alert order_rejected", "alert stop_missing"]
-    assert tick(trader, minutes=1) == []
+    trader.reports(stop, "OPEN")
+    assert (trader.position().status, trader.position().stop_confirmed) == (PositionStatus.QUARANTINE, True)
+
+
+def test_what_nobody_buys_and_no_stop_may_hold_yet_is_told_to_be_bare_and_held_once_the_price_is_back() -> None:
+    trader, sale = closing()
+    for _ in range(5):
+        unsold(trader, sale)
+        sale = trader.place()
+    assert refused(trader, sale, Refusal.WOULD_TRIGGER) == ["alert order_rejected", "alert stop_missing"]
+    assert tick(trader, seconds=10) == ["place stop"]
+
+
+def test_the_kill_switch_sells_what_waits_for_a_person() -> None:
+    trader = quarantined()
+    trader.engine.state.account = replace(trader.engine.state.account, cash=d(100))  # type: ignore[type-var]
+    for _ in range(2):
+        trader.price("48000", after=MINUTE)
+    assert "cancel S08" in words(trader.actions)
+    assert words(trader.tell_status(trader.position().stop_order_id, "CANCELED")) == ["place exit"]
+    assert trader.position().exit_reason is ExitReason.KILL_SWITCH
 
 
 def test_its_stop_refused_by_a_busy_exchange_is_tried_again() -> None:

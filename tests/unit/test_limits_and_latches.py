@@ -201,6 +201,23 @@ def test_unlocking_the_kill_switch_unseals_and_measures_from_here() -> None:
     assert command(desk, Unlock, kind=LatchKind.RUNAWAY) == [], "nothing to unlock"
 
 
+def test_money_that_comes_after_an_emptied_account_was_unlocked_is_no_old_loss() -> None:
+    desk = Desk(candle_fed=False).start(cash=1000)
+    desk.engine.state.account = replace(desk.engine.state.account, cash=d(450))  # type: ignore[type-var]
+    prices_for_twelve_seconds(desk)
+    assert LatchKind.KILL_SWITCH in desk.engine.state.latches
+    desk.tell(FlowSeen(at=desk.now, id="all of it", amount=d(-450)))
+    command(desk, Unlock, kind=LatchKind.KILL_SWITCH)
+    desk.tell(FlowSeen(at=desk.now, id="a new beginning", amount=d(1000)))
+    prices_for_twelve_seconds(desk)
+    assert LatchKind.KILL_SWITCH not in desk.engine.state.latches
+
+
+def prices_for_twelve_seconds(desk: Desk) -> None:
+    for _ in range(12):
+        desk.price("50000", after=timedelta(seconds=1))
+
+
 # ---------------------------------------------------------------- runaway
 
 

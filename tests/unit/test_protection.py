@@ -10,6 +10,9 @@ from app.core.messages import (
     CancelUncertain,
     CandleClosed,
     ClosePosition,
+    Gate,
+    GateClosed,
+    GateOpened,
     InstrumentChanged,
     OrderNotFound,
     OrderNotSent,
@@ -20,8 +23,9 @@ from app.core.messages import (
     Refusal,
     ReplaceStop,
     TimePassed,
+    Unlock,
 )
-from app.core.model import ExitReason, OrderType, PositionStatus, Role, Side, Trade
+from app.core.model import ExitReason, LatchKind, OrderType, PositionStatus, Role, Side, Trade
 from app.core.rules import RiskLimits
 from tests.builders import MINUTE, NOON, Desk, a_candle, d, some_rules
 from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, words
@@ -96,6 +100,21 @@ def test_a_partial_entry_is_protected_for_its_part_once_the_rest_has_expired() -
     assert trader.place().quantity == d("0.00399")
     assert trader.engine.state.account is not None
     assert trader.engine.state.account.dust == d("0.000006")
+
+
+def test_what_an_entry_in_doubt_has_bought_is_bare_and_told_after_thirty_seconds() -> None:
+    trader = desk()
+    trader.vote("BUY")
+    entry = trader.place()
+    trader.sends(entry)
+    trader.reports(entry, "PARTIAL", price="50000", quantity="0.00400")
+    trader.tell(OrderUncertain(at=trader.now, client_order_id=entry.client_order_id, reason="timed out"))
+    assert "alert stop_missing" not in tick(trader, seconds=29.9)
+    assert "alert stop_missing" in tick(trader, seconds=0.1)
+    assert trader.position().status is PositionStatus.ENTERING
+    assert "alert stop_missing" not in tick(trader, minutes=1)
+    trader.tell_status(entry.client_order_id, "EXPIRED")
+    assert trader.position().unprotected_since == NOON
 
 
 def test_an_entry_that_filled_nothing_leaves_nothing() -> None:
@@ -217,22 +236,6 @@ def test_a_stop_that_is_tried_again_after_half_a_minute_of_refusals_is_given_a_m
     assert trader.position().exit_reason is None
     tick(trader, seconds=4)
     assert trader.position().exit_reason is ExitReason.EMERGENCY
-
-
-def test_after_ten_minutes_of_refusals_it_is_tried_seldom_and_after_days_a_person_must_look() -> None:
-    trader = desk()
-    filled_entry(trader)
-    refuse(trader, trader.place(), Refusal.BUSY)
-    state = trader.engine.state
-    state.positions["test-0000001"] = replace(trader.position(), attempts=59)
-    assert tick(trader, seconds=10) == ["place stop"]
-    assert refuse(trader, trader.place(), Refusal.BUSY) == ["alert order_rejected"]
-    assert tick(trader, seconds=599) == ["alert stop_missing"]
-    assert tick(trader, seconds=1) == ["place stop"]
-    state.positions["test-0000001"] = replace(trader.position(), attempts=1000)
-    assert refuse(trader, trader.place(), Refusal.BUSY) == ["alert order_rejected", "alert position_stuck"]
-    assert trader.position().status is PositionStatus.QUARANTINE
-    assert tick(trader, hours=1) == []
 
 
 def test_a_person_may_close_while_the_stop_waits_for_its_next_try() -> None:
@@ -489,6 +492,53 @@ def test_candles_from_while_the_program_was_down_only_mark_the_highest_close() -
     assert words(trader.price("51000", after=MINUTE).actions) == ["replace S02 by S03"]
 
 
+@pytest.mark.parametrize("gate", [Gate.EXCHANGE_REFUSES, Gate.EXCHANGE_UNREACHABLE])
+def test_while_the_exchange_is_shut_to_us_closes_only_mark(gate: Gate) -> None:
+    trader = desk()
+    trader.bought()
+    trader.tell(GateClosed(at=trader.now, gate=gate, text="not now"))
+    assert trader.price("52000", after=MINUTE).actions == []
+    assert trader.position().highest_close == 52_000
+    trader.tell(GateOpened(at=trader.now, gate=gate))
+    if gate is Gate.EXCHANGE_REFUSES:
+        assert trader.price("52000", after=MINUTE).actions == [], "a person has yet to look"
+        trader.tell(Unlock(at=trader.now, id="u", actor="me", kind=LatchKind.AUTH))
+    assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S03"]
+
+
+def test_the_last_third_of_the_order_numbers_is_kept_for_sales_and_stops() -> None:
+    trader = desk()
+    trader.bought()
+    trader.engine.state.positions["test-0000001"] = replace(trader.position(), attempts=800)
+    assert trader.price("52000", after=MINUTE).actions == []
+    trader.engine.state.positions["test-0000001"] = replace(trader.position(), attempts=799)
+    assert len(trader.price("52000", after=MINUTE).actions) == 1
+
+
+def test_a_stop_for_which_there_is_no_number_is_left_to_a_person() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.engine.state.positions["test-0000001"] = replace(trader.position(), attempts=36**2 - 1)
+    trader.wait(minutes=5)
+    assert words(trader.tell_status(stop_id, "CANCELED")) == ["alert stop_missing", "alert position_stuck"]
+    position = trader.position()
+    assert (position.status, position.unprotected_since) == (PositionStatus.QUARANTINE, trader.now)
+    assert tick(trader, hours=1) == []
+    trader.restart()
+    trader.tell(AccountSeen(at=trader.now, quote_total=cash(trader), base_total=position.quantity, base_free=d(0)))
+    assert words(trader.actions) == []
+
+
+def test_a_sale_for_which_there_is_no_number_is_left_to_a_person() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.engine.state.positions["test-0000001"] = replace(trader.position(), attempts=36**2 - 1)
+    trader.tell(ClosePosition(at=trader.now, id="c", actor="me", position_id="test-0000001"))
+    assert words(trader.tell_status(stop_id, "CANCELED")) == ["alert position_stuck"]
+    assert trader.position().status is PositionStatus.QUARANTINE
+    assert tick(trader, seconds=30) == ["alert stop_missing"]
+
+
 def test_a_candle_from_before_the_entry_does_not_count() -> None:
     trader = desk()
     trader.wait(seconds=30)
@@ -512,6 +562,7 @@ def test_a_refused_replacement_leaves_the_old_stop_and_asks_about_it() -> None:
     assert words(actions) == ["query S02 completely"]
     trader.tell_status(move.old_id, "OPEN")
     assert (trader.position().stop_confirmed, trader.position().stop_price) == (True, 47_500)
+    assert words(trader.price("52000", after=9 * MINUTE).actions) == [], "not again at once"
     assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S04"]
 
 
@@ -567,7 +618,8 @@ def test_moves_that_fail_now_and_then_never_add_up_to_a_sale() -> None:
         trader.sends(stop)
         trader.reports(stop, "OPEN")
         assert trader.position().stop_failures == 1
-        trader.price(close, after=2 * MINUTE)
+        assert trader.price(close, after=9 * MINUTE).actions == []
+        trader.price(close, after=MINUTE)
         (action,) = trader.actions
         assert isinstance(action, ReplaceStop)
         move = action
@@ -654,9 +706,10 @@ def test_a_stop_that_should_have_fired_is_taken_back_and_the_rest_sold_after_fiv
     trader = live_desk()
     assert trader.price("47262.50").actions == []  # half a per cent below the stop
     assert trader.engine.touched
-    assert tick(trader, seconds=4.9) == []
+    assert trader.price("47262.50", after=timedelta(seconds=4.9)).actions == []
     assert not trader.engine.touched
-    assert tick(trader, seconds=0.1) == ["alert stop_rescued", "cancel S02"]
+    trader.price("47262.50", after=timedelta(seconds=0.1))
+    assert words(trader.actions) == ["alert stop_rescued", "cancel S02"]
     assert words(trader.tell_status(trader.position().stop_order_id, "CANCELED")) == ["place exit"]
     sale = trader.place()
     trader.sends(sale)
@@ -678,15 +731,24 @@ def test_a_price_that_comes_back_starts_the_count_anew() -> None:
     assert trader.engine.touched
     assert trader.engine.state.jumped == {}
     trader.price("47000", after=timedelta(seconds=4))
-    assert tick(trader, seconds=4) == []
+    assert trader.price("47000", after=timedelta(seconds=4)).actions == []
+
+
+def test_one_price_and_then_silence_sells_nothing() -> None:
+    """It may have been a wrong one, and the stop may be working: only a later price can tell."""
+    trader = live_desk()
+    trader.price("47000")
+    assert tick(trader, seconds=5) == tick(trader, minutes=5) == []
+    assert words(trader.price("47000").actions) == ["alert stop_rescued", "cancel S02"]
 
 
 def test_the_line_of_a_stop_limit_is_its_limit() -> None:
     trader = live_desk(order_types=(OrderType.LIMIT, OrderType.MARKET, OrderType.STOP_LOSS_LIMIT))
     trader.price("46550.01")
-    assert tick(trader, seconds=10) == []
+    assert trader.price("46550.01", after=timedelta(seconds=10)).actions == []
     trader.price("46550")
-    assert tick(trader, seconds=5) == ["alert stop_rescued", "cancel S02"]
+    trader.price("46550", after=timedelta(seconds=5))
+    assert words(trader.actions) == ["alert stop_rescued", "cancel S02"]
 
 
 def test_a_candle_feeds_stops_fire_by_themselves() -> None:

@@ -25,7 +25,18 @@ from app.core.messages import (
     Started,
     TimePassed,
 )
-from app.core.model import ExitReason, Fill, LatchKind, OrderReport, OrderStatus, PositionStatus, Role, Side, Trade
+from app.core.model import (
+    ExitReason,
+    Fill,
+    Latch,
+    LatchKind,
+    OrderReport,
+    OrderStatus,
+    PositionStatus,
+    Role,
+    Side,
+    Trade,
+)
 from app.core.portfolio import Account
 from app.core.state import KillEvidence, held, liquidated, protection, standing
 from tests.builders import MINUTE, NOON, Desk, a_signal, d, some_rules
@@ -268,7 +279,8 @@ def test_a_trailing_move_that_was_not_carried_out_leaves_the_old_stop(sent: bool
     position = trader.position()
     assert (position.stop_order_id, position.stop_price, position.stop_confirmed) == (old, 47_500, True)
     assert words(trader.tell(TimePassed(at=trader.now))) == []
-    assert words(trader.price("52000", after=MINUTE).actions) == ["replace S02 by S04"]
+    rest = 10 * MINUTE if sent else MINUTE  # a move that failed is not tried again at once
+    assert words(trader.price("52000", after=rest).actions) == ["replace S02 by S04"]
 
 
 def test_a_trailing_move_that_was_carried_out_is_found() -> None:
@@ -351,6 +363,18 @@ def test_what_waited_for_its_next_try_is_protected_at_once_and_only_once() -> No
 
 
 # ---------------------------------------------------------------- the kill switch
+
+
+def test_what_waits_for_a_person_is_protected_while_the_kill_switch_locks() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    state = trader.engine.state
+    state.positions["test-0000001"] = replace(trader.position(), status=PositionStatus.QUARANTINE)
+    state.orders[stop_id] = replace(order_at(trader, "S02"), status=OrderStatus.CANCELED)
+    state.latches[LatchKind.KILL_SWITCH] = Latch(kind=LatchKind.KILL_SWITCH, at=NOON, reason="down 50 % in all")
+    crashed(trader)
+    assert truth(trader) == ["place stop"]
+    assert trader.position().status is PositionStatus.QUARANTINE
 
 
 def test_a_seal_from_outside_the_books_locks_and_closes_everything() -> None:
