@@ -4,7 +4,7 @@ import copy
 from dataclasses import replace
 from decimal import Decimal
 
-from app.core.messages import ChangeRisk, ClosePosition, Unlock
+from app.core.messages import ChangeRisk, ClosePosition, Gate, GateClosed, Unlock
 from app.core.model import ExitReason, LatchKind
 from app.core.orders import position_of
 from app.core.state import protection
@@ -79,3 +79,11 @@ async def test_books_of_yesterday_find_what_was_bought_and_sold_since() -> None:
         await trader.pass_time(130, step=5)
         again = await trader.bought()
         assert again.id not in (kept.id, sold.id, unknown.id)
+
+
+async def test_a_gate_that_was_shut_is_still_shut_when_the_journal_failed() -> None:
+    async with live_trader() as trader:
+        trader.session.post(GateClosed(at=trader.session.now(), gate=Gate.DISK, text="only 3 % of the disk is free"))
+        await trader.until(lambda: trader.standing == "PAUSED/disk")
+        await fail_once(trader)
+        assert trader.standing == "PAUSED/disk"

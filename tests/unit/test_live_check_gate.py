@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app.checklist import Checklist, Item, Verdict
+from app.core.alerts import AlertEvent
 from app.core.errors import StoreError
 from app.core.messages import (
     AccountSeen,
@@ -15,6 +16,7 @@ from app.core.messages import (
     Gate,
     GateClosed,
     GateOpened,
+    NoticeGiven,
     OrderSending,
     PlaceOrder,
     Started,
@@ -269,7 +271,7 @@ async def test_books_that_can_be_read_are_in_trouble_until_they_can_be_written()
 async def start_over(bench: Bench) -> None:
     bench.journal.fail_next = True
     with pytest.raises(StoreError):
-        await bench.session.committed(GateClosed(at=NOON, gate=Gate.DISK, text="full"))
+        await bench.session.committed(NoticeGiven(at=NOON, event=AlertEvent.TEST, text="lost"))
     await bench.session.drained()
     bench.session.post(TimePassed(at=NOON))
     await bench.session.drained()
