@@ -750,3 +750,64 @@ def test_an_entry_that_bought_nothing_takes_its_stops_with_it() -> None:
     truth(trader, stop)
     nothing = replace(bought, status=OrderStatus.EXPIRED, fills=())
     assert words(trader.tell(OrderReported(at=trader.now, report=nothing))) == ["cancel S02", "alert orphan_order"]
+
+
+def a_standing_stop(trade: int, tag: str = "test", **changes: Any) -> OrderReport:
+    """A stop with our mark on the exchange's book."""
+    id = orders.client_order_id(live=False, tag=tag, trade=trade, role=Role.STOP, attempt=2)
+    standard = OrderReport(
+        client_order_id=id, exchange_order_id=str(trade), status=OrderStatus.OPEN, at=NOON, quantity=d("0.00999")
+    )
+    return replace(standard, **changes)
+
+
+def test_orders_of_other_books_are_told_of_once_and_never_touched() -> None:
+    trader = desk()
+    theirs = OrderReported(at=trader.now, report=a_standing_stop(5, tag="else"))
+    assert [words(trader.tell(theirs)) for _ in range(3)] == [["alert orphan_order"], [], []]
+    assert trader.engine.state.orphans == {}
+
+
+def test_no_more_strangers_than_fifty_are_asked_about_at_once() -> None:
+    trader = desk()
+    for trade in range(10, 61):
+        trader.tell(OrderReported(at=trader.now, report=a_standing_stop(trade)))
+    assert len(trader.engine.state.orphans) == 50
+
+
+def test_an_entry_takes_in_its_own_stop_and_no_other() -> None:
+    trader = desk()
+    bought, _ = bought_elsewhere(9)
+    for trade in (8, 9):
+        trader.tell(OrderReported(at=trader.now, report=a_standing_stop(trade)))
+    trader.tell(OrderReported(at=trader.now, report=bought))
+    assert [orders.trade_of(id) for id in trader.engine.state.orphans] == [8]
+    assert trader.position().stop_confirmed
+
+
+def test_a_stop_found_while_another_is_being_sent_is_the_positions_and_the_other_is_one_too_many() -> None:
+    trader = desk()
+    trader.vote("BUY")
+    entry = trader.place()
+    trader.sends(entry)
+    trader.reports(entry, "FILLED", price="50000")
+    sent = trader.place()
+    trader.sends(sent)
+    found = a_standing_stop(
+        1,
+        client_order_id=orders.client_order_id(live=False, tag="test", trade=1, role=Role.STOP, attempt=7),
+        quantity=trader.position().remaining,
+    )
+    trader.tell(OrderReported(at=trader.now, report=found))
+    assert trader.position().stop_order_id == found.client_order_id
+    assert words(trader.reports(sent, "OPEN")) == ["cancel S02"]
+
+
+def test_a_stop_that_sold_what_nobody_knows_is_told() -> None:
+    trader = desk()
+    stop = a_standing_stop(9)
+    trader.tell(OrderReported(at=trader.now, report=stop))
+    fill = replace(bought_elsewhere(9)[0].fills[0], side=Side.SELL, client_order_id=stop.client_order_id)
+    sold = replace(stop, status=OrderStatus.FILLED, fills=(fill,))
+    assert words(trader.tell(OrderReported(at=trader.now, report=sold))) == ["alert orphan_order"]
+    assert trader.engine.state.orphans == {}
