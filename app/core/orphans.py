@@ -180,10 +180,8 @@ def _ask_for_entry(turn: Turn, report: OrderReport, *, resting: bool) -> None:
     entry_id = orders.entry_of(id)
     if orders.role_of(id) is not Role.STOP or not resting:
         state.orphans.pop(id, None)
-        if report.fills:
-            turn.alert(
-                AlertEvent.ORPHAN_ORDER, f"order {id} is not in the books, and it was filled; look at the exchange"
-            )
+        text = f"order {id} is not in the books, nor is what it was for; look at the exchange"
+        turn.alert(AlertEvent.ORPHAN_ORDER, text)
         return
     if id not in state.orphans:
         if len(state.orphans) >= MOST:

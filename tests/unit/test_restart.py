@@ -765,6 +765,7 @@ def test_orders_of_other_books_are_told_of_once_and_never_touched() -> None:
     trader = desk()
     theirs = OrderReported(at=trader.now, report=a_standing_stop(5, tag="else"))
     assert [words(trader.tell(theirs)) for _ in range(3)] == [["alert orphan_order"], [], []]
+    assert truth(trader, theirs.report) == []
     assert trader.engine.state.orphans == {}
 
 
