@@ -4,8 +4,6 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Many tests wait for a process or a socket: half as many workers again as cores.
-WORKERS ?= $(shell echo $$(($(CORES) + ($(CORES) + 1) / 2)))
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -38,7 +36,7 @@ browser:
 
 test: $(VENV)/.dev browser
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q -rs --durations=10 \
+	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup -q -rs --durations=10 \
 		--cov --cov-report= $(ARGS) tests
 	$(BIN)/python -m tests.tools.coverage_gate
 

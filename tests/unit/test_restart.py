@@ -471,6 +471,23 @@ def test_a_position_that_is_gone_altogether_ends_without_a_sale() -> None:
     assert changed(trader, Trade) == []
 
 
+def test_what_is_left_of_a_position_without_a_stop_is_put_under_one_of_its_size() -> None:
+    trader = desk()
+    stop_id = trader.bought().stop_order_id
+    trader.wait(minutes=1)
+    trader.tell_status(stop_id, "CANCELED")
+    put_back = trader.place()
+    trader.sends(put_back)
+    refused = OrderRefused(
+        at=trader.now, client_order_id=put_back.client_order_id, refusal=Refusal.BUSY, reason="not now"
+    )
+    trader.tell(refused)
+    assert truth(trader, base_total=d("0.004")) == []
+    trader.wait(seconds=40)
+    assert "place stop" in truth(trader, base_total=d("0.004"))
+    assert trader.place().quantity == d("0.004")
+
+
 def test_the_newest_positions_give_up_what_is_missing_and_dust_goes_first() -> None:
     trader = desk()
     trader.bought()
