@@ -102,7 +102,7 @@ class Past:
 
     def report(self, order: Order) -> None:
         """What the adapter makes of the exchange's answer."""
-        listing = self.trader.adapter._listed()
+        listing = self.trader.adapter._rules.listing()
         row = order.answer("FULL")
         known = told(row, order.wish.client_id, listing)
         whole = report(known, fills_in(row, known, listing))
