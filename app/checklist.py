@@ -48,6 +48,14 @@ class Checklist:
         return "; ".join(f"{item.name}: {item.seen}" for item in self.failing)
 
 
+def rows(checklist: Checklist) -> list[dict[str, str]]:
+    """As programs read it."""
+    return [
+        {"name": item.name, "verdict": item.verdict.value, "seen": item.seen, "cure": item.cure}
+        for item in checklist.items
+    ]
+
+
 def believed(found: Checklist, before: Checklist | None) -> Checklist:
     """What cannot be seen now stands as it was last seen good, for a while: a lost connection is no failed item."""
     known = {item.name: item for item in before.items} if before else {}
@@ -56,9 +64,8 @@ def believed(found: Checklist, before: Checklist | None) -> Checklist:
         old = known.get(item.name)
         if item.sure:
             return replace(item, at=found.at)
-        good = old is not None and old.verdict is not Verdict.FAILED and old.at is not None
-        if good and old is not None and old.at is not None and found.at - old.at <= BELIEVED:
-            return old
-        return item
+        if old is None or old.at is None or old.verdict is Verdict.FAILED or found.at - old.at > BELIEVED:
+            return item
+        return old
 
     return replace(found, items=tuple(settled(item) for item in found.items))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from app.checklist import Checklist
+from app.checklist import Checklist, rows
 from app.core.alerts import KINDS
 from app.core.money import plain
 from app.notices import Told
@@ -46,11 +46,7 @@ def checklist_row(checklist: Checklist | None) -> Row:
     """Nothing was looked at where no real money is to be traded: `main.py live-check` looks in any mode."""
     if checklist is None:
         return {"passed": None, "checked_at": None, "items": []}
-    items = [
-        {"name": item.name, "verdict": item.verdict.value, "seen": item.seen, "cure": item.cure}
-        for item in checklist.items
-    ]
-    return {"passed": checklist.passed, "checked_at": time_text(checklist.at), "items": items}
+    return {"passed": checklist.passed, "checked_at": time_text(checklist.at), "items": rows(checklist)}
 
 
 def alert_row(told: Told) -> Row:

@@ -5,6 +5,7 @@ other books (another tag) are left alone, and told of: another trader may be usi
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from app.core import life, orders
 from app.core.alerts import AlertEvent
@@ -35,7 +36,8 @@ def taken_in(turn: Turn, report: OrderReport) -> Order | None:
         return None
     position = turn.position(orders.position_of(id))
     if position is None and role is Role.ENTRY:
-        position = _position(turn, report)
+        why = "found at the exchange; the decision that led to it is not in these books"
+        position = _entering(turn, orders.position_of(id), report.at, why)
     if position is None:
         _ask_for_entry(turn, report, resting=resting)
         return None
@@ -82,18 +84,8 @@ def without_entry(turn: Turn, entry_id: str) -> None:
 
 def revived(turn: Turn, order: Order) -> Position:
     """The position of an entry that was given up for having bought nothing, and did buy."""
-    position = Position(
-        id=order.position_id,
-        symbol=order.symbol,
-        status=PositionStatus.ENTERING,
-        opened_at=order.created_at,
-        decision_id=order.decision_id,
-        candle_at=order.created_at,
-        attempts=USED,
-        reasoning="its entry was filled after it had been given up",
-    )
-    turn.put(position)
-    return position
+    why = "its entry was filled after it had been given up"
+    return _entering(turn, order.position_id, order.created_at, why, order.decision_id)
 
 
 def _tell_of_others(turn: Turn, report: OrderReport) -> None:
@@ -118,16 +110,16 @@ def use_up(turn: Turn, id: str) -> None:
         turn.put(replace(position, attempts=orders.attempt_of(id)))
 
 
-def _position(turn: Turn, report: OrderReport) -> Position:
+def _entering(turn: Turn, id: str, at: datetime, why: str, decision_id: str = "") -> Position:
     position = Position(
-        id=orders.position_of(report.client_order_id),
+        id=id,
         symbol=turn.instrument.symbol,
         status=PositionStatus.ENTERING,
-        opened_at=report.at,
-        decision_id="",
-        candle_at=report.at,
+        opened_at=at,
+        decision_id=decision_id,
+        candle_at=at,
         attempts=USED,
-        reasoning="found at the exchange; the decision that led to it is not in these books",
+        reasoning=why,
     )
     turn.put(position)
     return position

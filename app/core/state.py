@@ -101,9 +101,7 @@ class State:
     retry_at: dict[str, datetime] = field(default_factory=dict)  # position id → when a refused order is tried again
     refusals: dict[str, int] = field(default_factory=dict)  # position id → refused orders in a row
     trail_at: dict[str, datetime] = field(default_factory=dict)  # position id → no move of its stop before then
-    cancel_asked: dict[str, datetime] = field(
-        default_factory=dict
-    )  # live order id → when its cancel was last asked for
+    cancel_asked: dict[str, datetime] = field(default_factory=dict)  # live order id → when its cancel was asked for
     jumped: dict[str, datetime] = field(default_factory=dict)  # stop id → since when the price is past it
     kill: KillEvidence | None = None  # while prices say that the total loss is reached
     warned: list[str] = field(default_factory=list)  # warnings already given today

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from app.control import Controls
+from app.control import UNLOCK_PHRASE, Controls
 from app.core.alerts import AlertEvent
 from app.core.errors import NotAuthorized
 from app.core.model import Role
@@ -15,7 +15,7 @@ from backtest.drill.stage import PRICE, Stage, Wrong, must
 FIRES_WITHIN = 60  # seconds of market time from the fall until everything is sold
 NEARLY_AN_HOUR = timedelta(minutes=59)
 OWNER = Who(username="owner", otp="1")
-PASSWORD, PHRASE = "as the owner knows it", "UNLOCK TRADING"
+PASSWORD = "as the owner knows it"  # noqa: S105  # of nobody
 
 
 async def daily_limit(stage: Stage, lowered: Lowered) -> str:
@@ -121,7 +121,7 @@ async def _unlocked(stage: Stage, killed_at: datetime) -> None:
     await _refused(stage, control, "without the phrase", NotAuthorized, phrase="unlock")
     await _refused(stage, control, "with a wrong password", NotAuthorized, password="guessed")  # noqa: S106
     await _refused(stage, control, "without the second factor", NotAuthorized, who=Who(username="owner"))
-    await control.unlock(OWNER, PASSWORD, PHRASE)
+    await control.unlock(OWNER, PASSWORD, UNLOCK_PHRASE)
     await stage.rest()
     must(stage.seal.sealed() is None, "unlocked, and the seal is still there")
     must(any(line["action"] == "unlock" and line["result"] == "ok" for line in trail), "no line in the audit trail")
@@ -152,7 +152,7 @@ async def _refused(
     *,
     who: Who = OWNER,
     password: str = PASSWORD,
-    phrase: str = PHRASE,
+    phrase: str = UNLOCK_PHRASE,
 ) -> None:
     try:
         await control.unlock(who, password, phrase)

@@ -5,12 +5,14 @@ A position's stop bounds what a fall can lose, so a loss limit becomes half of w
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TypeVar
 
 from app.core.money import HUNDRED, plain
 from app.core.rules import RiskLimits
 
 POSITIONS = 3  # what a scene opens; one more must still be possible, or nothing is shown by its absence
 HALF = Decimal(2)
+Number = TypeVar("Number", int, Decimal)
 FALL = Decimal("0.75")  # of the way from an entry to its stop: past the lowered limits, short of the stop
 
 
@@ -54,29 +56,25 @@ def _at_most(own: Decimal | None, at_stops: Decimal) -> Decimal:
 
 def _with_room(own: RiskLimits) -> RiskLimits:
     """Limits that count are no tighter than a scene needs: else it would end before what it is about."""
-    entry, wires = own.entry, own.tripwires
+    entry, wires, of_one = own.entry, own.tripwires, own.position_size_pct * own.stop_loss_pct / HUNDRED
     return replace(
         own,
-        daily_loss_limit_pct=_wide(own.daily_loss_limit_pct, own.position_size_pct * own.stop_loss_pct / HUNDRED * 6),
+        daily_loss_limit_pct=_at_least(own.daily_loss_limit_pct, of_one * 6),
         max_open_positions=max(own.max_open_positions, POSITIONS + 1),
         max_exposure_pct=max(own.max_exposure_pct, own.position_size_pct * (POSITIONS + 1)),
-        entry=replace(entry, cooldown_candles=0, max_entries_per_day=_least(entry.max_entries_per_day, 10)),
+        entry=replace(entry, cooldown_candles=0, max_entries_per_day=_at_least(entry.max_entries_per_day, 10)),
         tripwires=replace(
             wires,
-            orders_per_minute=_least(wires.orders_per_minute, 10),
-            orders_per_hour=_least(wires.orders_per_hour, 60),
-            stop_outs_in_a_row=_least(wires.stop_outs_in_a_row, 5),
-            notional_per_day_pct=_wide(wires.notional_per_day_pct, own.position_size_pct * 10),
-            trade_loss_pct=_wide(wires.trade_loss_pct, own.position_size_pct * own.stop_loss_pct / HUNDRED * 2),
+            orders_per_minute=_at_least(wires.orders_per_minute, 10),
+            orders_per_hour=_at_least(wires.orders_per_hour, 60),
+            stop_outs_in_a_row=_at_least(wires.stop_outs_in_a_row, 5),
+            notional_per_day_pct=_at_least(wires.notional_per_day_pct, own.position_size_pct * 10),
+            trade_loss_pct=_at_least(wires.trade_loss_pct, of_one * 2),
         ),
     )
 
 
-def _least(own: int | None, needed: int) -> int | None:
-    return None if own is None else max(own, needed)
-
-
-def _wide(own: Decimal | None, needed: Decimal) -> Decimal | None:
+def _at_least(own: Number | None, needed: Number) -> Number | None:
     return None if own is None else max(own, needed)
 
 

@@ -226,7 +226,7 @@ def once(fills: Iterable[Fill]) -> tuple[Fill, ...]:
 def fills_in(row: Row, order: Told, listing: Listing) -> tuple[Fill, ...]:
     """The fills that an answer of the FULL kind carries; none where it does not number each: they are in the list."""
     what = f"order {order.client_order_id}: fill"
-    listed = rows_of(row.get("fills") if row.get("fills") is not None else [], what)
+    listed = _listed_fills(row, what)
     if any(each.get("tradeId") is None for each in listed):
         return ()
     return tuple(
@@ -244,10 +244,11 @@ def fills_in(row: Row, order: Told, listing: Listing) -> tuple[Fill, ...]:
 
 def tells_fees(row: Row) -> bool:
     """Whether the fills in an answer of the FULL kind name what their fees were taken in."""
-    listed = row.get("fills")
-    return all(
-        each.get("commissionAsset") is not None for each in rows_of(listed if listed is not None else [], "fills")
-    )
+    return all(each.get("commissionAsset") is not None for each in _listed_fills(row, "fills"))
+
+
+def _listed_fills(row: Row, what: str) -> list[Row]:
+    return rows_of(row.get("fills") if row.get("fills") is not None else [], what)
 
 
 def fill_of_trade(row: Row, client_order_id: str, listing: Listing) -> Fill:

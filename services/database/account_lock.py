@@ -8,22 +8,19 @@ network each, none knows of the other. Never waits for the lock, and never takes
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import socket
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import Connection, Table, insert, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Table, insert, select, update
 
 from app.core.errors import StoreError
 from services.database import tables
 from services.database.connection import STORE_ERRORS, Database, reason, store_errors
-from services.database.lock import lock_number
+from services.database.lock import SessionLock, lock_number, locked
 
 KEPT: Table = tables.SettingTable.__table__  # type: ignore[attr-defined]
 
@@ -41,20 +38,19 @@ class AccountLock:
     def __init__(self, database: Database, owner: str, data_dir: Path, place: str = "") -> None:
         self._database, self._account = database, account_id(owner)
         self._name = f"\0bitcoin-autotrader account {account_id(owner + place)}"
-        self._key = lock_number(f"account {self._account}")
+        self._session = SessionLock(database, lock_number(f"account {self._account}"))
         self._row = f"engine epoch of {self._account}"
         places = [data_dir, *([database.path.parent] if database.path else [])]
         self.paths = list(dict.fromkeys(place.resolve() / f"account.{self._account}.lock" for place in places))
         self._files: list[IO[str]] = []
         self._of_machine: socket.socket | None = None
-        self._connection: Connection | None = None
         self.epoch = 0
 
     def take(self) -> bool:
         """False where another engine has the account. From then on every older one knows that it was replaced."""
         try:
             with store_errors("the account cannot be locked"):
-                if self._take_files() and self._take_name() and (self._database.is_sqlite or self._connect()):
+                if self._take_files() and self._take_name() and (self._database.is_sqlite or self._session.take()):
                     self.epoch = self._raised()
         finally:
             if not self.epoch:
@@ -70,19 +66,17 @@ class AccountLock:
             with self._database.reading() as connection:
                 return self._current(connection) == self.epoch
         try:
-            if self._connection is None and not self._connect():
+            if self._session.connection is None and not self._session.take():
                 return False
-            return self._connection is not None and self._current(self._connection) == self.epoch
+            session = self._session.connection
+            return session is not None and self._current(session) == self.epoch
         except STORE_ERRORS as error:
-            self._disconnect()
+            self._session.drop()
             raise StoreError(f"the account's lock cannot be seen: {reason(error)}") from error
 
     def give(self) -> None:
         self.epoch = 0
-        if self._connection is not None:
-            with suppress(SQLAlchemyError):  # where the connection is gone, so is the lock
-                self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
-            self._disconnect()
+        self._session.give()
         while self._files:
             self._files.pop().close()
         if self._of_machine is not None:
@@ -94,13 +88,10 @@ class AccountLock:
     def _take_files(self) -> bool:
         for path in self.paths:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            file = os.fdopen(descriptor, "r+", encoding="utf-8")
-            self._files.append(file)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            file = locked(path, os.O_NOFOLLOW)
+            if file is None:
                 return False
+            self._files.append(file)
         return True
 
     # ------------------------------------------------------------ the machine
@@ -118,24 +109,6 @@ class AccountLock:
                 return False
             raise
         return True
-
-    # ------------------------------------------------------------ PostgreSQL
-
-    def _connect(self) -> bool:
-        connection = self._database.writer.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}).scalar():
-            connection.close()
-            return False
-        self._connection = connection
-        return True
-
-    def _disconnect(self) -> None:
-        """Not back into the pool: a connection that may still hold the lock must end."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(SQLAlchemyError):
-                connection.invalidate()
-            connection.close()
 
     # ------------------------------------------------------------ the epoch
 

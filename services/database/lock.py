@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -22,57 +23,79 @@ def lock_number(ledger: str) -> int:
     return int.from_bytes(hashlib.sha256(ledger.encode()).digest()[:8], "big", signed=True)
 
 
+def locked(path: Path, flags: int = 0) -> IO[str] | None:
+    """`path`, made where it is not there, and ours until it is closed; None where somebody else holds it."""
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600), "r+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+class SessionLock:
+    """An advisory lock of PostgreSQL on a connection of its own, with which it ends."""
+
+    def __init__(self, database: Database, number: int) -> None:
+        self._database, self._number = database, number
+        self.connection: Connection | None = None
+
+    def take(self) -> bool:
+        connection = self._database.writer.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._number}).scalar():
+            connection.close()
+            return False
+        self.connection = connection
+        return True
+
+    def give(self) -> None:
+        if self.connection is None:
+            return
+        try:
+            self.connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._number})
+        except SQLAlchemyError:  # the connection is gone, and the lock with it
+            self.drop()
+        else:
+            self.connection.close()
+            self.connection = None
+
+    def drop(self) -> None:
+        """Not back into the pool: a connection that may still hold the lock must end."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):
+                connection.invalidate()
+            connection.close()
+
+
 class LedgerLock:
     def __init__(self, database: Database, ledger: str) -> None:
         self._database, self._ledger = database, ledger
-        self._key = lock_number(ledger)
         self._file: IO[str] | None = None
-        self._connection: Connection | None = None
+        self._session = SessionLock(database, lock_number(ledger))
 
     def take(self) -> bool:
         """False where another process (or another journal of this one) holds it."""
-        return self._take_file(self._database.path) if self._database.path else self._take_advisory()
+        if not self._database.path:
+            return self._session.take()
+        file = locked(lock_file(self._database.path, self._ledger))
+        self._file = file or self._file
+        return file is not None
 
     def still_held(self) -> bool:
         """A lock on a PostgreSQL session ends with its connection: look, and take it again where it was lost."""
-        if self._connection is None:
+        if self._session.connection is None:
             return self._file is not None or self.take()
         try:
-            self._connection.execute(text("SELECT 1"))
+            self._session.connection.execute(text("SELECT 1"))
         except SQLAlchemyError:
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+            self._session.drop()
             return self.take()
-        return True
-
-    def _take_file(self, database: Path) -> bool:
-        path = lock_file(database, self._ledger)
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return False
-        self._file = file
-        return True
-
-    def _take_advisory(self) -> bool:
-        connection = self._database.writer.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}).scalar():
-            connection.close()
-            return False
-        self._connection = connection
         return True
 
     def give(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
-        if self._connection is not None:
-            try:
-                self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
-            except SQLAlchemyError:  # the connection is gone, and the lock with it
-                self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+        self._session.give()

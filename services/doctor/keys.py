@@ -65,8 +65,7 @@ async def binance(here: Installation) -> Check | None:
     except Unanswered as error:
         return note(subject, f"not checked: {error.seen}", error.cure)
     if answer.status == 200 and isinstance(answer.json, dict) and "canTrade" in answer.json:
-        start = here.settings.binanceus_trade_only_key
-        return rights(subject, answer.json, confirmed=start is not None and key.reveal().startswith(start))
+        return rights(subject, answer.json, confirmed=here.settings.trade_only_key_confirmed)
     return refused(subject, answer)
 
 

@@ -12,7 +12,6 @@ from app.core.risk import smallest_equity
 from app.outcomes import ACCESS_CODES, AUTH_CODES
 from services.database import looking, looking_at_past
 from services.live_check.subject import Subject, failed, passed, waived, warning
-from services.settings import Settings
 
 if TYPE_CHECKING:
     from services.binance_us.standing import Standing
@@ -53,7 +52,7 @@ async def items(here: Subject) -> list[Item]:
         return _unknown(str(error), NAMES)
     return [
         key(found),
-        withdrawals(found, seen_by_owner=_seen_by_owner(here.settings)),
+        withdrawals(found, seen_by_owner=here.settings.trade_only_key_confirmed),
         waived(address(found)) if here.pretended else address(found),
         clock(found),
         symbol(found),
@@ -80,12 +79,6 @@ def key(found: "Standing") -> Item:
     if not found.can_trade:
         return failed(KEY, "is taken, and may not trade", "allow it to trade on the exchange's site")
     return passed(KEY, "is taken, and may trade")
-
-
-def _seen_by_owner(settings: Settings) -> bool:
-    """Whether the owner confirmed this very key: a new one has to be looked at anew."""
-    key, start = settings.binanceus_api_key, settings.binanceus_trade_only_key
-    return key is not None and start is not None and key.reveal().startswith(start)
 
 
 def withdrawals(found: "Standing", *, seen_by_owner: bool = False) -> Item:

@@ -1,9 +1,8 @@
 """The list in words: one line an item with its cure for people, one object for programs."""
 
 import json
-from dataclasses import asdict
 
-from app.checklist import Checklist
+from app.checklist import Checklist, rows
 
 
 def text_of(checklist: Checklist) -> str:
@@ -16,8 +15,4 @@ def text_of(checklist: Checklist) -> str:
 
 
 def json_of(checklist: Checklist) -> str:
-    rows = [
-        {name: value for name, value in asdict(item).items() if name in ("name", "verdict", "seen", "cure")}
-        for item in checklist.items
-    ]
-    return json.dumps({"passed": checklist.passed, "items": rows}, indent=2, ensure_ascii=False)
+    return json.dumps({"passed": checklist.passed, "items": rows(checklist)}, indent=2, ensure_ascii=False)

@@ -114,6 +114,12 @@ class Settings:
         """Binance.US is played by a program on this machine: no money is there."""
         return is_loopback(urlsplit(self.binanceus_rest_url).hostname or "")
 
+    @property
+    def trade_only_key_confirmed(self) -> bool:
+        """Whether the owner has seen that this very key cannot withdraw: a new one has to be looked at anew."""
+        key, start = self.binanceus_api_key, self.binanceus_trade_only_key
+        return key is not None and start is not None and key.reveal().startswith(start)
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, for the filter that keeps them out of logs. Nothing else may ask."""
         values = (getattr(self, row.field) for row in SETTINGS if row.secret)
