@@ -111,6 +111,22 @@ def shown(last_at: datetime = NOON - timedelta(minutes=15), **changes: Any) -> S
     return replace(standard, **changes)
 
 
+def a_start(**changes: Any) -> Started:
+    """A process begins, on a candle feed and with no real money unless said otherwise."""
+    standard = Started(
+        at=NOON,
+        program_version="1",
+        ledger="test",
+        tag="test",
+        live=False,
+        candle_fed=True,
+        rules=some_rules(),
+        config_sha256="",
+        instrument=an_instrument(),
+    )
+    return replace(standard, **changes)
+
+
 class Desk:
     """An engine and a hand that plays the exchange: `tell` feeds a message, `actions` are what it asked for."""
 
@@ -132,15 +148,11 @@ class Desk:
 
     def restart(self) -> list[Action]:
         return self.tell(
-            Started(
+            a_start(
                 at=self.now,
-                program_version="1",
-                ledger="test",
-                tag="test",
                 live=self.live,
                 candle_fed=self.candle_fed,
                 rules=self.rules,
-                config_sha256="",
                 instrument=self.instrument,
             )
         )
@@ -243,12 +255,17 @@ class Desk:
         """The order that the last message asked for."""
         return [action for action in self.actions if isinstance(action, PlaceOrder)][index]
 
-    def bought(self, price: str = "50000") -> Position:
-        """A vote, an entry filled at `price`, and its stop confirmed."""
+    def filled(self, price: str = "50000") -> PlaceOrder:
+        """A vote and its entry, filled at `price`; the stop was asked for a moment ago."""
         self.vote("BUY")
         entry = self.place()
         self.sends(entry)
         self.reports(entry, "FILLED", price=price)
+        return entry
+
+    def bought(self, price: str = "50000") -> Position:
+        """A vote, an entry filled at `price`, and its stop confirmed."""
+        self.filled(price)
         stop = self.place()
         self.sends(stop)
         self.reports(stop, "OPEN")

@@ -5,9 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.core.errors import StoreError, StrategyError
+from app.core.messages import Event
 from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
 from app.ports import Entry, EquityPoint, JournalRow, StrategyFace
+from tests.builders import NOON
 
 
 class MemoryJournal:
@@ -117,3 +119,34 @@ class ScriptedStrategies:
 
     async def stop(self) -> None:
         pass
+
+
+class ExecutorsDesk:
+    """app.executor.Desk: hears everything, and counts the work under way. Not `sendable`: orders were taken back."""
+
+    def __init__(self) -> None:
+        self.posted: list[Event] = []
+        self.sendable = True
+        self.under_way = 0
+
+    def now(self) -> datetime:
+        return NOON
+
+    def post(self, event: Event) -> None:
+        self.posted.append(event)
+
+    async def committed(self, event: Event) -> None:
+        self.posted.append(event)
+
+    def may_enter(self) -> bool:
+        return True
+
+    def may_send(self, client_order_id: str) -> bool:
+        return self.sendable
+
+    def is_unanswered(self, client_order_id: str) -> bool:
+        return True
+
+    def busy(self, count: int) -> None:
+        self.under_way += count
+        assert self.under_way >= 0

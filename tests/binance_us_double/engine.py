@@ -3,14 +3,10 @@ here is one step: whoever asks next sees all of it or nothing.
 """
 
 import hashlib
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from tests.binance_us_double.amounts import ZERO
-from tests.binance_us_double.clock import ServerClock
 from tests.binance_us_double.listing import STOPS, Listing
-from tests.binance_us_double.market import Market
 from tests.binance_us_double.matching import Matching
 from tests.binance_us_double.orders import Order, Wish
 from tests.binance_us_double.refusals import (
@@ -22,26 +18,14 @@ from tests.binance_us_double.refusals import (
     Refused,
     filter_failure,
 )
-from tests.binance_us_double.replica import Stamps
-from tests.binance_us_double.wallet import Wallet
 
 FIRST_ORDER_ID = 2_281_896_600
 
 
 class Engine(Matching):
-    def __init__(
-        self,
-        clock: ServerClock,
-        stamps: Stamps,
-        listings: dict[str, Listing],
-        markets: dict[str, Market],
-        wallet: Wallet,
-        tell: Callable[[dict[str, Any]], None],
-    ) -> None:
-        super().__init__(clock, stamps, listings, markets, wallet, tell)
-        self._made_ids = 0
-        self.cancel_renames = False  # True: after a cancellation queries name the cancellation's id
-        self.cancel_without_time = True  # as documented; False: the answer to a cancellation says when it was done
+    cancel_renames = False  # True: after a cancellation queries name the cancellation's id
+    cancel_without_time = True  # as documented; False: the answer to a cancellation says when it was done
+    _made_ids = 0
 
     # ---------------------------------------------------------------- looking
 

@@ -33,3 +33,15 @@ def journal(database: Database, ledger: LedgerRow) -> Iterator[DatabaseJournal]:
 @pytest.fixture
 def reader(database: Database, ledger: LedgerRow) -> DatabaseReader:
     return DatabaseReader(database, ledger.name, Tasks())
+
+
+@pytest.fixture
+def short_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that never comes is given up after a moment, not after 15 s."""
+    monkeypatch.setattr("services.binance_us.client.ORDER_SECONDS", 0.15)
+
+
+@pytest.fixture
+def patience(short_time_limits: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For answers that a test holds back for longer."""
+    monkeypatch.setattr("services.binance_us.client.ORDER_SECONDS", 10.0)

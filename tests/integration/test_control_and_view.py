@@ -11,7 +11,7 @@ import pytest
 from app.control import Controls
 from app.core.errors import NotAuthorized
 from app.core.latches import Latch
-from app.core.messages import CandleClosed, Gate, GateClosed, SignalGiven, Started, VoteCalled
+from app.core.messages import CandleClosed, Gate, GateClosed, SignalGiven, VoteCalled
 from app.core.model import LatchKind, PositionStatus
 from app.core.rules import Simulation
 from app.ports import Conflict, Who
@@ -20,7 +20,7 @@ from app.session import Session
 from app.view import Labels, View, profits
 from backtest.paper import MarketTime, PaperExchange
 from backtest.simulator import Book, instrument_for
-from tests.builders import MINUTE, NOON, a_candle, a_signal, shown, some_rules
+from tests.builders import MINUTE, NOON, a_candle, a_signal, a_start, shown
 from tests.fakes import MemoryJournal, MemoryPaperStore, MemorySeal
 
 ME = Who(username="admin", address="127.0.0.1")
@@ -94,19 +94,7 @@ class Floor:
 
     async def start(self) -> None:
         self.tasks.start(self.session.run(), "session")
-        await self.session.start(
-            Started(
-                at=NOON,
-                program_version="1",
-                ledger="test",
-                tag="test",
-                live=False,
-                candle_fed=True,
-                rules=some_rules(),
-                config_sha256="",
-                instrument=self.instrument,
-            )
-        )
+        await self.session.start(a_start(instrument=self.instrument))
         await self.session.drained()
 
     async def minute(self, close: str) -> None:

@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import pytest
 
-import services.binance_us.client as client_module
 from app.core.model import Role
 from app.core.orders import client_order_id
 from tests.binance_us_double import Fault
@@ -31,10 +30,7 @@ from tests.live_trader import LiveTrader, live_trader
 DONE = pytest.mark.parametrize("done", [True, False], ids=["it arrived", "it did not arrive"])
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answers are held back until the process has died."""
-    monkeypatch.setattr(client_module, "ORDER_SECONDS", 10.0)
+pytestmark = pytest.mark.usefixtures("patience")  # answers are held back until the process has died
 
 
 async def dies_at(trader: LiveTrader, fault: Fault) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import services.binance_us.client as client_module
 from app.core.messages import CloseAll
 from app.core.model import ExitReason, Position, PositionStatus
 from tests.integration.fault_cases import (
@@ -33,12 +32,6 @@ from tests.integration.fault_cases import (
 from tests.live_trader import LiveTrader, live_trader
 
 TELLING = ["stream", "asking"]
-
-
-@pytest.fixture
-def short_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that never comes is given up after a moment, not after 15 s."""
-    monkeypatch.setattr(client_module, "ORDER_SECONDS", 0.15)
 
 
 def check_closed(trader: LiveTrader, position: Position, *reasons: ExitReason) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import services.binance_us.client as client_module
 from app.core.model import ExitReason, OrderStatus, Role
 from tests.integration.fault_cases import (
     CUT,
@@ -26,17 +25,7 @@ from tests.integration.fault_cases import (
 )
 from tests.live_trader import LiveTrader, live_trader
 
-
-@pytest.fixture(autouse=True)
-def short_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that never comes is given up after a moment, not after 15 s."""
-    monkeypatch.setattr(client_module, "ORDER_SECONDS", 0.15)
-
-
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For answers that a test holds back for longer."""
-    monkeypatch.setattr(client_module, "ORDER_SECONDS", 10.0)
+pytestmark = pytest.mark.usefixtures("short_time_limits")
 
 
 def check_one_protected_entry(trader: LiveTrader) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import services.binance_us.client as client_module
 from app.core.model import ExitReason
 from tests.integration.fault_cases import (
     DOUBTS,
@@ -28,10 +27,7 @@ from tests.live_trader import LiveTrader, live_trader
 TELLING = ["stream", "asking"]
 
 
-@pytest.fixture(autouse=True)
-def short_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that never comes is given up after a moment, not after 15 s."""
-    monkeypatch.setattr(client_module, "ORDER_SECONDS", 0.15)
+pytestmark = pytest.mark.usefixtures("short_time_limits")
 
 
 def check_gone(trader: LiveTrader, reason: ExitReason) -> None:

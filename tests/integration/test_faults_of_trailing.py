@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import services.binance_us.client as client_module
 from app.core.model import ExitReason
 from tests.binance_us_double import Order as Listed
 from tests.integration.fault_cases import (
@@ -30,16 +29,7 @@ REST = 600  # seconds: after a move that failed the next one waits
 NEW_LEVEL = Decimal("50440.00")  # 3 % below 52,000
 
 
-@pytest.fixture(autouse=True)
-def short_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that never comes is given up after a moment, not after 15 s."""
-    monkeypatch.setattr(client_module, "ORDER_SECONDS", 0.15)
-
-
-@pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For answers that a test holds back for longer."""
-    monkeypatch.setattr(client_module, "ORDER_SECONDS", 10.0)
+pytestmark = pytest.mark.usefixtures("short_time_limits")
 
 
 def the_stop(trader: LiveTrader) -> Listed:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from app.core.errors import ExchangeUnreachable
-from app.core.messages import AccountSeen, Started
+from app.core.messages import AccountSeen
 from app.core.rules import Simulation
 from app.seam import Clock, Tasks
 from app.session import Session
 from backtest.paper import MarketTime, PaperExchange
 from backtest.simulator import Book, instrument_for
-from tests.builders import NOON, some_rules
+from tests.builders import NOON, a_start
 from tests.fakes import MemoryJournal, MemoryPaperStore, MemorySeal
 
 
@@ -58,19 +58,7 @@ async def test_the_truth_is_asked_for_until_it_is_known() -> None:
         version="1",
     )
     tasks.start(session.run(), "session")
-    await session.start(
-        Started(
-            at=NOON,
-            program_version="1",
-            ledger="test",
-            tag="test",
-            live=False,
-            candle_fed=True,
-            rules=some_rules(),
-            config_sha256="",
-            instrument=instrument,
-        )
-    )
+    await session.start(a_start(instrument=instrument))
     await session.drained()
     assert not session.engine.state.reconciled
     await session.reconciled()

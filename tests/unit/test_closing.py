@@ -231,10 +231,7 @@ def test_the_stop_still_open_after_the_cancel_was_asked_for_is_waited_for() -> N
 
 def test_a_stop_that_has_not_left_is_taken_back_without_asking_the_exchange() -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     assert close(trader) == ["place exit"]
     assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_SENT", "C03": "INTENT"}
 
@@ -242,10 +239,7 @@ def test_a_stop_that_has_not_left_is_taken_back_without_asking_the_exchange() ->
 @pytest.mark.parametrize("ending", ["CANCELED", "REJECTED", "EXPIRED"])
 def test_a_stop_on_its_way_is_waited_for_and_then_cancelled_or_found_ended(ending: str) -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     stop = trader.place()
     trader.sends(stop)
     assert close(trader) == []
@@ -258,10 +252,7 @@ def test_a_stop_on_its_way_is_waited_for_and_then_cancelled_or_found_ended(endin
 @pytest.mark.parametrize("refusal", list(Refusal))
 def test_a_stop_refused_while_closing_frees_the_way_for_the_sale(refusal: Refusal) -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     stop = trader.place()
     trader.sends(stop)
     close(trader)
@@ -578,10 +569,7 @@ def test_books_of_closed_positions_do_not_grow_for_ever() -> None:
 
 def test_a_stop_that_the_exchange_is_cancelling_already_is_waited_for() -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     stop = trader.place()
     trader.sends(stop)
     close(trader)

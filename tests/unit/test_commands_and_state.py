@@ -326,10 +326,7 @@ def test_a_report_before_the_books_are_open_cancels_nothing_it_does_not_know() -
 
 def test_only_the_newest_form_of_each_thing_is_a_change() -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     kinds = [type(each).__name__ for each in trader.engine.changes]
     assert sorted(kinds) == ["Fill", "Order", "Order", "Position"]
     assert words(trader.actions) == ["place stop"]

@@ -268,10 +268,7 @@ def test_sending_twice_keeps_the_first_time() -> None:
 
 def test_a_report_from_the_stream_before_the_requests_own_doubt() -> None:
     trader = Desk(rules=some_rules(risk=EASY)).start()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     stop = trader.place()
     trader.sends(stop)
     trader.reports(stop, "OPEN")

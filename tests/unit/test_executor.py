@@ -12,37 +12,7 @@ from app.core.model import OrderReport
 from app.executor import Executor
 from app.seam import Tasks
 from tests.builders import NOON, d
-from tests.fakes import MemorySeal
-
-
-class Desk:
-    """Counts the work under way."""
-
-    def __init__(self) -> None:
-        self.posted: list[Event] = []
-        self.under_way = 0
-
-    def now(self) -> datetime:
-        return NOON
-
-    def post(self, event: Event) -> None:
-        self.posted.append(event)
-
-    async def committed(self, event: Event) -> None:
-        self.posted.append(event)
-
-    def may_enter(self) -> bool:
-        return True
-
-    def may_send(self, client_order_id: str) -> bool:
-        return True
-
-    def is_unanswered(self, client_order_id: str) -> bool:
-        return True
-
-    def busy(self, count: int) -> None:
-        self.under_way += count
-        assert self.under_way >= 0
+from tests.fakes import ExecutorsDesk, MemorySeal
 
 
 class SlowExchange:
@@ -86,7 +56,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 
 async def test_the_account_is_not_asked_for_again_while_the_question_still_waits(tasks: Tasks) -> None:
-    desk, exchange = Desk(), SlowExchange()
+    desk, exchange = ExecutorsDesk(), SlowExchange()
     executor = Executor(desk, exchange, MemorySeal(), tasks)
 
     def read(*doubtful: str, symbol: str = "BTC/USD", reason: str = "reconnect") -> None:

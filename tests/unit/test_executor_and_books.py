@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from app.core.messages import (
     ConfirmPrice,
-    Event,
     OrderNotSent,
     OrderReported,
     OrderSending,
@@ -22,7 +20,7 @@ from app.core.model import OrderReport, OrderStatus, OrderType, Role, Side
 from app.executor import Executor
 from app.seam import Tasks
 from tests.builders import NOON, d
-from tests.fakes import MemorySeal
+from tests.fakes import ExecutorsDesk, MemorySeal
 
 SALE = PlaceOrder(
     client_order_id="bt1-Ptest-0000001-C03-c0",
@@ -33,35 +31,6 @@ SALE = PlaceOrder(
     type=OrderType.MARKET,
     quantity=d(1),
 )
-
-
-class Desk:
-    """The session's side of it."""
-
-    def __init__(self) -> None:
-        self.posted: list[Event] = []
-        self.sendable = True
-
-    def now(self) -> Any:
-        return NOON
-
-    def post(self, event: Event) -> None:
-        self.posted.append(event)
-
-    async def committed(self, event: Event) -> None:
-        self.posted.append(event)
-
-    def may_enter(self) -> bool:
-        return True
-
-    def may_send(self, client_order_id: str) -> bool:
-        return self.sendable
-
-    def is_unanswered(self, client_order_id: str) -> bool:
-        return True
-
-    def busy(self, count: int) -> None:
-        pass
 
 
 class Exchange:
@@ -95,7 +64,7 @@ class FullDisk(MemorySeal):
 
 class Room:
     def __init__(self, seal: MemorySeal) -> None:
-        self.desk, self.exchange, self.tasks = Desk(), Exchange(), Tasks()
+        self.desk, self.exchange, self.tasks = ExecutorsDesk(), Exchange(), Tasks()
         self.executor = Executor(self.desk, self.exchange, seal, self.tasks)  # type: ignore[arg-type]
 
     async def rest(self) -> None:

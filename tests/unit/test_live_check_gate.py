@@ -28,7 +28,7 @@ from app.going_live import GoingLive
 from app.ports import Entry, EquityPoint
 from app.seam import Clock, Tasks
 from app.session import Session
-from tests.builders import NOON, Desk, an_instrument, d, some_rules
+from tests.builders import NOON, Desk, a_start, d, some_rules
 from tests.core_stories import EASY, words
 from tests.fakes import MemoryJournal, MemorySeal
 
@@ -36,18 +36,7 @@ WHY = "second factor: admin has none"
 
 
 def started(why: str = "", *, candle_fed: bool = True) -> Started:
-    return Started(
-        at=NOON,
-        program_version="1",
-        ledger="test",
-        tag="test",
-        live=True,
-        candle_fed=candle_fed,
-        rules=some_rules(risk=EASY),
-        config_sha256="",
-        instrument=an_instrument(),
-        live_check=why,
-    )
+    return a_start(live=True, candle_fed=candle_fed, rules=some_rules(risk=EASY), live_check=why)
 
 
 def truth(desk: Desk) -> AccountSeen:

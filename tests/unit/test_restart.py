@@ -199,10 +199,7 @@ def test_a_stop_that_stands_goes_on_standing() -> None:
 
 def test_a_stop_that_had_not_left_is_placed_anew() -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     crashed(trader)
     assert orders_of(trader) == {"E01": "FILLED", "S02": "NOT_SENT"}
     assert truth(trader) == ["place stop"]
@@ -211,10 +208,7 @@ def test_a_stop_that_had_not_left_is_placed_anew() -> None:
 
 def test_a_stop_that_may_have_left_is_asked_about_and_no_second_one_is_placed() -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     stop = trader.place()
     trader.sends(stop)
     assert crashed(trader) == ["ReadAccount"]
@@ -492,10 +486,7 @@ def test_the_newest_positions_give_up_what_is_missing_and_dust_goes_first() -> N
     trader = desk()
     trader.bought()
     trader.wait(minutes=15)
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     stop = trader.place()
     trader.sends(stop)
     trader.reports(stop, "OPEN")
@@ -805,10 +796,7 @@ def test_an_entry_takes_in_its_own_stop_and_no_other() -> None:
 
 def test_a_stop_found_while_another_is_being_sent_is_the_positions_and_the_other_is_one_too_many() -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     sent = trader.place()
     trader.sends(sent)
     found = a_standing_stop(

@@ -24,10 +24,7 @@ POSITION = "test-0000001"
 
 def with_a_stop_to_place() -> Desk:
     trader = Desk(rules=some_rules(risk=EASY)).start()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     return trader
 
 

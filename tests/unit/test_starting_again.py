@@ -119,10 +119,7 @@ def test_after_ten_minutes_in_doubt_a_person_is_called() -> None:
 
 def test_a_position_whose_stop_was_never_placed_gets_one() -> None:
     desk = easy()
-    desk.vote("BUY")
-    entry = desk.place()
-    desk.sends(entry)
-    desk.reports(entry, "FILLED", price="50000")
+    desk.filled()
     desk.restart()
     assert orders_of(desk)["S02"] == "NOT_SENT"
     assert words(truth(desk)) == ["place stop"]
@@ -267,10 +264,7 @@ def test_a_fill_that_comes_late_is_booked_and_told() -> None:
 
 def test_the_same_fill_again_books_nothing() -> None:
     desk = easy()
-    desk.vote("BUY")
-    entry = desk.place()
-    desk.sends(entry)
-    desk.reports(entry, "FILLED", price="50000")
+    entry = desk.filled()
     before = cash(desk)
     state = desk.engine.state
     assert len(state.booked) == 1

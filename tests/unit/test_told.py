@@ -68,10 +68,7 @@ def test_the_end_of_the_daily_limit_is_told_on_the_new_day() -> None:
 
 def test_thirty_seconds_without_a_certain_stop_are_told_once() -> None:
     trader = desk()
-    trader.vote("BUY")
-    entry = trader.place()
-    trader.sends(entry)
-    trader.reports(entry, "FILLED", price="50000")
+    trader.filled()
     stop = trader.place()
     trader.sends(stop)
     heard = []
