@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from app.core.errors import NotAuthorized
+from app.core.errors import NotAuthorized, SecondFactorNeeded
 from app.core.messages import AnyCommand, CloseAll, ClosePosition, Command, Pause, Resume, Unlock
 from app.core.model import LatchKind, PositionStatus
 from app.core.state import open_positions, standing
@@ -118,7 +118,7 @@ class Controls:
         code = who.otp
         if not code or not await self._tasks.in_thread(lambda: self._second_factor.verify(who.username, code)):
             await self._audit(who, action, "", "second factor missing or wrong", "refused")
-            raise NotAuthorized("a fresh code of your second factor is needed")
+            raise SecondFactorNeeded("a fresh code of your second factor is needed")
 
     async def _submit(self, who: Who, command: AnyCommand, target: str = "") -> None:
         await self._session.committed(command)

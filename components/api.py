@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
-from app.core.errors import NotAuthorized, StoreError, TraderError
+from app.core.errors import NotAuthorized, SecondFactorNeeded, StoreError, TraderError
 from app.core.money import ZERO, pct_of
 from app.ports import Conflict, Row, Status, Who
 from components import api_docs
@@ -344,10 +344,10 @@ class Acting:
         who = await self._gate.signed_in(request)
         try:
             return await work(Who(username=who.username, address=_address(request), otp=otp))
-        except NotAuthorized as error:
-            if "code" not in str(error):
-                raise Problem(403, str(error), title="not authorised") from error
+        except SecondFactorNeeded as error:
             raise Problem(403, CODE_WANTED, title="second factor missing or wrong") from error
+        except NotAuthorized as error:
+            raise Problem(403, str(error), title="not authorised") from error
         except Conflict as error:
             if str(error).startswith("RECONCILING"):
                 raise Problem(503, str(error), headers={"retry-after": "5"}) from error

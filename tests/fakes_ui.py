@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.checklist import Checklist, Item, Verdict
-from app.core.errors import ConfigError, NotAuthorized, StoreError
+from app.core.errors import ConfigError, NotAuthorized, SecondFactorNeeded, StoreError
 from app.core.model import (
     Decision,
     Direction,
@@ -278,7 +278,7 @@ class FakeControl:
 
     async def resume(self, who: Who) -> None:
         if self.code and who.otp != self.code:
-            raise NotAuthorized("a fresh code of your second factor is needed")
+            raise SecondFactorNeeded("a fresh code of your second factor is needed")
         if self.refusal:
             raise Conflict(self.refusal)
         self.orders.append(("resume", who.username, ""))

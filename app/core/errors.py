@@ -64,3 +64,7 @@ class StrategyError(TraderError):
 
 class NotAuthorized(TraderError):
     """The caller may not do this."""
+
+
+class SecondFactorNeeded(NotAuthorized):
+    """Not without a fresh code of the caller's second factor."""
