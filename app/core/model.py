@@ -162,7 +162,10 @@ class OrderBook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewsEvent:
-    """One headline, cleaned. `score` is -1 (bearish) to 1 (bullish)."""
+    """One story, cleaned. `score` is -1 (bearish) to 1 (bullish); `severity` high, medium or low.
+
+    `sources` are the outlets that told it, each once, the first included: two are two independent sources.
+    """
 
     id: str
     published_at: datetime
@@ -174,6 +177,7 @@ class NewsEvent:
     sentiment: str
     score: float
     keywords: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
