@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from app.channels import ChannelState
 from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import (
     Candle,
@@ -27,7 +28,7 @@ from app.core.model import (
     Trade,
 )
 from app.core.rules import StrategyRule
-from app.notices import Letter, Message, Told
+from app.notices import Told
 
 Row = dict[str, Any]
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
@@ -222,6 +223,76 @@ class PaperStore(Protocol):
     def report(self, client_order_id: str) -> str | None: ...
 
 
+# ---------------------------------------------------------------- a language model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a strategy wants to know of a language model. `template` names the wording and its version.
+
+    `system` comes first and is the same each time; `user` holds what changes, news as delimited data.
+    """
+
+    template: str
+    system: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A model's answer. `text` is JSON that holds exactly the fields that were asked for, checked and in bounds.
+
+    `prompt` and `raw` are what was sent and what came back, word for word, for the record; `cost_usd` is the price of
+    every attempt together.
+    """
+
+    text: str
+    model: str
+    prompt: str
+    raw: str
+    cost_usd: Decimal
+
+
+class Unanswered(Exception):
+    """There is no answer, and why, in a sentence for people.
+
+    `abstains`: none was wanted (budget used up, safe mode): the strategy has no opinion. Else it is missing.
+    `prompt` and `raw` as in Reply, where anything was sent.
+    """
+
+    def __init__(self, text: str, *, abstains: bool = False, prompt: str = "", raw: str = "") -> None:
+        super().__init__(text)
+        self.abstains, self.prompt, self.raw = abstains, prompt, raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalystState:
+    """What is known of a language model's service.
+
+    `status`: ok, failing, safe_mode (failed again and again: asked rarely, and it abstains), refused (key or balance:
+    a person must look), over_budget. Money is this month's, in dollars.
+    """
+
+    name: str
+    status: str = "ok"
+    error: str = ""
+    spent_usd: Decimal = Decimal(0)
+    budget_usd: Decimal = Decimal(0)
+    calls_today: int = 0
+
+
+class Analyst(Protocol):
+    """A language model. It is only ever asked for an opinion."""
+
+    @property
+    def configured(self) -> bool: ...
+
+    async def answer(self, question: Question) -> Reply:
+        """Within 20 s, retries included. Raises Unanswered and nothing else."""
+
+    def state(self) -> AnalystState: ...
+
+
 # ---------------------------------------------------------------- strategies
 
 
@@ -236,14 +307,20 @@ class StrategyFace:
     sha256: str
     status: str = "running"
     error: str = ""
+    asks: bool = False  # wants an answer from an Analyst before it can give an opinion
 
 
 class Strategies(Protocol):
-    """The strategy process. `ask` raises StrategyError when the strategy fails or runs out of time."""
+    """The strategy process. Both questions raise StrategyError when the strategy fails or runs out of time."""
 
     async def start(self, rules: Sequence[StrategyRule]) -> Sequence[StrategyFace]: ...
 
-    async def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
+    async def question(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> Question | None:
+        """What a strategy that `asks` wants to know; None: nothing this time. `ask` comes next, with the answer."""
+
+    async def ask(
+        self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent], answer: str | None = None
+    ) -> tuple[str, Decimal, str]:
         """(BUY, SELL or HOLD, confidence 0-100, reasoning)."""
 
     async def stop(self) -> None: ...
@@ -288,124 +365,6 @@ class NewsStore(Protocol):
 
     def save(self, events: Sequence[NewsEvent]) -> None:
         """New ones are added, known ones (by id) brought up to date, as one transaction."""
-
-
-# ---------------------------------------------------------------- alerts
-
-
-class ChannelDown(Exception):
-    """Not sent now; try later. `doubtful`: the message may have arrived all the same."""
-
-    def __init__(self, text: str, *, doubtful: bool = False) -> None:
-        super().__init__(text)
-        self.doubtful = doubtful
-
-
-class ChannelRevoked(Exception):
-    """The channel refuses us: a key, a sender or a receiver is no longer good. A person must look."""
-
-
-class MessageRefused(Exception):
-    """This one message will never be taken."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A channel took the message. `id`: under which its delivery can be asked for; "": taken is delivered.
-
-    `warning`: it did not reach everybody."""
-
-    id: str = ""
-    warning: str = ""
-
-
-class Channel(Protocol):
-    """One receiver of alerts. Raises the three errors above and nothing else; each call ends within a minute."""
-
-    @property
-    def name(self) -> str:
-        """Unique and stable: email, sms-1, apprise-2."""
-
-    @property
-    def kind(self) -> str:
-        """Its column in the matrix: email, sms, push, apprise."""
-
-    async def send(self, message: Message) -> Sent: ...
-
-    async def find(self, message: Message) -> Sent | None:
-        """Whether a message that is in doubt was taken after all, where the channel can tell."""
-
-    async def delivered(self, id: str) -> bool:
-        """False while it is on its way. Raises MessageRefused or ChannelRevoked where it will not arrive."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelState:
-    """What is known of a channel: untested, ok, failing, revoked. `error` is "" where it works."""
-
-    name: str
-    status: str = "untested"
-    error: str = ""
-    changed_at: datetime | None = None
-    sent_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnItsWay:
-    """A message that a channel took and whose delivery is asked for. `letters` are their ids."""
-
-    id: str
-    letters: tuple[int, ...]
-    sent_at: datetime
-
-
-class Outbox(Protocol):
-    """Alerts and their letters, durable. Synchronous; always called beside the loop. Raises StoreError."""
-
-    def fresh(self) -> Sequence[Told]:
-        """Alerts for which no letter was written yet, oldest first."""
-
-    def post(self, alerts: Sequence[Told], letters: Sequence[Letter]) -> None:
-        """Write the letters of these alerts (their ids are given by the store)."""
-
-    def unseen(self, since: datetime) -> Sequence[Told]:
-        """Posted grave alerts that nobody has acknowledged and that are not over, the newest first."""
-
-    def repeat(self, alert: Told, letters: Sequence[Letter]) -> None: ...
-
-    def over(self, alert: Told, at: datetime, letters: Sequence[Letter]) -> None: ...
-
-    def receivers(self, alert: Told) -> Sequence[str]:
-        """Names of the channels that have had this alert."""
-
-    def due(self, channel: str, now: datetime) -> Sequence[Letter]:
-        """Letters not sent yet, oldest first; those in doubt whatever their time."""
-
-    def messages_since(self, channel: str, since: datetime) -> int: ...
-
-    def sending(self, letters: Sequence[Letter], reference: str) -> None: ...
-
-    def put_back(self, letters: Sequence[Letter], error: str, *, doubtful: bool) -> None: ...
-
-    def sent(self, letters: Sequence[Letter], at: datetime, id: str) -> None: ...
-
-    def refused(self, letters: Sequence[int], error: str) -> None: ...
-
-    def expired(self, letters: Sequence[Letter]) -> None: ...
-
-    def on_their_way(self, channel: str) -> Sequence[OnItsWay]: ...
-
-    def arrived(self, letters: Sequence[int]) -> None: ...
-
-    def acknowledge(self, ids: Sequence[int] | None, who: str, at: datetime) -> int:
-        """Grave alerts that a person has seen (None: all); returns how many were new."""
-
-    def grave_waiting_since(self) -> datetime | None:
-        """Since when the oldest grave letter has been waiting on every channel it could go by."""
-
-    def states(self) -> Sequence[ChannelState]: ...
-
-    def remember(self, state: ChannelState) -> None: ...
 
 
 # ---------------------------------------------------------------- durable extras
@@ -462,7 +421,7 @@ class Status:
     two_factor: bool
     version: str
     user_data: str | None = None  # how a real account's orders are heard of: a stream's name, or "polling every …"
-    channels: tuple["ChannelState", ...] = ()  # those for alerts that are set up
+    channels: tuple[ChannelState, ...] = ()  # those for alerts that are set up
     unseen_alerts: tuple[Told, ...] = ()  # grave ones that nobody has acknowledged, the newest first
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from app.channels import ChannelState
 from app.core.messages import AnyCommand, Event
 from app.core.model import Decision, Order, Position, PositionStatus, Signal
 from app.core.money import HUNDRED, ONE, ZERO
 from app.core.portfolio import Account
 from app.core.state import State, equity, open_positions, price_of, protection, standing
 from app.notices import Told
-from app.ports import ChannelState, Status
+from app.ports import Status
 from app.seam import Clock, Tasks
 from app.session import Session
 

@@ -1,7 +1,8 @@
 """What must not be missed, above everything else: grave alerts until somebody has seen them, channels that fail."""
 
+from app.channels import ChannelState
 from app.core.alerts import KINDS
-from app.ports import ChannelState, Status
+from app.ports import Status
 from components import format as words
 from components.controls import Controls
 from components.parts import Text, box

@@ -16,7 +16,7 @@ from typing import Any
 from app.core.errors import StrategyError
 from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
-from app.ports import StrategyFace
+from app.ports import Question, StrategyFace
 from app.seam import Tasks, clock
 from services.strategy_process import WORKER, Gone, Request, Worker
 
@@ -53,16 +53,28 @@ class StrategyHost:
         self._rules.update({rule.name: rule for rule in rules})
         return [await self._face(rule.name) for rule in rules]
 
-    async def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
+    async def question(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> Question | None:
+        """What the strategy wants to know first; None: nothing. Raises StrategyError."""
+        answer = await self._show("question", rule, data, news, {})
+        return _question(rule.name, answer.get("question"))
+
+    async def ask(
+        self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent], answer: str | None = None
+    ) -> tuple[str, Decimal, str]:
         """(BUY, SELL or HOLD, confidence 0-100, reasoning). Raises StrategyError."""
+        said = await self._show("ask", rule, data, news, {"answer": answer})
+        return _checked(rule.name, said.get("answer"))
+
+    async def _show(
+        self, do: str, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent], more: Request
+    ) -> Request:
         async with self._turn:
             known = self._rules.get(rule.name)
             if known is None or known.settings != rule.settings:
                 self._rules[rule.name] = rule
                 self._forget(rule.name)
             worker = await self._ready(rule.name)
-            answer = await self._call(worker, rule.name, worker.ask_request(rule.name, data, news))
-            return _checked(rule.name, answer.get("answer"))
+            return await self._call(worker, rule.name, worker.ask_request(do, rule.name, data, news) | more)
 
     async def stop(self) -> None:
         """End the process. A later `start` begins anew."""
@@ -180,6 +192,17 @@ class StrategyHost:
         if worker:
             worker.kill()
             await worker.ended()
+
+
+def _question(name: str, plain: Any) -> Question | None:
+    """The question, believed only in its exact form."""
+    if plain is None:
+        return None
+    try:
+        texts = {part: str(plain[part]) for part in ("template", "system", "user")}
+    except (TypeError, KeyError) as error:
+        raise StrategyError(f"{name}: asked no question") from error
+    return Question(**texts)
 
 
 def _checked(name: str, answer: Any) -> tuple[str, Decimal, str]:

@@ -99,12 +99,12 @@ class Worker:
             raise Gone("broke the talk between the processes")
         return answer
 
-    def ask_request(self, name: str, data: MarketData, news: Sequence[NewsEvent]) -> Request:
-        """What is asked; of the candles only those that it was not sent before."""
+    def ask_request(self, do: str, name: str, data: MarketData, news: Sequence[NewsEvent]) -> Request:
+        """What is asked ("question" or "ask"); of the candles only those that it was not sent before."""
         keep = _overlap(self.sent.get(name, ()), data.candles)
         self.sent[name] = data.candles
         return {
-            "do": "ask",
+            "do": do,
             "name": name,
             "symbol": data.symbol,
             "timeframe": data.timeframe,

@@ -15,8 +15,19 @@ from pandas import DataFrame
 
 from app.core.errors import ConfigError
 from app.core.model import Candle, MarketData, NewsEvent
+from app.ports import Question
 
-__all__ = ["BaseStrategy", "DataFrame", "MarketData", "NewsEvent", "Option", "Signal", "frame"]
+__all__ = [
+    "AskingStrategy",
+    "BaseStrategy",
+    "DataFrame",
+    "MarketData",
+    "NewsEvent",
+    "Option",
+    "Question",
+    "Signal",
+    "frame",
+]
 
 ACTIONS = ("BUY", "SELL", "HOLD")
 PRICES = ("open", "high", "low", "close", "volume")
@@ -114,6 +125,23 @@ class BaseStrategy:
         Must say exactly what `analyze` says. None: there is no such form, ask candle by candle.
         """
         return None
+
+
+class AskingStrategy(BaseStrategy):
+    """A strategy that needs the answer of a language model: two pure steps, and the trader asks in between.
+
+    It never talks to anybody itself. `analyze` is given the answer: JSON, checked; None where there was nothing to ask.
+    """
+
+    reads_text = True
+
+    def question(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Question | None:
+        """What to ask; None: nothing this time."""
+        raise NotImplementedError(f"{type(self).__name__} has no question(market_data, news_events)")
+
+    def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent], answer: str | None = None) -> Signal:
+        """The opinion on what is shown and on what was answered."""
+        raise NotImplementedError(f"{type(self).__name__} has no analyze(market_data, news_events, answer)")
 
 
 def frame(market_data: MarketData) -> DataFrame:

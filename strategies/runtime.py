@@ -9,7 +9,8 @@ import linecache
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -23,13 +24,23 @@ from pandas import DataFrame
 from app.core.errors import StrategyError, TraderError
 from app.core.model import Candle, MarketData, NewsEvent
 from app.core.rules import StrategyRule
-from app.ports import StrategyFace
-from strategies.base_strategy import MOST_CANDLES, PRICES, BaseStrategy, Framed, Signal, rows_of, table_of
+from app.ports import Question, StrategyFace
+from strategies.base_strategy import (
+    MOST_CANDLES,
+    PRICES,
+    AskingStrategy,
+    BaseStrategy,
+    Framed,
+    Signal,
+    rows_of,
+    table_of,
+)
 
 HERE = Path(__file__).resolve().parent
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 LARGEST_FILE = 1_000_000  # bytes
 LONGEST_REASONING = 1000  # characters
+LONGEST_QUESTION = 100_000
 HUNDREDTH = Decimal("0.01")
 
 Answer = tuple[str, Decimal, str]
@@ -47,24 +58,44 @@ class Loaded:
         own = type(strategy).indicators
         self._has_indicators = own is not BaseStrategy.indicators
 
-    def ask(self, data: MarketData, news: Sequence[NewsEvent] = ()) -> Answer:
+    def ask(self, data: MarketData, news: Sequence[NewsEvent] = (), answer: str | None = None) -> Answer:
         """(BUY, SELL or HOLD, confidence rounded to 2 places, reasoning). Raises StrategyError.
 
-        Looks at the newest `startup_candles` candles, so that one shown more of them says the same.
+        Looks at the newest `startup_candles` candles, so that one shown more of them says the same. `answer` is what
+        its question was answered with.
         """
-        wanted = self.face.startup_candles
-        if len(data.candles) < wanted:
-            raise StrategyError(f"{self.name}: needs {wanted} closed candles, was shown {len(data.candles)}")
-        window = data.candles[-wanted:]
+        with self._guarded():
+            shown = self._shown(data)
+            if isinstance(self._strategy, AskingStrategy):
+                return _answer(self._strategy.analyze(shown, news, answer))
+            return _answer(self._strategy.analyze(shown, news))
+
+    def question(self, data: MarketData, news: Sequence[NewsEvent] = ()) -> Question | None:
+        """What it wants to know before it is asked. Raises StrategyError."""
+        if not isinstance(self._strategy, AskingStrategy):
+            return None
+        with self._guarded():
+            return _question(self._strategy.question(self._shown(data), news))
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Whatever goes wrong in a strategy becomes a StrategyError with its name."""
         try:
-            table = self._prepared.window(window) if self._prepared else None
-            if table is None:
-                table = self._with_indicators(self._windowed(window))
-            return _answer(self._strategy.analyze(_framed(data, window, table), news))
+            yield
         except StrategyError as error:
             raise StrategyError(f"{self.name}: {error}") from error
         except (Exception, SystemExit) as error:  # guard: strategy
             raise StrategyError(f"{self.name}: {_blame(error)}") from error
+
+    def _shown(self, data: MarketData) -> Framed:
+        wanted = self.face.startup_candles
+        if len(data.candles) < wanted:
+            raise StrategyError(f"needs {wanted} closed candles, was shown {len(data.candles)}")
+        window = data.candles[-wanted:]
+        table = self._prepared.window(window) if self._prepared else None
+        if table is None:
+            table = self._with_indicators(self._windowed(window))
+        return _framed(data, window, table)
 
     def prepare(self, candles: Sequence[Candle]) -> None:
         """Compute the indicators once over a whole history, for asking about its windows one after the other.
@@ -81,10 +112,8 @@ class Loaded:
         HOLD with confidence 0 until `startup_candles` are there. Says what `ask` says, with no news.
         """
         table = self._table(candles)
-        try:
+        with self._guarded():
             given = self._strategy.signals(table)
-        except (Exception, SystemExit) as error:  # guard: strategy
-            raise StrategyError(f"{self.name}: {_blame(error)}") from error
         if given is None:
             given = self._one_by_one(candles, table, symbol, timeframe)
         given = DataFrame({"action": given["action"], "confidence": given["confidence"].astype(float).round(2)})
@@ -124,12 +153,8 @@ class Loaded:
         return table_of(rows.copy())
 
     def _table(self, candles: Sequence[Candle]) -> DataFrame:
-        try:
+        with self._guarded():
             return self._with_indicators(table_of(rows_of(candles)))
-        except StrategyError as error:
-            raise StrategyError(f"{self.name}: {error}") from error
-        except (Exception, SystemExit) as error:  # guard: strategy
-            raise StrategyError(f"{self.name}: {_blame(error)}") from error
 
     def _with_indicators(self, table: DataFrame) -> DataFrame:
         if not self._has_indicators:
@@ -287,12 +312,25 @@ def _face(name: str, strategy: BaseStrategy, sha256: str) -> StrategyFace:
         startup_candles=count,
         reads_text=bool(strategy.reads_text),
         sha256=sha256,
+        asks=isinstance(strategy, AskingStrategy),
     )
 
 
 def _framed(data: MarketData, window: tuple[Candle, ...], table: DataFrame) -> Framed:
     known = {field.name: getattr(data, field.name) for field in fields(MarketData)}
     return Framed(**{**known, "candles": window}, table=table)
+
+
+def _question(question: object) -> Question | None:
+    if question is None:
+        return None
+    if not isinstance(question, Question):
+        raise StrategyError(f"question must return a Question or None, not {type(question).__name__}")
+    for field in fields(Question):
+        text = getattr(question, field.name)
+        if not isinstance(text, str) or len(text) > LONGEST_QUESTION:
+            raise StrategyError(f"question: {field.name} must be a text of at most {LONGEST_QUESTION:,} characters")
+    return question
 
 
 def _answer(signal: object) -> Answer:

@@ -12,7 +12,10 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.core.model import MarketData, NewsEvent
 
 MEMORY = 1 << 30  # bytes of address space
 CPU_SECONDS = 5  # for one answer
@@ -50,7 +53,13 @@ class Desk:
         from app.core.errors import TraderError
 
         try:
-            return self._load(request) if request["do"] == "load" else self._ask(request)
+            match request["do"]:
+                case "load":
+                    return self._load(request)
+                case "question":
+                    return self._question(request)
+                case _:
+                    return self._ask(request)
         except TraderError as error:
             return {"error": str(error)}
 
@@ -64,12 +73,23 @@ class Desk:
         self._loaded[name] = loaded
         return {"face": asdict(loaded.face)}
 
+    def _question(self, request: dict[str, Any]) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        data, news = self._shown(request)
+        question = self._loaded[request["name"]].question(data, news)
+        return {"question": asdict(question) if question else None}
+
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        data, news = self._shown(request)
+        action, confidence, reasoning = self._loaded[request["name"]].ask(data, news, request["answer"])
+        return {"answer": [action, str(confidence), reasoning]}
+
+    def _shown(self, request: dict[str, Any]) -> "tuple[MarketData, tuple[NewsEvent, ...]]":
         from app.codec import from_plain
         from app.core.model import MarketData
 
-        name = request["name"]
-        candles = self._follow(name, request)
+        candles = self._follow(request["name"], request)
         data = MarketData(
             symbol=request["symbol"],
             timeframe=request["timeframe"],
@@ -78,8 +98,7 @@ class Desk:
             candles=candles,
             order_book=from_plain(request["order_book"]),
         )
-        action, confidence, reasoning = self._loaded[name].ask(data, tuple(from_plain(request["news"])))
-        return {"answer": [action, str(confidence), reasoning]}
+        return data, tuple(from_plain(request["news"]))
 
     def _follow(self, name: str, request: dict[str, Any]) -> tuple[Any, ...]:
         from app.core.model import Candle

@@ -8,7 +8,7 @@ from app.core.errors import StoreError, StrategyError
 from app.core.messages import Event
 from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
-from app.ports import Entry, EquityPoint, JournalRow, StrategyFace
+from app.ports import Entry, EquityPoint, JournalRow, Question, StrategyFace
 from tests.builders import NOON
 
 
@@ -114,7 +114,12 @@ class ScriptedStrategies:
             raise StrategyError(f"shown {len(data.candles)} candles, not {self.startup_candles}")
         return self._answer(data)
 
-    async def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> Answer:
+    async def question(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> Question | None:
+        return None
+
+    async def ask(
+        self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent], answer: str | None = None
+    ) -> Answer:
         return self.now(rule, data, news)
 
     async def stop(self) -> None:

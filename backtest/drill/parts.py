@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from app.channels import Outbox
 from app.control import Controls
 from app.core.errors import ExchangeUnreachable
 from app.core.messages import Event
-from app.ports import Journal, KillSeal, LedgerRow, Outbox, PaperStore
+from app.ports import Journal, KillSeal, LedgerRow, PaperStore
 from app.session import Session
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from app.channels import Sent
 from app.core.alerts import KINDS, AlertEvent
 from app.core.messages import PriceSeen, SignalGiven, Started, TimePassed, VoteCalled
 from app.core.model import Direction, OrderBook, OrderType, Quote, Role, Shown, Signal, SignalStatus
@@ -17,7 +18,7 @@ from app.core.rules import RiskLimits, Rules, Simulation, StrategyRule, VotingRu
 from app.core.state import held
 from app.notices import AlertRules, Message, Sender, lasting
 from app.notifier import Notifier
-from app.ports import Sent, Status
+from app.ports import Status
 from app.seam import Clock, Tasks
 from app.session import Session
 from app.view import Labels, View

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table, func, inspect, select, text
 
-from app.ports import ChannelState, LedgerRow
+from app.channels import ChannelState
+from app.ports import LedgerRow
 from services.database import tables
 from services.database.journal import GENESIS, chain
 from services.database.lock import lock_file, lock_number

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Table, delete, exists, func, insert, select, update
 
+from app.channels import ChannelState, OnItsWay
 from app.core.alerts import AlertEvent
 from app.notices import OVER, Letter, Told
-from app.ports import ChannelState, OnItsWay
 from services.database import tables
 from services.database.connection import Database
 

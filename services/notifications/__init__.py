@@ -6,8 +6,8 @@ that is not set up.
 
 from collections.abc import Mapping
 
+from app.channels import Channel
 from app.core.errors import ConfigError
-from app.ports import Channel
 from app.seam import Tasks
 from services.settings import Settings
 

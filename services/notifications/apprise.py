@@ -10,9 +10,9 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import apprise
 
+from app.channels import Channel, ChannelDown, ChannelRevoked, Sent
 from app.core.errors import ConfigError
 from app.notices import Message
-from app.ports import Channel, ChannelDown, ChannelRevoked, Sent
 from app.seam import Tasks
 from services.settings import Secret
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from app.channels import Channel, ChannelDown, ChannelRevoked, ChannelState, MessageRefused, Outbox
 from app.core.alerts import AlertEvent
 from app.core.errors import ConfigError
 from app.notices import FIRST, Letter, Sender, Told
-from app.ports import Channel, ChannelDown, ChannelRevoked, ChannelState, MessageRefused, Outbox, Row
+from app.ports import Row
 from app.seam import Clock
 
 ASK_EVERY = 2.0

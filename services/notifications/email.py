@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from app.channels import ChannelDown, ChannelRevoked, MessageRefused, Sent
 from app.notices import Message
-from app.ports import ChannelDown, ChannelRevoked, MessageRefused, Sent
 from services.settings import Secret, is_loopback
 
 TIMEOUT = 20

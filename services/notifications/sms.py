@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
+from app.channels import ChannelDown, ChannelRevoked, MessageRefused, Sent
 from app.notices import Message
-from app.ports import ChannelDown, ChannelRevoked, MessageRefused, Sent
 from services.settings import Secret
 
 TIMEOUT = 15.0

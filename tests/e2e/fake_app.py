@@ -12,10 +12,10 @@ from decimal import Decimal
 from nicegui import app as web
 from nicegui import ui
 
+from app.channels import ChannelState
 from app.core.alerts import AlertEvent
 from app.core.model import PositionStatus, SignalStatus
 from app.notices import Told
-from app.ports import ChannelState
 from app.seam import Clock
 from components.page import RUN, build
 from tests.builders import a_signal, d

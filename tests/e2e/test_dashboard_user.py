@@ -12,10 +12,10 @@ from nicegui import Client, ui
 from nicegui.testing import User
 from nicegui.testing.user_simulation import user_simulation
 
+from app.channels import ChannelState
 from app.core.alerts import AlertEvent
 from app.core.model import Outcome
 from app.notices import Told
-from app.ports import ChannelState
 from components import page
 from tests.builders import d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_checklist, a_decision, a_position

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app import codec
+from app.channels import ChannelDown, ChannelState, Sent
 from app.core.alerts import KINDS, AlertEvent
 from app.core.errors import StoreError
 from app.core.messages import Alert, NoticeGiven
@@ -17,7 +18,7 @@ from app.core.model import Candle, MarketData
 from app.core.rules import EntryRules, RiskLimits, StrategyRule, Tripwires
 from app.notices import AlertRules, Loud, Message, Sender
 from app.notifier import LONGEST_PAUSE, Notifier
-from app.ports import ChannelDown, ChannelState, Entry, Sent
+from app.ports import Entry
 from app.seam import Tasks
 from services.database import Database, DatabaseJournal, DatabaseOutbox, DatabaseReader, Ledgers, open_database
 from services.notifications.email import Email

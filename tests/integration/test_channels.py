@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.channels import ChannelDown, ChannelRevoked, MessageRefused, Sent
 from app.core.errors import ConfigError
 from app.notices import Message
-from app.ports import ChannelDown, ChannelRevoked, MessageRefused, Sent
 from app.seam import Tasks
 from services.notifications import channels
 from services.notifications.apprise import AppriseChannel, apprise_channels, with_query

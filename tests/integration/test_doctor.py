@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import text
 
 import main
-from app.ports import ChannelState, Entry
+from app.channels import ChannelState
+from app.ports import Entry
 from services.database import Database, DatabaseJournal, DatabaseOutbox, Ledgers, open_database
 from services.database.looking import looking
 from services.doctor.check import Check, text_of

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.channels import ChannelState
 from app.core.alerts import AlertEvent
 from app.core.errors import StoreError
 from app.core.model import PositionStatus
 from app.notices import Told
-from app.ports import ChannelState
 from components.api import add_api
 from components.edge import Edge
 from components.login import add_login

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import insert, update
 
 import main
+from app.channels import ChannelState
 from app.checklist import Verdict
-from app.ports import ChannelState
 from app.seam import clock
 from services.auth.model import User
 from services.binance_us.account import rights_of

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import StrategyError
+from app.ports import Question
 from app.seam import Clock, clock
 from services.strategy_host import StrategyHost
 from strategies.runtime import LocalStrategies
@@ -79,6 +80,37 @@ async def test_a_strategy_is_known_by_its_face_and_asked(hosting: Hosting) -> No
     host = await hosting()
     face = (await host.start([a_rule("good")]))[0]
     assert (face.name, face.title, face.startup_candles, len(face.sha256)) == ("good", "good", 5, 64)
+    await still_works(host)
+
+
+ASKING = """
+from strategies.base_strategy import AskingStrategy, Question, Signal
+
+class Mine(AskingStrategy):
+    startup_candles = 5
+
+    def question(self, market_data, news_events):
+        {question}
+
+    def analyze(self, market_data, news_events, answer=None):
+        return Signal("BUY", 50, f"answered {{answer}} beside {{len(market_data.candles)}} candles")
+"""
+
+
+async def test_one_that_asks_says_what_and_is_given_the_answer(hosting: Hosting, tmp_path: Path) -> None:
+    host = await hosting()
+    (tmp_path / "asking.py").write_text(ASKING.format(question='return Question(template="t", system="s", user="u")'))
+    (tmp_path / "silent.py").write_text(ASKING.format(question="return None"))
+    (tmp_path / "odd.py").write_text(ASKING.format(question='return "buy everything"'))
+    faces = await host.start([a_rule("asking"), a_rule("silent"), a_rule("odd"), a_rule("good")])
+    assert [face.asks for face in faces] == [True, True, True, False]
+    assert [face.reads_text for face in faces] == [True, True, True, False]
+    assert await host.question(a_rule("asking"), DATA, ()) == Question(template="t", system="s", user="u")
+    assert await host.ask(a_rule("asking"), DATA, (), "yes") == ("BUY", 50, "answered yes beside 5 candles")
+    assert await host.question(a_rule("silent"), DATA, ()) is None
+    assert await host.question(a_rule("good"), DATA, ()) is None
+    with pytest.raises(StrategyError, match="question must return a Question or None, not str"):
+        await host.question(a_rule("odd"), DATA, ())
     await still_works(host)
 
 
