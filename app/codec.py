@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
 
-from app.core import messages, model, portfolio, rules, state
+from app.core import decisions, messages, model, portfolio, rules, state
 from app.core.errors import DataError
 from app.core.money import plain
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 _REGISTRY: dict[str, type] = {
     name: kind
-    for module in (model, rules, messages, portfolio, state)
+    for module in (model, decisions, rules, messages, portfolio, state)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.core.candles import Resampler, fingerprint
-from app.core.model import EPOCH, Candle, Direction, MarketData, OrderBook, Shown, Signal, SignalStatus
+from app.core.decisions import Shown
+from app.core.model import EPOCH, Candle, Direction, MarketData, OrderBook, Signal, SignalStatus
 from app.core.money import ZERO
 from app.core.rules import Asking, StrategyRule, VotingRules
 from app.ports import StrategyFace

@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from app.channels import ChannelState
+from app.core.decisions import Decision
 from app.core.messages import AccountSeen, Event, OrderNotFound, PlaceOrder, PriceSeen
 from app.core.model import (
     Candle,
-    Decision,
     Fill,
     Flow,
     Instrument,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app import codec
+from app.core.decisions import Decision
 from app.core.engine import Engine
 from app.core.errors import DataError, TraderError
-from app.core.model import Decision
 from app.ports import Journal, JournalRow
 from app.session import handle_again
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from app.channels import ChannelState
+from app.core.decisions import Decision
 from app.core.messages import AnyCommand, Event
-from app.core.model import Decision, Order, Position, PositionStatus, Signal
+from app.core.model import Order, Position, PositionStatus, Signal
 from app.core.money import HUNDRED, ONE, ZERO
 from app.core.portfolio import Account
 from app.core.state import State, equity, open_positions, price_of, protection, standing

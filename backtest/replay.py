@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from app.core.decisions import Decision
 from app.core.engine import Engine
 from app.core.errors import ExchangeRefused, StrategyError
 from app.core.messages import (
@@ -32,7 +33,7 @@ from app.core.messages import (
     Unlock,
     VoteCalled,
 )
-from app.core.model import Candle, Decision, Fill, Instrument, LatchKind, MarketData, NewsEvent, OrderReport, Trade
+from app.core.model import Candle, Fill, Instrument, LatchKind, MarketData, NewsEvent, OrderReport, Trade
 from app.core.portfolio import midnight
 from app.core.rules import Rules, Simulation, StrategyRule
 from app.core.state import held

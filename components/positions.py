@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from app.core.model import Decision, Direction, Outcome, Position, PositionStatus, Signal, SignalStatus
+from app.core.decisions import Decision, Outcome
+from app.core.model import Direction, Position, PositionStatus, Signal, SignalStatus
 from app.core.money import ZERO, pct_of, plain
 from app.ports import EngineView, Status
 from components import format as words

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from app.core.decisions import Shown
 from app.core.engine import Engine
 from app.core.messages import (
     AccountSeen,
@@ -30,7 +31,6 @@ from app.core.model import (
     OrderReport,
     OrderStatus,
     Position,
-    Shown,
     Side,
     Signal,
     SignalStatus,

@@ -10,19 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from app.checklist import Checklist, Item, Verdict
+from app.core.decisions import Decision, Outcome, Vote, VoteTerm
 from app.core.errors import ConfigError, NotAuthorized, SecondFactorNeeded, StoreError
-from app.core.model import (
-    Decision,
-    Direction,
-    Order,
-    Outcome,
-    Position,
-    PositionStatus,
-    Signal,
-    SignalStatus,
-    Vote,
-    VoteTerm,
-)
+from app.core.model import Direction, Order, Position, PositionStatus, Signal, SignalStatus
 from app.ports import Conflict, Row, Status, Who
 from app.seam import Clock, Tasks
 from components.doors import Doors

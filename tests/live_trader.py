@@ -21,9 +21,10 @@ from aiohttp.abc import AbstractResolver
 from app import codec
 from app.coordinator import Coordinator
 from app.core import orders
+from app.core.decisions import Shown
 from app.core.errors import ExchangeError
 from app.core.messages import Alert, CandleClosed, Resume, SignalGiven, Started, TimePassed, VoteCalled
-from app.core.model import Direction, Order, Position, PositionStatus, Role, Shown, Signal, Trade
+from app.core.model import Direction, Order, Position, PositionStatus, Role, Signal, Trade
 from app.core.portfolio import nav
 from app.core.rules import EntryRules, RiskLimits, Rules, StrategyRule, Tripwires, VotingRules
 from app.core.state import State, held, liquidated, standing

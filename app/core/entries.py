@@ -4,20 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.core import life, orders, portfolio, risk
+from app.core.decisions import Decision, Outcome, Shown, Vote
 from app.core.messages import VoteCalled
-from app.core.model import (
-    Decision,
-    Direction,
-    ExitReason,
-    Order,
-    OrderBook,
-    Outcome,
-    Position,
-    PositionStatus,
-    Role,
-    Shown,
-    Vote,
-)
+from app.core.model import Direction, ExitReason, Order, OrderBook, Position, PositionStatus, Role
 from app.core.money import ZERO, part
 from app.core.risk import Approved, EntryFacts, Refused
 from app.core.state import (

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 from app.core import orders, retries, risk, stops
 from app.core.alerts import AlertEvent
+from app.core.decisions import Decision
 from app.core.latches import latch
 from app.core.messages import CancelOrder, Gate, PlaceOrder, ReplaceStop
 from app.core.model import (
-    Decision,
     ExitReason,
     Instrument,
     LatchKind,

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from app.core.alerts import AlertEvent, AlertLevel
+from app.core.decisions import Shown
 from app.core.model import (
     Candle,
     Instrument,
@@ -19,7 +20,6 @@ from app.core.model import (
     OrderReport,
     OrderType,
     Role,
-    Shown,
     Side,
     Signal,
 )

@@ -100,14 +100,6 @@ class SignalStatus(StrEnum):
     OFF = "off"
 
 
-class Outcome(StrEnum):
-    """What a decision led to."""
-
-    ORDER = "order"
-    REFUSED = "refused"
-    HOLD = "hold"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candle:
     """One candle of `seconds` length. Impossible ones cannot be built: DataError names what is wrong."""
@@ -190,18 +182,6 @@ class MarketData:
     price: Decimal
     candles: tuple[Candle, ...]
     order_book: OrderBook | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """Which candles a vote was based on: enough to find them again and to prove that they are the same."""
-
-    timeframe: str
-    first_at: datetime
-    last_at: datetime  # opening time of the newest closed candle
-    count: int
-    sha256: str
-    contiguous: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,66 +381,6 @@ class Trade:
     @property
     def profit_loss_pct(self) -> Decimal:
         return self.profit_loss / self.cost * 100 if self.cost else ZERO
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoteTerm:
-    """One strategy's part in a vote: weight × confidence × sign = product."""
-
-    strategy: str
-    status: SignalStatus
-    weight: Decimal
-    confidence: Decimal
-    sign: int
-    product: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
-    """The weighted vote with its arithmetic in `terms` and in words."""
-
-    action: Direction
-    score: Decimal
-    participation_pct: Decimal
-    terms: tuple[VoteTerm, ...]
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskCheck:
-    """One gate: what was measured, what it may be at most (or must be), and whether it let the entry pass."""
-
-    name: str
-    passed: bool
-    value: str
-    limit: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """One vote and what became of it, with everything that led there."""
-
-    id: str
-    at: datetime
-    candle_at: datetime
-    symbol: str
-    action: Direction
-    score: Decimal
-    participation_pct: Decimal
-    price: Decimal
-    outcome: Outcome
-    reason: str
-    vote: Vote
-    shown: Shown
-    signals: tuple[Signal, ...]
-    risk_checks: tuple[RiskCheck, ...] = ()
-    order_ids: tuple[str, ...] = ()
-    buy_threshold: Decimal | None = None
-    sell_threshold: Decimal | None = None
-    min_participation: Decimal | None = None
-    program_version: str = ""
-    config_sha256: str = ""
 
 
 class LatchKind(StrEnum):

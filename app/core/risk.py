@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.core.model import Instrument, OrderBook, OrderType, Quote, RiskCheck
+from app.core.decisions import RiskCheck
+from app.core.model import Instrument, OrderBook, OrderType, Quote
 from app.core.money import HUNDRED, ZERO, part, pct_of, plain
 from app.core.rules import EntryOrder, EntryRules, RiskLimits, Tripwires
 from app.core.stops import limit_price, protective_price

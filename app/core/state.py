@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.core import orders, portfolio, stops
+from app.core.decisions import Decision
 from app.core.messages import Gate, Message, Started
 from app.core.model import (
     EPOCH,
-    Decision,
     Flow,
     Instrument,
     Latch,

@@ -11,10 +11,10 @@ from typing import Any
 
 from app.core import orders
 from app.core.alerts import KINDS, AlertEvent
+from app.core.decisions import Decision
 from app.core.errors import InvariantError
 from app.core.messages import Action, Alert, PlaceOrder, QueryOrder
 from app.core.model import (
-    Decision,
     Fill,
     Flow,
     Instrument,

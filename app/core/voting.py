@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from app.core.model import Direction, Signal, SignalStatus, Vote, VoteTerm
+from app.core.decisions import Vote, VoteTerm
+from app.core.model import Direction, Signal, SignalStatus
 from app.core.money import ZERO, pct_of, plain
 from app.core.rules import StrategyRule, VotingRules
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from app.channels import Sent
 from app.core.alerts import KINDS, AlertEvent
+from app.core.decisions import Shown
 from app.core.messages import PriceSeen, SignalGiven, Started, TimePassed, VoteCalled
-from app.core.model import Direction, OrderBook, OrderType, Quote, Role, Shown, Signal, SignalStatus
+from app.core.model import Direction, OrderBook, OrderType, Quote, Role, Signal, SignalStatus
 from app.core.money import ONE
 from app.core.rules import RiskLimits, Rules, Simulation, StrategyRule, VotingRules
 from app.core.state import held

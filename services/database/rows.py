@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from app import codec
-from app.core.model import Decision, Fill, Flow, Latch, Order, Position, PositionStatus, Trade
+from app.core.decisions import Decision
+from app.core.model import Fill, Flow, Latch, Order, Position, PositionStatus, Trade
 from app.ports import Changed
 from services.database import tables
 from services.database.wording import signal_row

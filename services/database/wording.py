@@ -8,7 +8,8 @@ from typing import Any
 
 from app import codec
 from app.core.alerts import KINDS
-from app.core.model import Decision, Signal
+from app.core.decisions import Decision
+from app.core.model import Signal
 from app.core.money import ZERO, plain
 
 Row = dict[str, Any]

@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from app.core.decisions import Shown
 from app.core.messages import (
     Action,
     CancelOrder,
@@ -27,7 +28,7 @@ from app.core.messages import (
     TimePassed,
     VoteCalled,
 )
-from app.core.model import Candle, Direction, OrderBook, Shown, Signal
+from app.core.model import Candle, Direction, OrderBook, Signal
 from app.session import Handled
 from services.binance_us.reports import fills_in, report, told
 from services.database import DatabaseJournal, Ledgers, open_database

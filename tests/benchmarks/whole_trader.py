@@ -18,8 +18,9 @@ from typing import Any
 
 import main
 from app.checklist import Checklist
+from app.core.decisions import Shown
 from app.core.messages import AnyCommand, Event, SignalGiven, Started, VoteCalled
-from app.core.model import Direction, PositionStatus, Shown, Signal
+from app.core.model import Direction, PositionStatus, Signal
 from app.core.rules import StrategyRule, VotingRules
 from app.going_live import GoingLive
 from app.seam import clock

@@ -14,7 +14,7 @@ from nicegui.testing.user_simulation import user_simulation
 
 from app.channels import ChannelState
 from app.core.alerts import AlertEvent
-from app.core.model import Outcome
+from app.core.decisions import Outcome
 from app.notices import Told
 from components import page
 from tests.builders import d

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from app.core.decisions import Decision, Outcome
 from app.core.messages import CloseAll, ClosePosition, Pause, Resume, Unlock
-from app.core.model import Decision, ExitReason, LatchKind, Outcome, PositionStatus
+from app.core.model import ExitReason, LatchKind, PositionStatus
 from app.core.rules import EntryRules, RiskLimits
 from app.core.state import protection
 from tests.live_trader import NO_WIRES, RULES, LiveTrader, live_trader

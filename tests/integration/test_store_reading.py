@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert, text
 
-from app.core.model import Decision, Position, Trade
+from app.core.decisions import Decision
+from app.core.model import Position, Trade
 from app.ports import LedgerRow
 from app.seam import clock
 from services.database import Database, DatabaseJournal, DatabaseReader, rows

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from app.core import entries
+from app.core.decisions import Decision, Outcome
 from app.core.engine import Engine
 from app.core.errors import InvariantError
 from app.core.messages import (
@@ -24,7 +25,7 @@ from app.core.messages import (
     SignalGiven,
     VoteCalled,
 )
-from app.core.model import Decision, Order, OrderType, Outcome, PositionStatus, Role, Side
+from app.core.model import Order, OrderType, PositionStatus, Role, Side
 from app.core.risk import Approved, Refused
 from app.core.rules import EntryOrder, EntryRules, RiskLimits
 from tests.builders import MINUTE, NOON, Desk, a_candle, a_signal, a_strategy_rule, d, shown, some_rules
