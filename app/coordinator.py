@@ -1,20 +1,22 @@
 """Asks the strategies, off the trading path, and posts what they say. Never decides, never waits inside the loop.
 
-While trading is not open nobody is asked and no vote is held; the window of candles goes on.
+While trading is not open nobody is asked and no vote is held; the window of candles goes on. Who waits for an answer
+from outside is waited for before something is bought, and never before something is sold.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
-from app.core.errors import ExchangeError, StrategyError
+from app.asking import Asking
+from app.core.decisions import Shown
+from app.core.errors import ExchangeError
 from app.core.messages import AnyCommand, CandleClosed, ChangeVoting, Event, SignalGiven, VoteCalled
-from app.core.model import NewsEvent, OrderBook, Signal
+from app.core.model import OrderBook
 from app.core.rules import StrategyRule
 from app.cycle import Cycle, Due
-from app.ports import Strategies
 from app.seam import Tasks
 
 log = logging.getLogger(__name__)
@@ -42,11 +44,12 @@ async def no_book() -> None:
 
 class Coordinator:
     def __init__(
-        self, floor: Floor, cycle: Cycle, strategies: Strategies, tasks: Tasks, order_book: BookReader = no_book
+        self, floor: Floor, cycle: Cycle, asking: Asking, tasks: Tasks, order_book: BookReader = no_book
     ) -> None:
-        self._floor, self._cycle, self._strategies, self._tasks = floor, cycle, strategies, tasks
+        self._floor, self._cycle, self._asking, self._tasks = floor, cycle, asking, tasks
         self._order_book = order_book
-        self._asking = False
+        self._round = False  # those who answer at once are being asked
+        self._awaited: set[str] = set()  # those who wait for an answer from outside
 
     def hear(self, message: Event | AnyCommand) -> None:
         """An observer of the session: a closed candle may make a cycle due."""
@@ -58,23 +61,47 @@ class Coordinator:
         if message.late:
             return
         due = self._cycle.due(message.at)
-        if due is None or self._asking or not self._floor.may_enter():
+        if due is None or self._round or not self._floor.may_enter():
             return
-        self._asking = True
+        self._round = True
         self._floor.busy(1)
-        self._tasks.start(self._ask_all(due, message.at), "asking strategies")
+        self._tasks.start(self._hold_round(due, message.at), "asking strategies")
 
-    async def _ask_all(self, due: Due, at: datetime) -> None:
-        """Everybody due is asked at once; their signals and the vote are posted together when all have answered."""
+    async def _hold_round(self, due: Due, at: datetime) -> None:
+        """Those who answer at once are asked together; the others begin, and go on by themselves."""
         try:
             book = await self._book()
-            signals = await asyncio.gather(*(self._ask(rule, at, book, ()) for rule in due.ask))
-            for signal in signals:
+            quick = [rule for rule in due.ask if not self._cycle.faces[rule.name].asks]
+            for rule in due.ask:
+                if rule not in quick and rule.name not in self._awaited:
+                    self._begin(rule, due.shown, at, book)
+            for signal in await asyncio.gather(*(self._asking.ask(rule, at, book) for rule in quick)):
                 self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
-            self._floor.post(VoteCalled(at=self._floor.now(), shown=due.shown, book=book))
+            self._call(due.shown, book)
         finally:
-            self._asking = False
+            self._round = False
             self._floor.busy(-1)
+
+    def _begin(self, rule: StrategyRule, shown: Shown, at: datetime, book: OrderBook | None) -> None:
+        self._awaited.add(rule.name)
+        self._floor.busy(1)
+        self._tasks.start(self._await(rule, shown, at, book), f"asking {rule.name}")
+
+    async def _await(self, rule: StrategyRule, shown: Shown, at: datetime, book: OrderBook | None) -> None:
+        """A vote of its own when the answer is there, with a book that is fresh then."""
+        try:
+            signal = await self._asking.ask(rule, at, book)
+            self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
+            self._awaited.discard(rule.name)
+            if not self._round:
+                self._call(shown, await self._book())
+        finally:
+            self._awaited.discard(rule.name)
+            self._floor.busy(-1)
+
+    def _call(self, shown: Shown, book: OrderBook | None) -> None:
+        preliminary = bool(self._awaited)
+        self._floor.post(VoteCalled(at=self._floor.now(), shown=shown, book=book, preliminary=preliminary))
 
     async def _book(self) -> OrderBook | None:
         """A book that cannot be had in time is no reason to wait: nothing is shown in its place."""
@@ -84,12 +111,3 @@ class Coordinator:
         except (ExchangeError, TimeoutError) as error:
             log.info("no order book in this cycle: %s", error or "no answer in time")
             return None
-
-    async def _ask(self, rule: StrategyRule, at: datetime, book: OrderBook | None, news: Sequence[NewsEvent]) -> Signal:
-        data = self._cycle.market_data(rule, at, book)
-        try:
-            answer, error = await self._strategies.ask(rule, data, news), ""
-        except StrategyError as failure:
-            log.warning("strategy %s: %s", rule.name, failure)
-            answer, error = None, str(failure)
-        return self._cycle.signal(rule, at, self._floor.now(), answer, error)

@@ -27,6 +27,7 @@ from app.core.model import (
     Direction,
     Fill,
     Instrument,
+    NewsEvent,
     OrderBook,
     OrderReport,
     OrderStatus,
@@ -94,6 +95,23 @@ def a_signal(
         given_at=at,
         expires_at=at + timedelta(minutes=22),
         status=SignalStatus.OK,
+    )
+    return replace(standard, **changes)
+
+
+def a_story(title: str, *, score: float = 0.5, severity: str = "medium", **changes: Any) -> NewsEvent:
+    """Told a minute ago by one outlet; its id is made of its title."""
+    standard = NewsEvent(
+        id=title.lower().replace(" ", "-"),
+        published_at=NOON - timedelta(minutes=1),
+        seen_at=NOON - timedelta(minutes=1),
+        source="coindesk.com",
+        title=title,
+        url=f"https://coindesk.com/{title.replace(' ', '-')}",
+        severity=severity,
+        sentiment="bullish" if score > 0 else "bearish",
+        score=score,
+        sources=("coindesk.com",),
     )
     return replace(standard, **changes)
 

@@ -1,14 +1,33 @@
 """One fake per port: small, in memory, honest about what the port promises."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from app.asking import Asking, Outside
+from app.coordinator import BookReader, Coordinator, no_book
 from app.core.errors import StoreError, StrategyError
 from app.core.messages import Event
 from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
-from app.ports import Entry, EquityPoint, JournalRow, Question, StrategyFace
+from app.cycle import Cycle
+from app.evidence import Evidence
+from app.ports import (
+    AnalystState,
+    Entry,
+    EquityPoint,
+    JournalRow,
+    NewsSourceState,
+    Question,
+    Reply,
+    Strategies,
+    StrategyFace,
+    Unanswered,
+)
+from app.seam import Clock, Tasks
+from app.seam import clock as life
+from app.session import Session
 from tests.builders import NOON
 
 
@@ -99,10 +118,17 @@ class ScriptedStrategies:
         self._answer = answer
         self.startup_candles = startup_candles
         self.asked = 0
+        self.shown: list[tuple[str, tuple[str, ...], str | None]] = []  # (who, headlines, answer) as they were shown
 
     def face(self, name: str = "technical") -> StrategyFace:
+        """One called "deepseek" asks a language model, one called "news" reads text."""
         return StrategyFace(
-            name=name, title=name, startup_candles=self.startup_candles, reads_text=False, sha256="00" * 32
+            name=name,
+            title=name,
+            startup_candles=self.startup_candles,
+            reads_text=name in ("deepseek", "news"),
+            sha256="00" * 32,
+            asks=name == "deepseek",
         )
 
     async def start(self, rules: Sequence[StrategyRule]) -> Sequence[StrategyFace]:
@@ -115,15 +141,85 @@ class ScriptedStrategies:
         return self._answer(data)
 
     async def question(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> Question | None:
-        return None
+        return Question(template="t-1", system="be brief", user=" ".join(event.title for event in news) or "no news")
 
     async def ask(
         self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent], answer: str | None = None
     ) -> Answer:
+        self.shown.append((rule.name, tuple(event.title for event in news), answer))
         return self.now(rule, data, news)
 
     async def stop(self) -> None:
         pass
+
+
+class FakeNews:
+    """app.ports.News with whatever stories a test puts in, the newest first."""
+
+    configured = True
+
+    def __init__(self, *events: NewsEvent) -> None:
+        self.told = list(events)
+        self.state = NewsSourceState(name="wire", status="ok")
+
+    def events(self, at: datetime) -> Sequence[NewsEvent]:
+        return [event for event in self.told if event.seen_at <= at]
+
+    def sources(self) -> Sequence[NewsSourceState]:
+        return [self.state]
+
+
+class FakeAnalyst:
+    """app.ports.Analyst that gives `reply` (an exception is raised), as soon as `may_answer` is set."""
+
+    configured = True
+
+    def __init__(self, reply: str | Unanswered = '{"signal": "BUY"}') -> None:
+        self.reply = reply
+        self.questions: list[Question] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def answer(self, question: Question) -> Reply:
+        self.questions.append(question)
+        await self.may_answer.wait()
+        if isinstance(self.reply, Unanswered):
+            raise self.reply
+        prompt = f"{question.system}\n{question.user}"
+        return Reply(text=self.reply, model="parrot", prompt=prompt, raw=f" {self.reply}", cost_usd=Decimal("0.001"))
+
+    def state(self) -> AnalystState:
+        return AnalystState(name="parrot")
+
+
+class MemoryEvidence:
+    """app.evidence.EvidenceStore in a dict. `away` makes it fail."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Evidence] = {}
+        self.away = False
+
+    def keep(self, at: datetime, evidence: Evidence) -> None:
+        if self.away:
+            raise StoreError("the disk is full")
+        self.kept[evidence.sha256] = evidence
+
+
+def a_coordinator(
+    session: Session,
+    cycle: Cycle,
+    strategies: Strategies,
+    tasks: Tasks,
+    order_book: BookReader = no_book,
+    *,
+    outside: Outside | None = None,
+    clock: Clock = life,
+) -> Coordinator:
+    """Put together as main.py does it."""
+    asking = Asking(
+        cycle, strategies, outside=outside, now=session.now, may_ask=session.may_enter, clock=clock, tasks=tasks
+    )
+    return Coordinator(session, cycle, asking, tasks, order_book)
 
 
 class ExecutorsDesk:

@@ -19,7 +19,7 @@ from typing import Any
 from aiohttp.abc import AbstractResolver
 
 from app import codec
-from app.coordinator import Coordinator
+from app.asking import Outside
 from app.core import orders
 from app.core.decisions import Shown
 from app.core.errors import ExchangeError
@@ -29,14 +29,14 @@ from app.core.portfolio import nav
 from app.core.rules import EntryRules, RiskLimits, Rules, StrategyRule, Tripwires, VotingRules
 from app.core.state import State, held, liquidated, standing
 from app.cycle import Cycle
-from app.ports import Journal
+from app.ports import Journal, Strategies
 from app.seam import Clock, Tasks
 from app.session import Session
 from services.binance_us import Addresses, BinanceUs, Client, LiveMarket
 from services.binance_us.ground import LiveGround
 from tests.binance_us_double import BinanceDouble
 from tests.binance_us_double import Order as Listed
-from tests.fakes import MemoryJournal, MemorySeal, ScriptedStrategies
+from tests.fakes import MemoryJournal, MemorySeal, a_coordinator
 
 PRICE = Decimal(50_000)
 MINUTE = timedelta(minutes=1)
@@ -116,14 +116,15 @@ class LiveTrader:
         clock: CarriedClock,
         *,
         rules: Rules = RULES,
-        strategies: ScriptedStrategies | None = None,
+        strategies: Strategies | None = None,
+        outside: Outside | None = None,
         journal: Journal | None = None,
         symbol: str = "BTC/USD",
         resolver: AbstractResolver | None = None,
     ) -> None:
         self.resolver = resolver  # with one, the exchange is dialled by a name and not by its number
         self.exchange, self.clock, self.rules, self.symbol = exchange, clock, rules, symbol
-        self.strategies = strategies
+        self.strategies, self.outside = strategies, outside
         self.journal = journal or MemoryJournal()
         self.seal = MemorySeal()
         self.crashed: list[tuple[str, BaseException]] = []
@@ -161,7 +162,15 @@ class LiveTrader:
             faces = {face.name: face for face in await self.strategies.start(self.rules.voting.strategies)}
             cycle = Cycle(self.rules.voting, faces, self.symbol)
             cycle.remember_all(past)
-            coordinator = Coordinator(self.session, cycle, self.strategies, self.tasks, self.ground.order_book)
+            coordinator = a_coordinator(
+                self.session,
+                cycle,
+                self.strategies,
+                self.tasks,
+                self.ground.order_book,
+                outside=self.outside,
+                clock=clock,
+            )
             self.session.observe(coordinator.hear)
         self.tasks.start(self.session.run(), "session")
         await self.session.start(

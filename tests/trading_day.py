@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.coordinator import Coordinator
 from app.core.messages import Started
 from app.core.model import Candle, MarketData
 from app.core.rules import Rules, Simulation
@@ -17,7 +16,7 @@ from backtest.paper import CandleMarket, MarketTime, PaperExchange
 from backtest.replay import Replay, Run
 from backtest.simulator import Book, instrument_for
 from tests.builders import NOON
-from tests.fakes import Answer, MemoryJournal, MemoryPaperStore, MemorySeal, ScriptedStrategies
+from tests.fakes import Answer, MemoryJournal, MemoryPaperStore, MemorySeal, ScriptedStrategies, a_coordinator
 
 CASH = Decimal(10_000)
 
@@ -126,7 +125,7 @@ class Day:
         cycle = Cycle(self.rules.voting, faces, "BTC/USD")
         for candle in self.past:
             cycle.remember(candle)
-        self.session.observe(Coordinator(self.session, cycle, self.strategies, self.tasks).hear)
+        self.session.observe(a_coordinator(self.session, cycle, self.strategies, self.tasks).hear)
         await self.session.recover()
         self.tasks.start(self.session.run(), "session")
         await self.session.start(

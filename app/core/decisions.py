@@ -42,13 +42,17 @@ class VoteTerm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """The weighted vote with its arithmetic in `terms` and in words."""
+    """The weighted vote with its arithmetic in `terms` and in words.
+
+    `without_headline` says what it would be without the strongest headline; "" where none was shown.
+    """
 
     action: Direction
     score: Decimal
     participation_pct: Decimal
     terms: tuple[VoteTerm, ...]
     text: str
+    without_headline: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ def vote_called(turn: Turn, message: VoteCalled) -> None:
     if standing(turn.state, turn.now)[0] != "TRADING":
         return
     vote = hold_vote(turn.state.rules.voting, turn.state.signals, turn.now)
+    if message.preliminary and (vote.action is not Direction.SELL or not _sellable(turn)):
+        return
     if vote.action is Direction.BUY:
         _buy(turn, message.shown, vote, message.book)
     elif vote.action is Direction.SELL:
@@ -45,7 +47,7 @@ def preview(state: State, shown: Shown, book: OrderBook | None = None) -> tuple[
 
 
 def _sell(turn: Turn, shown: Shown, vote: Vote) -> None:
-    closing = [position for position in open_positions(turn.state) if position.exit_reason is None]
+    closing = _sellable(turn)
     if not closing:
         _keep(turn, _decision(turn, shown, vote, Outcome.HOLD, f"{vote.text}; nothing to sell"))
         return
@@ -54,6 +56,10 @@ def _sell(turn: Turn, shown: Shown, vote: Vote) -> None:
         life.begin_close(turn, position, ExitReason.VOTE, decision=decision)
     ids = tuple(order.id for order in turn.changes if isinstance(order, Order))
     _keep(turn, replace(decision, order_ids=ids))
+
+
+def _sellable(turn: Turn) -> list[Position]:
+    return [position for position in open_positions(turn.state) if position.exit_reason is None]
 
 
 def _buy(turn: Turn, shown: Shown, vote: Vote, book: OrderBook | None) -> None:
@@ -86,7 +92,8 @@ def _buy(turn: Turn, shown: Shown, vote: Vote, book: OrderBook | None) -> None:
 
 def _reasoning(decision: Decision) -> str:
     said = [f"{signal.strategy}: {signal.reasoning}" for signal in decision.signals if signal.action is decision.action]
-    return "; ".join([decision.vote.text, *said])
+    without = [decision.vote.without_headline] if decision.vote.without_headline else []
+    return "; ".join([decision.vote.text, *said, *without])
 
 
 def _decision(turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: str) -> Decision:

@@ -105,10 +105,14 @@ class SignalGiven(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteCalled(Message):
-    """Everybody asked has answered or timed out: hold the vote on what was shown."""
+    """Everybody asked has answered or timed out: hold the vote on what was shown.
+
+    `preliminary`: somebody's answer is still awaited. Such a vote may sell, and does nothing else.
+    """
 
     shown: Shown
     book: OrderBook | None = None
+    preliminary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

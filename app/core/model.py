@@ -96,6 +96,7 @@ class SignalStatus(StrEnum):
     OK = "ok"
     FAILED = "failed"  # raised, timed out, or answered no Signal
     STALE = "stale"
+    ABSTAINS = "abstains"  # chose not to look: over its budget, or in safe mode
     NOT_CONFIGURED = "not_configured"
     OFF = "off"
 
@@ -185,8 +186,21 @@ class MarketData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Without:
+    """What a strategy says when it is not shown `headline`, the strongest one."""
+
+    headline: str
+    action: Direction
+    confidence: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One strategy's opinion. Confidence 0 means "no opinion"; a status other than OK means "missing"."""
+    """One strategy's opinion. Confidence 0 means "no opinion"; a status other than OK or ABSTAINS means "missing".
+
+    `evidence` is the SHA-256 under which prompt, answer and news are stored. `without` is None where no headline was
+    shown, and where asking again would cost money.
+    """
 
     strategy: str
     action: Direction
@@ -198,6 +212,8 @@ class Signal:
     status: SignalStatus = SignalStatus.OK
     reads_text: bool = False
     sha256: str = ""
+    evidence: str = ""
+    without: Without | None = None
 
     def __post_init__(self) -> None:
         if not self.confidence.is_finite() or not ZERO <= self.confidence <= 100:

@@ -1,11 +1,13 @@
 """Signals × weights → one vote, with its arithmetic in numbers and in words.
 
-Of the enabled strategies each is one of: an opinion (confidence > 0), no opinion (confidence 0), missing (failed,
-timed out, stale). score = Σ w·c·s / Σ w, both sums over opinion and missing, s = +1 BUY, −1 SELL, 0 HOLD or missing.
-participation = Σ w of opinions / Σ w of all enabled. Weights are never renormalised over a failed strategy.
+Of the enabled strategies each is one of: an opinion (confidence > 0), no opinion (confidence 0, or it abstains),
+missing (failed, timed out, stale). score = Σ w·c·s / Σ w, both sums over opinion and missing, s = +1 BUY, −1 SELL,
+0 HOLD or missing. participation = Σ w of opinions / Σ w of all enabled. Weights are never renormalised over a failed
+strategy.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -23,6 +25,11 @@ def hold_vote(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) 
     BUY needs score ≥ buy threshold, enough participation, and one agreeing strategy that is not moved by text.
     SELL needs score ≤ −sell threshold. Everything else, no voters included, is HOLD.
     """
+    vote = _hold(rules, signals, now)
+    return replace(vote, without_headline=_without_headline(rules, signals, now))
+
+
+def _hold(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> Vote:
     voters = [rule for rule in rules.strategies if rule.votes and rule.weight > ZERO]
     terms = tuple(_term(rule, signals.get(rule.name), now) for rule in voters)
     counted = sum((term.weight for term in terms if _counts(term)), ZERO)
@@ -30,7 +37,8 @@ def hold_vote(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) 
     opinions = sum((term.weight for term in terms if _is_opinion(term)), ZERO)
     participation = pct_of(opinions, sum((term.weight for term in terms), ZERO))
     plain_buyer = any(
-        term.sign > 0 and _is_opinion(term) and not rule.reads_text for rule, term in zip(voters, terms, strict=True)
+        term.sign > 0 and _is_opinion(term) and not _reads_text(rule, signals)
+        for rule, term in zip(voters, terms, strict=True)
     )
     action, verdict = _verdict(rules, score, participation, plain_buyer, bool(voters))
     return Vote(
@@ -42,9 +50,31 @@ def hold_vote(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) 
     )
 
 
+def _without_headline(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> str:
+    """The same vote with the opinions that are held without the strongest headline, in words."""
+    valid = [signal for _, signal in sorted(signals.items()) if status_at(signal, now) is SignalStatus.OK]
+    told = [(signal.given_at, signal.without) for signal in valid if signal.without]
+    if not told:
+        return ""
+    headline = max(told, key=lambda each: each[0])[1].headline
+    others = {
+        name: replace(signal, action=signal.without.action, confidence=signal.without.confidence)
+        if signal.without and signal.without.headline == headline
+        else signal
+        for name, signal in signals.items()
+    }
+    return f"without “{headline}”: {_hold(rules, others, now).text}"
+
+
+def _reads_text(rule: StrategyRule, signals: Mapping[str, Signal]) -> bool:
+    """By its rule, or by what was loaded when it answered: the stricter of both counts."""
+    signal = signals.get(rule.name)
+    return rule.reads_text or (signal is not None and signal.reads_text)
+
+
 def status_at(signal: Signal, now: datetime) -> SignalStatus:
     """The signal's status at `now`: an opinion past its time to live is stale."""
-    if signal.status is SignalStatus.OK and now >= signal.expires_at:
+    if signal.status in (SignalStatus.OK, SignalStatus.ABSTAINS) and now >= signal.expires_at:
         return SignalStatus.STALE
     return signal.status
 
@@ -70,7 +100,9 @@ def _is_opinion(term: VoteTerm) -> bool:
 
 
 def _counts(term: VoteTerm) -> bool:
-    """In the score's denominator: opinions and missing ones, but not "no opinion"."""
+    """In the score's denominator: opinions and missing ones, but not "no opinion" and not who abstains."""
+    if term.status is SignalStatus.ABSTAINS:
+        return False
     return term.status is not SignalStatus.OK or term.confidence > ZERO
 
 
@@ -101,6 +133,8 @@ def _text(terms: tuple[VoteTerm, ...], verdict: str) -> str:
 
 
 def _words(term: VoteTerm) -> str:
+    if term.status is SignalStatus.ABSTAINS:
+        return f"{term.strategy} abstains"
     if term.status is not SignalStatus.OK:
         return f"{term.strategy} {term.status} (counts as HOLD × {plain(term.weight)})"
     if not term.confidence:

@@ -131,6 +131,7 @@ def whole_decision(row: Mapping[str, Any]) -> Row:
         "signals": [signal_row(signal, decision.id, decision) for signal in decision.signals],
         "vote": {
             "text": vote.text,
+            "without_headline": vote.without_headline or None,
             "buy_threshold": number(decision.buy_threshold),
             "sell_threshold": number(decision.sell_threshold),
             "min_participation": number(decision.min_participation),

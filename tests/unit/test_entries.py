@@ -257,6 +257,19 @@ def test_a_sell_with_nothing_to_sell_says_so() -> None:
     assert decision(trader).reason.endswith("; nothing to sell")
 
 
+def test_while_an_answer_is_awaited_a_vote_may_sell_and_do_nothing_else() -> None:
+    trader = desk()
+    trader.tell(SignalGiven(at=NOON, signal=a_signal("BUY", 90)))
+    assert trader.tell(VoteCalled(at=NOON, shown=shown(), preliminary=True)) == []
+    assert changed(trader, Decision) == []
+    trader.bought()
+    trader.wait(minutes=15)
+    trader.tell(SignalGiven(at=trader.now, signal=a_signal("SELL", 90, at=trader.now)))
+    assert words(trader.tell(VoteCalled(at=trader.now, shown=shown(), preliminary=True))) == ["cancel S02"]
+    assert trader.tell(VoteCalled(at=trader.now, shown=shown(), preliminary=True)) == [], "nothing left to sell"
+    assert changed(trader, Decision) == [], "a vote that may not act is not kept"
+
+
 def test_what_is_closing_already_is_not_closed_twice() -> None:
     trader = desk()
     trader.bought()

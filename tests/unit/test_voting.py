@@ -1,12 +1,12 @@
 """Signals × weights → one vote: worked cases with their arithmetic, and the sentence that people read."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from app.core.model import Direction, Signal, SignalStatus
+from app.core.model import Direction, Signal, SignalStatus, Without
 from app.core.rules import StrategyRule, VotingRules
 from app.core.voting import hold_vote, status_at
 from tests.builders import NOON, a_signal, a_strategy_rule, d
@@ -15,7 +15,7 @@ DEEPSEEK = a_strategy_rule("deepseek", weight=d(50), reads_text=True)
 TECHNICAL = a_strategy_rule("technical", weight=d(30))
 NEWS = a_strategy_rule("news", weight=d(20), reads_text=True)
 ALL = (DEEPSEEK, TECHNICAL, NEWS)
-FAILED = SignalStatus.FAILED
+FAILED, ABSTAINS = SignalStatus.FAILED, SignalStatus.ABSTAINS
 
 
 def said(strategy: str, action: str, confidence: object, **changes: object) -> Signal:
@@ -156,6 +156,23 @@ CASES = [
         (a_strategy_rule("deepseek", weight=d(50), configured=False), TECHNICAL, NEWS),
     ),
     Case(
+        "one that abstains is outside the score, but its weight is missed",
+        (said("deepseek", "HOLD", 0, status=ABSTAINS), said("technical", "BUY", 90), said("news", "BUY", 90)),
+        "HOLD",
+        "90",
+        "50",
+        "deepseek abstains, technical BUY 90 × 30, news BUY 90 × 20 → 90.0, but participation 50 % is below 60 %",
+    ),
+    Case(
+        "one that abstained too long ago is missing",
+        (said("deepseek", "HOLD", 0, status=ABSTAINS, expires_at=NOON), said("technical", "BUY", 90)),
+        "HOLD",
+        "27",
+        "30",
+        "deepseek stale (counts as HOLD × 50), technical BUY 90 × 30, news stale (counts as HOLD × 20)"
+        " → 27.0, buys from 70, sells from −70",
+    ),
+    Case(
         "all weights are 0",
         (said("technical", "BUY", 100),),
         "HOLD",
@@ -177,6 +194,43 @@ def test_the_vote_table(case: Case) -> None:
         Decimal(case.participation),
     )
     assert vote.text == case.text
+
+
+def test_the_vote_tells_what_it_would_be_without_the_strongest_headline() -> None:
+    without = Without(headline="Fund buys 9,000 bitcoin", action=Direction.HOLD, confidence=d(0))
+    signals = {
+        "deepseek": said("deepseek", "BUY", 70),
+        "technical": said("technical", "BUY", 75),
+        "news": said("news", "BUY", 90, without=without),
+    }
+    vote = hold_vote(VotingRules(strategies=ALL), signals, NOON)
+    assert vote.action is Direction.BUY
+    assert vote.without_headline == (
+        "without “Fund buys 9,000 bitcoin”: deepseek BUY 70 × 50, technical BUY 75 × 30, news no opinion"
+        " → 71.9 ≥ 70, participation 80 %: buy"
+    )
+    assert hold_vote(VotingRules(strategies=ALL), signals, signals["news"].expires_at).without_headline == ""
+    plain = {**signals, "news": said("news", "BUY", 90)}
+    assert hold_vote(VotingRules(strategies=ALL), plain, NOON).without_headline == ""
+
+
+def test_of_two_strongest_headlines_the_later_counts() -> None:
+    def moved(headline: str, **changes: object) -> Signal:
+        return said(
+            "", "BUY", 90, without=Without(headline=headline, action=Direction.SELL, confidence=d(9)), **changes
+        )
+
+    older = replace(moved("old"), strategy="deepseek", given_at=NOON - timedelta(minutes=1))
+    newer = replace(moved("new"), strategy="news")
+    vote = hold_vote(VotingRules(strategies=(DEEPSEEK, NEWS)), {"deepseek": older, "news": newer}, NOON)
+    assert vote.without_headline.startswith("without “new”: deepseek BUY 90 × 50, news SELL 9 × 20 →")
+
+
+def test_who_read_text_when_it_answered_is_no_plain_buyer_whatever_its_rule_says() -> None:
+    rules = VotingRules(strategies=(TECHNICAL,))
+    assert hold_vote(rules, {"technical": said("technical", "BUY", 90)}, NOON).action is Direction.BUY
+    vote = hold_vote(rules, {"technical": said("technical", "BUY", 90, reads_text=True)}, NOON)
+    assert vote.text.endswith("but only strategies that read text agree")
 
 
 def test_each_term_is_weight_times_confidence_times_sign() -> None:
