@@ -4,21 +4,25 @@ The only room that knows a database. Rows are not domain types: they are mapped 
 """
 
 from services.database.connection import Database, open_database
+from services.database.evidence_store import DatabaseEvidence
 from services.database.journal import DatabaseJournal
 from services.database.ledgers import Ledgers
 from services.database.outbox import DatabaseOutbox
 from services.database.paper_store import DatabasePaperStore
 from services.database.reader import DatabaseReader
+from services.database.scores import DatabaseScores
 from services.database.users import Answers, Audit, Users
 
 __all__ = [
     "Answers",
     "Audit",
     "Database",
+    "DatabaseEvidence",
     "DatabaseJournal",
     "DatabaseOutbox",
     "DatabasePaperStore",
     "DatabaseReader",
+    "DatabaseScores",
     "Ledgers",
     "Users",
     "open_database",

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Integer, Table, func, select, tuple_
 from app.seam import Tasks
 from services.database import tables, wording
 from services.database.connection import Database
+from services.database.evidence_store import evidence_of
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 PAGE = 500
@@ -67,10 +68,10 @@ class DatabaseReader:
         return await self._tasks.in_thread(lambda: self._page(KINDS[kind], limit, offset, filters))
 
     async def one(self, kind: str, id: str) -> dict[str, Any] | None:
+        if kind == "decisions":
+            return await self._tasks.in_thread(lambda: self._decision(id))
         found = await self._tasks.in_thread(lambda: self._one(KINDS[kind], id))
-        if found is None:
-            return None
-        return wording.whole_decision(found) if kind == "decisions" else KINDS[kind].row(found)
+        return KINDS[kind].row(found) if found else None
 
     async def trades(self) -> AsyncIterator[dict[str, Any]]:
         last: tuple[datetime, str] | None = None
@@ -117,6 +118,15 @@ class DatabaseReader:
         with self._database.reading() as connection:
             found = connection.execute(query).mappings().first()
         return dict(found) if found else None
+
+    def _decision(self, id: str) -> dict[str, Any] | None:
+        """With what its opinions rested on."""
+        found = self._one(KINDS["decisions"], id)
+        if found is None:
+            return None
+        row, digests = wording.whole_decision(found)
+        with self._database.reading() as connection:
+            return {**row, **evidence_of(connection, digests)}
 
     def _oldest(self, after: tuple[datetime, str] | None) -> Rows:
         table = KINDS["trades"].columns

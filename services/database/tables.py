@@ -277,6 +277,24 @@ class StrategyPerformanceTable(SQLModel, table=True):
     accuracy: float | None = None
     avg_confidence: float | None = None
     contribution_to_pnl: Decimal = money()
+    judged: int = 0  # BUY and SELL signals whose horizon has passed
+    correct: int = 0  # of these
+    calibration: str = text()  # JSON: lowest confidence of a group of ten → [judged, correct, sum of confidence]
+
+
+class EvidenceTable(SQLModel, table=True):
+    """What opinions rest on beside candles; the journal holds the SHA-256, so that rows can be removed later."""
+
+    __tablename__ = "evidence"
+    sha256: str = Field(primary_key=True)
+    at: datetime = utc(index=True)
+    strategy: str
+    template: str = name()
+    model: str = name()
+    prompt: str = text()
+    answer: str = text()
+    news: str = text()  # JSON: ids of the stories that were shown
+    withheld: str = text()  # JSON: ids of those that wait for a second source
 
 
 class NewsEventTable(SQLModel, table=True):

@@ -115,11 +115,11 @@ def decision_row(row: Mapping[str, Any]) -> Row:
     return {**renamed(row, DECISION), "order_ids": json.loads(row["order_ids"])}
 
 
-def whole_decision(row: Mapping[str, Any]) -> Row:
-    """One decision with everything that led to it."""
+def whole_decision(row: Mapping[str, Any]) -> tuple[Row, list[str]]:
+    """One decision with everything that led to it, and the SHA-256 of what its opinions rested on."""
     decision: Decision = codec.decode(row["record"])
     shown, vote = decision.shown, decision.vote
-    return {
+    whole = {
         **decision_row(row),
         "candles": {
             "timeframe": shown.timeframe,
@@ -151,11 +151,8 @@ def whole_decision(row: Mapping[str, Any]) -> Row:
             {"name": check.name, "passed": check.passed, "value": check.value, "limit": check.limit, "text": check.text}
             for check in decision.risk_checks
         ],
-        "news": [],
-        "prompt": None,
-        "answer": None,
-        "prompt_template": None,
     }
+    return whole, [signal.evidence for signal in decision.signals]
 
 
 def signal_row(signal: Signal, decision_id: str, decision: Decision | None = None) -> Row:
