@@ -284,6 +284,7 @@ class Trader:
 
     async def start(self) -> None:
         """Strategies, past candles, recovery, then the market runs and the jobs begin."""
+        from app.asking import Asking
         from app.coordinator import Coordinator
         from app.core.alerts import AlertEvent
         from app.core.messages import CandleClosed, Started
@@ -302,7 +303,16 @@ class Trader:
         instrument, past = await self.reach(rules, faces)
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
         await self.tasks.in_thread(lambda: cycle.remember_all(past))
-        coordinator = Coordinator(self.session, cycle, self.host, self.tasks, self.ground.order_book)
+        asking = Asking(
+            cycle,
+            self.host,
+            outside=None,
+            now=self.session.now,
+            may_ask=self.session.may_enter,
+            clock=clock,
+            tasks=self.tasks,
+        )
+        coordinator = Coordinator(self.session, cycle, asking, self.tasks, self.ground.order_book)
         self.session.observe(coordinator.hear)
         self.session.observe(self.incidents().hear)
         self.tasks.start(self.session.run(), "session")

@@ -50,6 +50,7 @@ class Coordinator:
         self._order_book = order_book
         self._round = False  # those who answer at once are being asked
         self._awaited: set[str] = set()  # those who wait for an answer from outside
+        self.latest_book: OrderBook | None = None
 
     def hear(self, message: Event | AnyCommand) -> None:
         """An observer of the session: a closed candle may make a cycle due."""
@@ -107,7 +108,8 @@ class Coordinator:
         """A book that cannot be had in time is no reason to wait: nothing is shown in its place."""
         try:
             async with asyncio.timeout(BOOK_SECONDS):
-                return await self._order_book()
+                self.latest_book = await self._order_book()
         except (ExchangeError, TimeoutError) as error:
             log.info("no order book in this cycle: %s", error or "no answer in time")
-            return None
+            self.latest_book = None
+        return self.latest_book

@@ -87,10 +87,26 @@ class Cycle:
             )
         return self._shown
 
+    @property
+    def newest_at(self) -> datetime | None:
+        """When the newest closed candle opened."""
+        return self._window[-1].opened_at if self._window else None
+
     def market_data(self, rule: StrategyRule, at: datetime, book: OrderBook | None = None) -> MarketData:
         """Exactly the candles that the strategy asked for, and a note that it was asked."""
+        data = self._shown_to(rule, at, book)
+        self._asked[rule.name] = (at, data.candles[-1].opened_at)
+        return data
+
+    def look(self, rule: StrategyRule, at: datetime) -> MarketData | None:
+        """The same for somebody who only looks; None where the strategy could not be asked."""
+        face = self.faces.get(rule.name)
+        if face is None or len(self._window) < face.startup_candles:
+            return None
+        return self._shown_to(rule, at, None)
+
+    def _shown_to(self, rule: StrategyRule, at: datetime, book: OrderBook | None) -> MarketData:
         candles = self._newest(self.faces[rule.name].startup_candles)
-        self._asked[rule.name] = (at, candles[-1].opened_at)
         return MarketData(
             symbol=self.symbol,
             timeframe=self.rules.timeframe,

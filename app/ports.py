@@ -323,6 +323,9 @@ class Strategies(Protocol):
     ) -> tuple[str, Decimal, str]:
         """(BUY, SELL or HOLD, confidence 0-100, reasoning)."""
 
+    async def readings(self, rule: StrategyRule, data: MarketData, count: int) -> dict[str, list[float | None]]:
+        """What the strategy computes from candles, for people to look at: each column's newest values, oldest first."""
+
     async def stop(self) -> None: ...
 
 

@@ -80,6 +80,13 @@ class TradesPage(Page):
     until: AwareDatetime | None = None
 
 
+class NewsPage(Page):
+    """By when they were published."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
 class LogsPage(Page):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
 
@@ -155,6 +162,8 @@ class Reading:
             ("/v1/decisions", self.decisions),
             ("/v1/decisions/{id}", self.decision),
             ("/v1/signals", self.signals),
+            ("/v1/insights", self.insights),
+            ("/v1/news", self.news),
             ("/v1/alerts", self.alerts),
             ("/v1/live-check", self.live_check),
             ("/v1/logs", self.logs),
@@ -201,6 +210,18 @@ class Reading:
 
     async def signals(self, page: Annotated[Page, Query()]) -> Response:
         return _listed(*await self._rows("signals", page))
+
+    async def insights(self, _: Annotated[Names, Query()]) -> Response:
+        """Why the trader trades now, or does not."""
+        return JSONResponse(wire(await self._doors.insights()))
+
+    async def news(self, page: Annotated[NewsPage, Query()]) -> Response:
+        filters: dict[str, datetime] = {}
+        if page.since:
+            filters["since"] = page.since
+        if page.until:
+            filters["until"] = page.until
+        return _listed(*await self._rows("news", page, **filters))
 
     async def alerts(self, page: Annotated[Page, Query()]) -> Response:
         """What people were told, and by which channels it went."""

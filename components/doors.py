@@ -1,13 +1,13 @@
 """What pages and the API are given: the engine's face, the door for commands, the reader, and sign-in. Nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from app.checklist import Checklist
-from app.ports import Control, EngineView, Reader
+from app.ports import Control, EngineView, Reader, Row
 from app.seam import Clock, Tasks
 
 HealthWord = Literal["ok", "starting", "degraded"]
@@ -69,6 +69,10 @@ class Answers(Protocol):
     def remember(self, username: str, key: str, body_sha256: str, status: int, answer: str, now: datetime) -> None: ...
 
 
+async def _nothing_yet() -> Row:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """`public_url` is the address people type (https behind a proxy), where there is one.
@@ -87,6 +91,7 @@ class Doors:
     public_url: str | None = None
     hosts: tuple[str, ...] = ()
     going_live: Callable[[], Checklist | None] = lambda: None  # None where no real money is to be traded
+    insights: Callable[[], Awaitable[Row]] = _nothing_yet
 
     @property
     def secure(self) -> bool:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
@@ -64,6 +65,11 @@ class StrategyHost:
         """(BUY, SELL or HOLD, confidence 0-100, reasoning). Raises StrategyError."""
         said = await self._show("ask", rule, data, news, {"answer": answer})
         return _checked(rule.name, said.get("answer"))
+
+    async def readings(self, rule: StrategyRule, data: MarketData, count: int) -> dict[str, list[float | None]]:
+        """Each column's newest `count` values. Raises StrategyError."""
+        said = await self._show("readings", rule, data, (), {"count": count})
+        return _columns(rule.name, said.get("readings"))
 
     async def _show(
         self, do: str, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent], more: Request
@@ -192,6 +198,21 @@ class StrategyHost:
         if worker:
             worker.kill()
             await worker.ended()
+
+
+def _columns(name: str, plain: Any) -> dict[str, list[float | None]]:
+    """Finite numbers by their names; anything else is no reading."""
+    try:
+        return {
+            str(column): [float(value) if _finite(value) else None for value in values]
+            for column, values in plain.items()
+        }
+    except (TypeError, AttributeError) as error:
+        raise StrategyError(f"{name}: gave no readings") from error
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _question(name: str, plain: Any) -> Question | None:

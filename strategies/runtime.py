@@ -6,6 +6,7 @@ A strategy's mistake becomes a StrategyError with one clear line, never anything
 import hashlib
 import json
 import linecache
+import math
 import re
 import sys
 import traceback
@@ -76,6 +77,13 @@ class Loaded:
             return None
         with self._guarded():
             return _question(self._strategy.question(self._shown(data), news))
+
+    def readings(self, data: MarketData, count: int) -> dict[str, list[float | None]]:
+        """The newest values of every column that it computes, oldest first; None where there is none yet."""
+        with self._guarded():
+            table = self._shown(data).table.iloc[-count:]
+            added = [str(column) for column in table.columns if column not in PRICES]
+            return {name: [_reading(value) for value in table[name].tolist()] for name in added}
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -319,6 +327,10 @@ def _face(name: str, strategy: BaseStrategy, sha256: str) -> StrategyFace:
 def _framed(data: MarketData, window: tuple[Candle, ...], table: DataFrame) -> Framed:
     known = {field.name: getattr(data, field.name) for field in fields(MarketData)}
     return Framed(**{**known, "candles": window}, table=table)
+
+
+def _reading(value: object) -> float | None:
+    return float(value) if isinstance(value, (bool, int, float)) and math.isfinite(value) else None
 
 
 def _question(question: object) -> Question | None:

@@ -58,6 +58,9 @@ class Desk:
                     return self._load(request)
                 case "question":
                     return self._question(request)
+                case "readings":
+                    data, _ = self._shown(request)
+                    return {"readings": self._loaded[request["name"]].readings(data, request["count"])}
                 case _:
                     return self._ask(request)
         except TraderError as error:

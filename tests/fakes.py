@@ -149,6 +149,9 @@ class ScriptedStrategies:
         self.shown.append((rule.name, tuple(event.title for event in news), answer))
         return self.now(rule, data, news)
 
+    async def readings(self, rule: StrategyRule, data: MarketData, count: int) -> dict[str, list[float | None]]:
+        return {"rsi": [None, 44.0][-count:]}
+
     async def stop(self) -> None:
         pass
 

@@ -40,6 +40,9 @@ class AlertEvent(StrEnum):
     CLOCK = "clock"
     DISK = "disk"
     CHANNEL_DOWN = "channel_down"
+    ANALYST = "analyst"
+    NEWS_SOURCE = "news_source"
+    STRATEGY_WEAK = "strategy_weak"
     MARKET_ENDED = "market_ended"
     INCIDENT_REPORT = "incident_report"
     ENTRY_FILL = "entry_fill"
@@ -141,6 +144,21 @@ KINDS: dict[AlertEvent, Kind] = {
         "Alerts do not arrive",
         "a channel for alerts refuses its key or does not answer",
         "main.py alert test tells more.",
+    ),
+    AlertEvent.ANALYST: _warning(
+        "The language model refuses",
+        "it takes our key no longer, or there is no balance: nothing is bought without its opinion",
+        "Look at the account and at DEEPSEEK_API_KEY, or switch the strategy off.",
+    ),
+    AlertEvent.NEWS_SOURCE: _warning(
+        "A news source refuses",
+        "it takes our key or plan no longer",
+        "Paste its key again, or take the source out of the settings.",
+    ),
+    AlertEvent.STRATEGY_WEAK: _warning(
+        "Worse than a coin",
+        "a strategy was wrong more often than right for thirty days",
+        "Lower its weight, switch it off, or look at its settings.",
     ),
     AlertEvent.MARKET_ENDED: _news("The replayed market has ended", "positions stay as they are"),
     AlertEvent.INCIDENT_REPORT: _warning(
