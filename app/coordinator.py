@@ -46,7 +46,7 @@ class Coordinator:
     def __init__(
         self, floor: Floor, cycle: Cycle, asking: Asking, tasks: Tasks, order_book: BookReader = no_book
     ) -> None:
-        self._floor, self._cycle, self._asking, self._tasks = floor, cycle, asking, tasks
+        self._floor, self._cycle, self.asking, self._tasks = floor, cycle, asking, tasks
         self._order_book = order_book
         self._round = False  # those who answer at once are being asked
         self._awaited: set[str] = set()  # those who wait for an answer from outside
@@ -76,7 +76,7 @@ class Coordinator:
             for rule in due.ask:
                 if rule not in quick and rule.name not in self._awaited:
                     self._begin(rule, due.shown, at, book)
-            for signal in await asyncio.gather(*(self._asking.ask(rule, at, book) for rule in quick)):
+            for signal in await asyncio.gather(*(self.asking.ask(rule, at, book) for rule in quick)):
                 self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
             self._call(due.shown, book)
         finally:
@@ -91,7 +91,7 @@ class Coordinator:
     async def _await(self, rule: StrategyRule, shown: Shown, at: datetime, book: OrderBook | None) -> None:
         """A vote of its own when the answer is there, with a book that is fresh then."""
         try:
-            signal = await self._asking.ask(rule, at, book)
+            signal = await self.asking.ask(rule, at, book)
             self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
             self._awaited.discard(rule.name)
             if not self._round:

@@ -377,8 +377,12 @@ class Desk:
             clock=self.clock,
             tasks=self.tasks,
             health=lambda: self.health,  # type: ignore[arg-type,return-value]
+            insights=self.insights,
         )
         return replace(standard, **changes)
+
+    async def insights(self) -> Row:
+        return {"at": NOW, "price": Decimal("50000.5"), "vote": {"score": Decimal("61.5")}, "signals": []}
 
     def position_row(self, position: Position) -> Row:
         """As the store's reader words it."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.asking import Outside
 from app.core.messages import Started
 from app.core.model import Candle, MarketData
 from app.core.rules import Rules, Simulation
@@ -91,8 +92,9 @@ class Day:
         simulation: Simulation | None = None,
         exchange: type[PaperExchange] = PaperExchange,
         clock: Clock | None = None,
+        outside: Outside | None = None,
     ) -> None:
-        self.clock = clock or Clock()
+        self.clock, self.outside = clock or Clock(), outside
         self.exchange = exchange
         self.rules, self.past, self.candles = rules, past, candles
         self.strategies = strategies
@@ -122,10 +124,12 @@ class Day:
             version="1",
         )
         faces = {face.name: face for face in await self.strategies.start(self.rules.voting.strategies)}
-        cycle = Cycle(self.rules.voting, faces, "BTC/USD")
-        for candle in self.past:
-            cycle.remember(candle)
-        self.session.observe(a_coordinator(self.session, cycle, self.strategies, self.tasks).hear)
+        self.cycle = Cycle(self.rules.voting, faces, "BTC/USD")
+        self.cycle.remember_all(self.past)
+        self.coordinator = a_coordinator(
+            self.session, self.cycle, self.strategies, self.tasks, outside=self.outside, clock=self.clock
+        )
+        self.session.observe(self.coordinator.hear)
         await self.session.recover()
         self.tasks.start(self.session.run(), "session")
         await self.session.start(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from app.notices import Told
 from components.api import add_api
 from components.edge import Edge
 from components.login import add_login
+from components.wire import time_text
 from tests.builders import d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_checklist, a_position
 
@@ -87,7 +89,7 @@ async def test_health_says_one_word_to_anybody(stranger: Program, word: str, sta
 
 
 READS = ["status", "positions", "positions/x", "trades", "trades.csv", "orders", "fills", "decisions", "decisions/x",
-         "signals", "alerts", "logs"]  # fmt: skip
+         "signals", "insights", "news", "alerts", "logs"]  # fmt: skip
 ACTS = ["pause", "resume", "positions/x/close", "close-all", "alerts/acknowledge", "unlock"]
 
 
@@ -190,6 +192,24 @@ async def test_filters_reach_the_store(program: Program) -> None:
 )
 async def test_odd_questions_are_told_what_is_wrong(program: Program, path: str, word: str) -> None:
     assert is_problem(await program.get(path), 422, word)
+
+
+async def test_insights_in_the_words_of_the_contract(program: Program) -> None:
+    row = (await program.get("insights")).json()
+    assert row == {"at": time_text(NOW), "price": "50000.5", "vote": {"score": 61.5}, "signals": []}
+    assert is_problem(await program.get("insights?deep=1"), 422)
+
+
+async def test_news_are_asked_for_by_when_they_were_published(program: Program) -> None:
+    program.desk.reader.rows["news"] = [{"id": "n1", "title": "Fund buys bitcoin", "score": 0.5}]
+    answer = await program.get("news?since=2026-11-23T00:00:00Z&until=2026-11-24T00:00:00Z&limit=10")
+    assert answer.json() == {"items": [{"id": "n1", "title": "Fund buys bitcoin", "score": 0.5}], "total": 1}
+    assert program.desk.reader.asked[-1] == (
+        "news",
+        10,
+        0,
+        {"since": datetime(2026, 11, 23, tzinfo=UTC), "until": datetime(2026, 11, 24, tzinfo=UTC)},
+    )
 
 
 async def test_trades_as_csv_oldest_first_and_safe_in_a_spreadsheet(program: Program) -> None:
