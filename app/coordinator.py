@@ -69,7 +69,7 @@ class Coordinator:
         try:
             book = await self._book()
             signals = await asyncio.gather(*(self._ask(rule, at, book, ()) for rule in due.ask))
-            for signal in signals:
+            for signal in [given for rule, given in zip(due.ask, signals, strict=True) if self._cycle.stands(rule)]:
                 self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
             self._floor.post(VoteCalled(at=self._floor.now(), shown=due.shown, book=book))
         finally:

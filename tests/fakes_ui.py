@@ -220,6 +220,7 @@ class FakeView:
         self.held: list[Position] = []
         self.decision: Decision | None = None
         self.callbacks: list[Callable[[], None]] = []
+        self.strategy_rows: list[Row] = []
 
     def status(self) -> Status:
         return replace(self.now, open_positions=len(self.held))
@@ -239,6 +240,9 @@ class FakeView:
 
     def latest_signals(self) -> Sequence[Signal]:
         return self.decision.signals if self.decision else ()
+
+    def strategies(self) -> Sequence[Row]:
+        return self.strategy_rows
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         self.callbacks.append(callback)
@@ -286,6 +290,21 @@ class FakeControl:
                 self._view.changed()
                 return self._view.held[at].close_command_id
         raise KeyError(position_id)
+
+    async def change_strategy(
+        self,
+        who: Who,
+        name: str,
+        *,
+        enabled: bool | None = None,
+        weight: Decimal | None = None,
+        sha256: str | None = None,
+    ) -> None:
+        if self.code and who.otp != self.code:
+            raise SecondFactorNeeded("a fresh code of your second factor is needed")
+        row = next(row for row in self._view.strategy_rows if row["name"] == name)
+        row.update({"enabled": row["enabled"] if enabled is None else enabled, "weight": weight or row["weight"]})
+        self.orders.append(("change_strategy", who.username, f"{name} {enabled} {weight} {sha256}"))
 
     async def unlock(self, who: Who, password: str, phrase: str) -> None:
         if self.refusal:
