@@ -34,8 +34,8 @@ class StrategyFiles(Protocol):
         """By name, as last looked at."""
 
     def listen(self, changed: Callable[[str], None], approved: Callable[[str], str]) -> None:
-        """Whom to tell, on the loop, that what `files` says of a name has changed; and who knows the SHA-256 that a
-        person approved, or ""."""
+        """Whom to tell, on the loop, that what `files` says of a name has changed; and who knows the SHA-256 of the
+        version that needs no proof, since it was approved after one or comes with the program, or ""."""
 
     def shipped(self, name: str) -> str:
         """The SHA-256 of the version that came with the program, or ""."""

@@ -57,7 +57,7 @@ class Voters:
         self._cycle: Cycle | None = None
         self._told: dict[str, tuple[str, str]] = {}
         self._silent = False
-        files.listen(self._changed, lambda name: self._approved.get(name, ""))
+        files.listen(self._changed, self._trusted)
 
     # ------------------------------------------------------------ start
 
@@ -69,26 +69,52 @@ class Voters:
         named = rules.voting.strategies
         self._approved = {rule.name: rule.sha256 for rule in named if rule.sha256}
         await self._files.look()
+        if not any(rule.name in self._files.files for rule in named):
+            names = ", ".join(rule.name for rule in named) or "none"
+            raise ConfigError(
+                f"no strategy can vote: none of those in strategies.yml ({names}) has its file in TRADER_STRATEGIES_DIR"
+            )
         await self._files.settled([rule.name for rule in named if rule.enabled and rule.sha256])
         voters = [replace(rule, sha256=self._version(rule.name)) for rule in named]
-        faces = await strategies.start([rule for rule in voters if rule.sha256])
-        for rule, face in zip([rule for rule in voters if rule.sha256], faces, strict=True):
-            if face.status == "failed" and rule.enabled:
-                raise ConfigError(f"strategy {rule.name}: {face.error}")
-            self._known[rule.name, face.sha256] = face
+        faces = await self._load([rule for rule in voters if rule.sha256], strategies)
+        named_ones = {rule.name for rule in named}
+        await self._load(
+            [
+                replace(self._unnamed(file.name), sha256=file.sha256)
+                for file in self._files.files.values()
+                if file.status == "good" and file.name not in named_ones
+            ],
+            strategies,
+        )
         settled = replace(rules, voting=replace(rules.voting, strategies=tuple(map(self._settled, voters))))
         for rule in settled.voting.strategies:
             if rule.enabled and not rule.configured:
                 log.warning("strategy %s is switched on and does not vote: %s", rule.name, self._why_not(rule))
-        return settled, [face for face in faces if face.status != "failed"]
+        return settled, faces
+
+    async def _load(self, rules: Sequence[StrategyRule], strategies: Strategies) -> list[StrategyFace]:
+        """Their faces. One that nobody wants to vote may fail."""
+        faces = await strategies.start(rules)
+        for rule, face in zip(rules, faces, strict=True):
+            if face.status == "failed" and rule.enabled:
+                raise ConfigError(f"strategy {rule.name}: {face.error}")
+            if face.status != "failed":
+                self._known[rule.name, face.sha256] = face
+        return [face for face in faces if face.status != "failed"]
+
+    def _trusted(self, name: str) -> str:
+        """At the start the program's own files are not proved once more."""
+        return self._approved.get(name, "") or (self._files.shipped(name) if self._cycle is None else "")
 
     def watch(self, cycle: Cycle) -> None:
         """From now on changes take effect: in the engine by a command, in `cycle` when that was handled."""
         self._cycle = cycle
         self._session.observe(self._hear)
         self._settle()
-        for name in sorted({*self._files.files}):
+        for name in sorted(self._files.files):
             self._say(name)
+        if not any(rule.votes and rule.weight > ZERO for rule in self._rules.strategies):
+            self._tell(AlertEvent.STRATEGIES_FAIL, "nobody votes, so nothing is bought: enable a strategy in Controls")
 
     # ------------------------------------------------------------ what people see
 
@@ -174,7 +200,7 @@ class Voters:
         rule, file = self._rule(name), self._files.files.get(name)
         if enabled is None and weight is None:
             raise Unfit("enabled, weight: give at least one of them")
-        if weight is not None and not ZERO <= weight <= LARGEST_WEIGHT:
+        if weight is not None and not (weight.is_finite() and ZERO <= weight <= LARGEST_WEIGHT):
             raise Unfit(f"weight: must be from 0 to {plain(LARGEST_WEIGHT)}")
         wanted = rule.enabled if enabled is None else enabled
         version = self._version(name)
@@ -237,8 +263,11 @@ class Voters:
 
     def _rule(self, name: str) -> StrategyRule:
         """Its rule; of one that is in no configuration: off, and without weight."""
-        new = StrategyRule(name=name, enabled=False, weight=ZERO, configured=False)
-        return next((rule for rule in self._rules.strategies if rule.name == name), new)
+        return next((rule for rule in self._rules.strategies if rule.name == name), self._unnamed(name))
+
+    @staticmethod
+    def _unnamed(name: str) -> StrategyRule:
+        return StrategyRule(name=name, enabled=False, weight=ZERO, configured=False)
 
     def _version(self, name: str) -> str:
         """The SHA-256 of the version that may vote: approved, or the program's own; "" where there is none."""
