@@ -220,7 +220,7 @@ class Trader:
         from app.session import Session
         from app.view import Labels, View
         from app.voters import Voters
-        from services.strategy_folder import StrategyFolder
+        from services.strategy_folder import KEPT_IN, StrategyFolder
         from services.strategy_host import StrategyHost
 
         settings = self.settings
@@ -250,7 +250,7 @@ class Trader:
             two_factor=lambda: self.two_factor(),  # noqa: PLW0108  # set later
             user_data=lambda: self.ground.user_data,
         )
-        folder = StrategyFolder(settings.strategies_dir, settings.data_dir / "strategies", self.tasks)
+        folder = StrategyFolder(settings.strategies_dir, settings.data_dir / KEPT_IN, self.tasks)
         self.host = StrategyHost(settings.strategies_dir, kept=folder.path)
         self.voters = Voters(self.session, folder, self.host, new_id=lambda: token(12), tell=self.tell)
         self.view.strategy_rows = self.voters.rows

@@ -147,7 +147,7 @@ class Voters:
         self, rule: StrategyRule, file: StrategyFile | None, face: StrategyFace | None, *, offered: bool
     ) -> str:
         if rule.votes:
-            if self._trouble.trouble(rule.name):
+            if self._failing(rule):
                 return "failed"
             return "safe_mode" if face and self.resting(face) else "running"
         if file is None:
@@ -159,7 +159,7 @@ class Voters:
         return "offered" if offered else "off"
 
     def _error(self, rule: StrategyRule, file: StrategyFile | None) -> str:
-        if rule.votes and (why := self._trouble.trouble(rule.name)):
+        if rule.votes and (why := self._failing(rule)):
             return why
         if file is None:
             return self._why_not(rule) if self._is_named(rule.name) else ""
@@ -172,6 +172,12 @@ class Voters:
         if file.status == "new":
             return f"its file is being proved{going_on}"
         return f"the file is another one now{going_on} until a person enables it" if version else ""
+
+    def _failing(self, rule: StrategyRule) -> str:
+        """Why it is switched off in its process, or what went wrong when it was last asked; "" where nothing did."""
+        signal = self._session.engine.state.signals.get(rule.name)
+        failed = signal is not None and signal.status is SignalStatus.FAILED and signal.sha256 == rule.sha256
+        return self._trouble.trouble(rule.name) or (signal.reasoning if signal is not None and failed else "")
 
     def _waits_for(self, rule: StrategyRule) -> str:
         face = self._known.get((rule.name, rule.sha256))

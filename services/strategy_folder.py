@@ -24,11 +24,18 @@ from services.strategy_proof import Proved, prove
 LARGEST_FILE = 1_000_000  # bytes
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MANIFEST = WORKER.parent / "shipped.json"
+KEPT_IN = "strategies"  # in the data directory
 LOOKS_UNTIL_GONE = 2  # an editor takes a file away for a moment before it puts the new one there
 
 log = logging.getLogger("strategies")
 Stamp = tuple[int, int, int, int]
 Prove = Callable[[str, str, Path], Awaitable[Proved]]
+
+
+def shipped_versions() -> dict[str, str]:
+    """Name → SHA-256 of every strategy as it came with the program."""
+    versions: dict[str, str] = json.loads(MANIFEST.read_text(encoding="utf-8"))["strategies"]
+    return versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,8 @@ class StrategyFolder:
         """Versions are kept in `kept` as `<sha256>.py`; what is not proved yet has another name there."""
         self._directory, self._kept, self._tasks = directory.resolve(), kept.resolve(), tasks
         self._proof = proof or self._prove_for_real
-        manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
-        self._shipped: Mapping[str, str] = manifest["strategies"]
-        self._ours = frozenset(manifest["modules"])
+        self._shipped: Mapping[str, str] = shipped_versions()
+        self._ours = frozenset(json.loads(MANIFEST.read_text(encoding="utf-8"))["modules"])
         self._seen: dict[str, Seen] = {}
         self._missing: dict[str, int] = {}
         self._proofs: dict[str, asyncio.Task[None]] = {}
@@ -96,6 +102,8 @@ class StrategyFolder:
     def _look(self, known: Mapping[str, Stamp]) -> tuple[dict[str, Seen], set[str]]:
         """What is new or changed, and all names that are there. Synchronous: called in a thread."""
         found, there = {}, set()
+        for left in () if known else self._kept.glob("unproved-*.py"):  # by a process that was killed
+            left.unlink(missing_ok=True)
         try:
             entries = [entry for entry in os.scandir(self._directory) if entry.name.endswith(".py")]
         except OSError as error:
