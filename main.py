@@ -26,6 +26,7 @@ from app.seam import clock, seeded, token
 
 if TYPE_CHECKING:
     from app.checklist import Checklist
+    from app.control import Saving
     from app.core.alerts import AlertEvent
     from app.core.model import Candle, Instrument
     from app.incidents import Incidents
@@ -218,6 +219,8 @@ class Trader:
         """Adapters and the session. The market's clock is the trader's clock."""
         from app.session import Session
         from app.view import Labels, View
+        from app.voters import Voters
+        from services.strategy_folder import KEPT_IN, StrategyFolder
         from services.strategy_host import StrategyHost
 
         settings = self.settings
@@ -247,7 +250,10 @@ class Trader:
             two_factor=lambda: self.two_factor(),  # noqa: PLW0108  # set later
             user_data=lambda: self.ground.user_data,
         )
-        self.host = StrategyHost(settings.strategies_dir)
+        folder = StrategyFolder(settings.strategies_dir, settings.data_dir / KEPT_IN, self.tasks)
+        self.host = StrategyHost(settings.strategies_dir, kept=folder.path)
+        self.voters = Voters(self.session, folder, self.host, new_id=lambda: token(12), tell=self.tell)
+        self.view.strategy_rows = self.voters.rows
         self.notifier = self.make_notifier()
         self.view.alerts = self.notifier
 
@@ -290,15 +296,7 @@ class Trader:
         from app.core.messages import CandleClosed, Started
         from app.cycle import Cycle
 
-        rules = configured(self.loaded.rules, self.settings.strategies_dir)
-        faces = await self.host.start([rule for rule in rules.voting.strategies if rule.configured])
-        rules = with_faces(rules, faces)
-        if not any(rule.votes for rule in rules.voting.strategies):
-            names = ", ".join(rule.name for rule in rules.voting.strategies) or "none"
-            raise ConfigError(
-                f"no strategy can vote: of those in strategies.yml ({names}) none is switched on "
-                f"and has its file in {self.settings.strategies_dir}"
-            )
+        rules, faces = await self.voters.begin(self.loaded.rules, self.host)
         await self.session.recover()
         instrument, past = await self.reach(rules, faces)
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
@@ -342,6 +340,7 @@ class Trader:
         status = self.view.status()
         covered = f"{status.open_positions} open positions, {status.protected_pct:.0f} % under a stop"
         self.tell(AlertEvent.STARTED, f"version {version()} on {self.ledger.name}: {covered}")
+        self.voters.watch(cycle)
         self.tasks.start(self.notifier.run(), "alerts")
         voters = ", ".join(rule.name for rule in rules.voting.strategies if rule.votes)
         log.info(
@@ -407,6 +406,7 @@ class Trader:
                 *self.signs_of_life(),
                 *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
+                Job(name="strategies", run=self.voters.look, every_seconds=1),
                 Job(name="garbage", run=collect_garbage(self.session), every_seconds=300),
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=60),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
@@ -698,6 +698,8 @@ def serve(trader: Trader) -> None:
         tasks=trader.tasks,
         new_id=lambda: token(12),
         live=settings.mode == "live",
+        voters=trader.voters,
+        save=saving(settings, trader.tasks),
     )
     page.build(
         Doors(
@@ -736,6 +738,21 @@ def serve(trader: Trader) -> None:
         signal.signal(number, lambda *_: None)  # the server has shut down in good order by then: exit 0
     spare_the_collector()
     ui.run(host=settings.host, port=settings.port, **page.RUN, **page.proxies(settings.trusted_proxies))
+
+
+def saving(settings: "Settings", tasks: "Tasks") -> "Saving":
+    """How a change of a strategy gets into strategies.yml, and out of it again."""
+    from services.settings.saving import save_strategy
+
+    async def save(rule: StrategyRule, sha256: str, others: Sequence[StrategyRule]) -> Callable[[], Awaitable[None]]:
+        undo = await tasks.in_thread(lambda: save_strategy(settings.config_dir, rule, sha256, others))
+
+        async def take_back() -> None:
+            await tasks.in_thread(undo)
+
+        return take_back
+
+    return save
 
 
 def spare_the_collector() -> None:
@@ -1138,6 +1155,24 @@ def doctor(arguments: argparse.Namespace) -> int:
     return code
 
 
+def strategy(arguments: argparse.Namespace) -> int:
+    """The proof that a file must pass before anybody can enable it, item by item."""
+    import asyncio
+
+    from services.settings import load_rules
+    from services.strategy_proof import json_of, prove, text_of
+
+    path = Path(arguments.file)
+    if not path.is_file():
+        raise ConfigError(f"{path}: there is no such file")
+    rules = load_rules(settings_of().config_dir).rules.voting.strategies
+    given = next((rule.settings for rule in rules if rule.name == path.stem), ())
+    options = {name: json.loads(value) for name, value in given}
+    proved = asyncio.run(prove(path.stem, "", None, directory=path.parent, settings=options))
+    print(json_of(proved) if arguments.json else text_of(proved))
+    return 0 if proved.passed else 1
+
+
 def live_check(arguments: argparse.Namespace) -> int:
     """What must be true before real money is traded. Looks only, in any mode, also beside a running trader."""
     import asyncio
@@ -1223,6 +1258,11 @@ def parser() -> argparse.ArgumentParser:
     ledgers = verbs.add_parser("ledger", help="the books of each market").add_subparsers(dest="verb", required=True)
     ledgers.add_parser("list").set_defaults(act=ledger)
     ledgers.add_parser("reset", help="start paper over").set_defaults(act=ledger)
+    opinions = verbs.add_parser("strategy", help="files of strategies").add_subparsers(dest="verb", required=True)
+    proving = opinions.add_parser("check", help="prove a strategy's file; exit 1 where it does not pass")
+    proving.add_argument("file", metavar="FILE")
+    proving.add_argument("--json", action="store_true", help="for programs")
+    proving.set_defaults(act=strategy)
     add_alerts(verbs)
     add_secrets(verbs)
     return top

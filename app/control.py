@@ -1,16 +1,20 @@
 """The only door for people: second factor, audit, then the inbox. What lowers risk never needs the second factor."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Protocol
 
 from app.core.errors import NotAuthorized, SecondFactorNeeded
 from app.core.messages import AnyCommand, CloseAll, ClosePosition, Command, Pause, Resume, Unlock
 from app.core.model import LatchKind, PositionStatus
+from app.core.rules import StrategyRule
 from app.core.state import open_positions, standing
 from app.ports import Conflict, Who
 from app.seam import Tasks
 from app.session import Session
+from app.voters import Voters
 
 UNLOCK_PHRASE = "UNLOCK TRADING"
 TIME_TO_READ = timedelta(hours=1)  # of market time, after a kill
@@ -32,6 +36,15 @@ class Record(Protocol):
     def __call__(self, *, actor: str, action: str, target: str, detail: str, address: str, result: str) -> None: ...
 
 
+class Saving(Protocol):
+    """Writes what is to hold after a restart too. Raises ConfigError with nothing written."""
+
+    async def __call__(
+        self, rule: StrategyRule, sha256: str, others: Sequence[StrategyRule]
+    ) -> Callable[[], Awaitable[None]]:
+        """One strategy; `sha256` is pinned unless empty. Returns what takes it back."""
+
+
 class Controls:
     """Implements app.ports.Control."""
 
@@ -45,10 +58,14 @@ class Controls:
         tasks: Tasks,
         new_id: Callable[[], str],
         live: bool,
+        voters: Voters | None = None,
+        save: Saving | None = None,
     ) -> None:
         self._session, self._second_factor, self._record = session, second_factor, record
         self._acknowledge = acknowledge
         self._tasks, self._new_id, self._live = tasks, new_id, live
+        self._voters, self._save = voters, save
+        self._one_change = asyncio.Lock()
 
     async def pause(self, who: Who) -> None:
         await self._submit(who, Pause(at=self._session.now(), id=self._new_id(), actor=who.username))
@@ -106,6 +123,35 @@ class Controls:
         which = "all" if ids is None else " ".join(str(id) for id in ids)
         await self._audit(who, "acknowledge", which, f"{count} alerts", "ok")
         return count
+
+    async def change_strategy(
+        self,
+        who: Who,
+        name: str,
+        *,
+        enabled: bool | None = None,
+        weight: Decimal | None = None,
+        sha256: str | None = None,
+    ) -> None:
+        """Every such change may let something be bought that was not, so all of them need the second factor. Saved
+        first, then commanded: what was not handled is taken back."""
+        self._refuse_while_reconciling()
+        if self._voters is None or self._save is None:
+            raise KeyError(name)
+        self._voters.planned(name, enabled, weight, sha256)  # a code works once: it is not used up for nothing
+        await self._check_factor(who, "change_strategy")
+        async with self._one_change:
+            change = self._voters.planned(name, enabled, weight, sha256)
+            take_back = await self._save(
+                change.rule, change.approved, self._session.engine.state.rules.voting.strategies
+            )
+            try:
+                await self._session.committed(self._voters.command(change, who.username))
+            except BaseException:
+                await take_back()
+                raise
+            self._voters.adopt(change)
+        await self._audit(who, "change_strategy", name, change.note, "ok")
 
     def _refuse_while_reconciling(self) -> None:
         if standing(self._session.engine.state, self._session.now())[0] == "RECONCILING":

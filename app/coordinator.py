@@ -14,7 +14,7 @@ from app.asking import Asking
 from app.core.decisions import Shown
 from app.core.errors import ExchangeError
 from app.core.messages import AnyCommand, CandleClosed, ChangeVoting, Event, SignalGiven, VoteCalled
-from app.core.model import OrderBook
+from app.core.model import OrderBook, Signal
 from app.core.rules import StrategyRule
 from app.cycle import Cycle, Due
 from app.seam import Tasks
@@ -76,8 +76,9 @@ class Coordinator:
             for rule in due.ask:
                 if rule not in quick and rule.name not in self._awaited:
                     self._begin(rule, due.shown, at, book)
-            for signal in await asyncio.gather(*(self.asking.ask(rule, at, book) for rule in quick)):
-                self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
+            signals = await asyncio.gather(*(self.asking.ask(rule, at, book) for rule in quick))
+            for rule, signal in zip(quick, signals, strict=True):
+                self._give(rule, signal)
             self._call(due.shown, book)
         finally:
             self._round = False
@@ -91,14 +92,18 @@ class Coordinator:
     async def _await(self, rule: StrategyRule, shown: Shown, at: datetime, book: OrderBook | None) -> None:
         """A vote of its own when the answer is there, with a book that is fresh then."""
         try:
-            signal = await self.asking.ask(rule, at, book)
-            self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
+            self._give(rule, await self.asking.ask(rule, at, book))
             self._awaited.discard(rule.name)
             if not self._round:
                 self._call(shown, await self._book())
         finally:
             self._awaited.discard(rule.name)
             self._floor.busy(-1)
+
+    def _give(self, rule: StrategyRule, signal: Signal) -> None:
+        """Unless it was switched off or replaced while it thought."""
+        if self._cycle.stands(rule):
+            self._floor.post(SignalGiven(at=signal.given_at, signal=signal))
 
     def _call(self, shown: Shown, book: OrderBook | None) -> None:
         preliminary = bool(self._awaited)

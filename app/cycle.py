@@ -4,7 +4,7 @@ It keeps the window of closed candles and says, for each 1-minute candle, whethe
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -39,8 +39,31 @@ class Cycle:
         self._shown: Shown | None = None
 
     def change(self, rules: VotingRules) -> None:
-        """New weights or enablement while running; the time frame needs a restart."""
+        """New weights or enablement while running; the time frame needs a restart.
+
+        Whoever votes again, or in another version, is asked in the next cycle.
+        """
+        before = {rule.name: rule for rule in self.rules.strategies}
+        for rule in rules.strategies:
+            old = before.get(rule.name)
+            if old is None or (old.votes, old.sha256, old.settings) != (rule.votes, rule.sha256, rule.settings):
+                self._asked.pop(rule.name, None)
         self.rules = rules
+
+    def meet(self, faces: Mapping[str, StrategyFace]) -> None:
+        """The faces of the versions that vote from now on. Old ones stay: they may still be about to answer."""
+        self.faces = {**self.faces, **faces}
+        self._shown = None
+
+    def stands(self, rule: StrategyRule) -> bool:
+        """Whether what was asked for this rule still counts: it may have been switched off or replaced meanwhile."""
+        now = next((each for each in self.rules.strategies if each.name == rule.name), None)
+        return now is not None and now.votes and now.sha256 == rule.sha256
+
+    @property
+    def remembered(self) -> int:
+        """How many closed candles are known."""
+        return len(self._window)
 
     def remember_all(self, past: Iterable[Candle]) -> None:
         """The past, oldest first."""
@@ -137,7 +160,7 @@ class Cycle:
             expires_at=given_at + timedelta(seconds=self.rules.ttl_seconds(rule)),
             status=SignalStatus.OK if answer else SignalStatus.FAILED,
             reads_text=rule.reads_text or face.reads_text,
-            sha256=face.sha256,
+            sha256=rule.sha256 or face.sha256,
         )
 
     def _longest(self) -> int:

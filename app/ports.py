@@ -445,6 +445,9 @@ class EngineView(Protocol):
 
     def latest_signals(self) -> Sequence[Signal]: ...
 
+    def strategies(self) -> Sequence[Row]:
+        """One row for each name in strategies.yml and each file (details C), by name."""
+
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after anything visible has changed (on the loop, at most 5 times a second; first at once).
 
@@ -483,6 +486,17 @@ class Control(Protocol):
 
     async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
         """Grave alerts that this person has seen (None: all), so that they are not repeated; returns how many."""
+
+    async def change_strategy(
+        self,
+        who: Who,
+        name: str,
+        *,
+        enabled: bool | None = None,
+        weight: Decimal | None = None,
+        sha256: str | None = None,
+    ) -> None:
+        """From the next cycle on, and after a restart. KeyError: nothing is known by this name. Unfit: bad input."""
 
 
 class Conflict(Exception):

@@ -13,7 +13,7 @@ from app.core.money import HUNDRED, ONE, ZERO
 from app.core.portfolio import Account
 from app.core.state import State, equity, open_positions, price_of, protection, standing
 from app.notices import Told
-from app.ports import Status
+from app.ports import Row, Status
 from app.seam import Clock, Tasks
 from app.session import Session
 
@@ -63,6 +63,7 @@ class View:
         self._session, self._labels, self._clock, self._tasks = session, labels, clock, tasks
         self._two_factor, self._user_data = two_factor, user_data
         self.alerts: Alerts = NoAlerts()
+        self.strategy_rows: Callable[[], Sequence[Row]] = lambda: ()
         self._callbacks: list[Callable[[], None]] = []
         self._told_at = float("-inf")
         self._later = False
@@ -128,6 +129,9 @@ class View:
 
     def latest_signals(self) -> Sequence[Signal]:
         return [signal for _, signal in sorted(self._state.signals.items())]
+
+    def strategies(self) -> Sequence[Row]:
+        return self.strategy_rows()
 
     # ------------------------------------------------------------ news
 

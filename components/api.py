@@ -5,6 +5,7 @@ Must never answer anything but its documented forms: rows, lists, and problems.
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
@@ -15,6 +16,7 @@ from starlette.routing import Mount, Route
 from app.core.errors import NotAuthorized, SecondFactorNeeded, StoreError, TraderError
 from app.core.money import ZERO, pct_of
 from app.ports import Conflict, Row, Status, Who
+from app.strategy_files import Unfit
 from components import api_docs
 from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord, SignedIn
@@ -53,6 +55,13 @@ class Confirmed(Strict):
 class Unlocking(Strict):
     password: Annotated[str, Field(min_length=1, max_length=1024)]
     phrase: Annotated[str, Field(max_length=64)]
+    otp: Annotated[str, Field(max_length=16)] | None = None
+
+
+class StrategyChange(Strict):
+    enabled: bool | None = None
+    weight: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     otp: Annotated[str, Field(max_length=16)] | None = None
 
 
@@ -165,6 +174,8 @@ class Reading:
             ("/v1/insights", self.insights),
             ("/v1/news", self.news),
             ("/v1/alerts", self.alerts),
+            ("/v1/strategies", self.strategies),
+            ("/v1/strategies/{name}", self.strategy),
             ("/v1/live-check", self.live_check),
             ("/v1/logs", self.logs),
         ):
@@ -227,6 +238,14 @@ class Reading:
         """What people were told, and by which channels it went."""
         return _listed(*await self._rows("alerts", page))
 
+    async def strategies(self, page: Annotated[Page, Query()]) -> Response:
+        """By name: whoever is in strategies.yml, and every file in the folder."""
+        rows = list(self._doors.view.strategies())
+        return _listed(rows[page.offset :][: page.limit], len(rows))
+
+    async def strategy(self, name: str, _: Annotated[Names, Query()]) -> Response:
+        return JSONResponse(strategy_row(self._doors, name))
+
     async def live_check(self, _: Annotated[Names, Query()]) -> Response:
         """What must be true before real money is traded, as it was last looked at."""
         return JSONResponse(checklist_row(self._doors.going_live()))
@@ -276,6 +295,7 @@ class Acting:
             ("/v1/positions/{id}/close", self.close),
             ("/v1/close-all", self.close_all),
             ("/v1/unlock", self.unlock),
+            ("/v1/strategies/{name}", self.change_strategy),
             ("/v1/alerts/acknowledge", self.acknowledge),
         ):
             # signed in comes before everything else: strangers learn nothing from how their body is judged
@@ -343,6 +363,25 @@ class Acting:
         await self._do(request, work, body.otp)
         return JSONResponse(status_row(self._doors.view.status()))
 
+    async def change_strategy(
+        self, request: Request, name: str, _: Annotated[Names, Query()], body: StrategyChange
+    ) -> Response:
+        """On, off, its weight; `sha256` approves the file that was seen."""
+        self._refuse_while_reconciling()
+        strategy_row(self._doors, name)
+        weight = None if body.weight is None else Decimal(str(body.weight))
+
+        async def work(who: Who) -> str:
+            change = self._doors.control.change_strategy
+            await change(who, name, enabled=body.enabled, weight=weight, sha256=body.sha256)
+            return ""
+
+        try:
+            await self._do(request, work, body.otp)
+        except KeyError as error:
+            raise _no_strategy(name) from error
+        return JSONResponse(strategy_row(self._doors, name))
+
     async def acknowledge(
         self, request: Request, _: Annotated[Names, Query()], body: Annotated[Acknowledged | None, Body()] = None
     ) -> Response:
@@ -369,6 +408,8 @@ class Acting:
             raise Problem(403, CODE_WANTED, title="second factor missing or wrong") from error
         except NotAuthorized as error:
             raise Problem(403, str(error), title="not authorised") from error
+        except Unfit as error:
+            raise Problem(422, str(error)) from error
         except Conflict as error:
             if str(error).startswith("RECONCILING"):
                 raise Problem(503, str(error), headers={"retry-after": "5"}) from error
@@ -399,6 +440,18 @@ class Pulse:
             return "starting"
         ill = {"exchange_unreachable", "exchange_refuses", "disk", "database", "clock", "stale_price"}
         return "degraded" if not status.connected or status.reason in ill else "ok"
+
+
+def strategy_row(doors: Doors, name: str) -> Row:
+    row: Row | None = next((each for each in doors.view.strategies() if each["name"] == name), None)
+    if row is None:
+        raise _no_strategy(name)
+    found: Row = wire(row)
+    return found
+
+
+def _no_strategy(name: str) -> Problem:
+    return Problem(404, f"there is no strategy {name[:80]!r}: neither in strategies.yml nor as a file")
 
 
 async def stored(doors: Doors, kind: str, id: str) -> Row | None:

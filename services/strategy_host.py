@@ -9,7 +9,7 @@ import json
 import logging
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,15 @@ class StrategyHost:
     restarted; the others are asked again in a new process.
     """
 
-    def __init__(self, directory: Path | None = None, seconds: float = 10) -> None:
-        """`directory` holds the strategy files (default: ours); `seconds` is the limit of one answer."""
+    def __init__(
+        self, directory: Path | None = None, seconds: float = 10, kept: Callable[[str], Path] | None = None
+    ) -> None:
+        """`directory` holds the strategy files (default: ours); `seconds` is the limit of one answer.
+
+        `kept` says where a version is kept by its SHA-256: what was approved runs, whatever became of its file.
+        """
         self._directory = (directory or WORKER.parent).resolve()
+        self._kept = kept
         self._seconds = seconds
         self._tasks = Tasks()
         self._turn = asyncio.Lock()
@@ -76,9 +82,9 @@ class StrategyHost:
     ) -> Request:
         async with self._turn:
             known = self._rules.get(rule.name)
-            if known is None or known.settings != rule.settings:
+            if known is None or known.settings != rule.settings or (rule.sha256 and known.sha256 != rule.sha256):
                 self._rules[rule.name] = rule
-                self._forget(rule.name)
+                self._anew(rule)
             worker = await self._ready(rule.name)
             return await self._call(worker, rule.name, worker.ask_request(do, rule.name, data, news) | more)
 
@@ -88,9 +94,22 @@ class StrategyHost:
         await self._tasks.stop()
         await self._drop()
 
-    def _forget(self, name: str) -> None:
+    def trouble(self, name: str) -> str:
+        """Why it is switched off here, or ""."""
+        return self._off.get(name, "")
+
+    def forgive(self, name: str) -> None:
+        """A person wants it asked again."""
+        self._off.pop(name, None)
+        self._strikes.pop(name, None)
+
+    def _anew(self, rule: StrategyRule) -> None:
+        """Another version, or other settings: to be loaded anew. What an old version did is not held against it."""
+        face = self._faces.get(rule.name)
+        if face is not None and rule.sha256 and face.sha256 != rule.sha256:
+            self.forgive(rule.name)
         if self._worker:
-            self._worker.loaded.discard(name)
+            self._worker.loaded.discard(rule.name)
 
     async def _face(self, name: str) -> StrategyFace:
         try:
@@ -138,11 +157,14 @@ class StrategyHost:
         rule = self._rules[name]
         known = self._faces.get(name)
         settings = {key: json.loads(value) for key, value in rule.settings}
+        sha256 = rule.sha256 or (known.sha256 if known else "")
+        kept = self._kept(sha256) if self._kept and sha256 else None
         request = {
             "do": "load",
             "name": name,
             "settings": settings,
-            "sha256": rule.sha256 or (known.sha256 if known else ""),
+            "sha256": sha256,
+            "kept": str(kept) if kept and kept.is_file() else "",
         }
         answer = await self._call(worker, name, request)
         self._faces[name] = StrategyFace(**answer["face"])
@@ -188,7 +210,7 @@ class StrategyHost:
         text = f"{name}: {what}"
         if len(strikes) == STRIKES and now - strikes[0] <= STRIKE_SECONDS:
             text = f"{name} is switched off: twice within an hour its call cost the strategy process "
-            text += f"(last: it {what}); mend the file, then restart"
+            text += f"(last: it {what}); mend the file and enable it again, or restart"
             self._off[name] = text
         log.warning("%s", text)
         return text

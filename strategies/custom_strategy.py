@@ -3,7 +3,7 @@
 How to make your own:
   1. Copy this file to strategies/my_idea.py. The file's name is the strategy's: small letters, digits and _.
   2. Rename the class (one class derived from BaseStrategy in the file) and change the three parts below.
-  3. Try it on history with `main.py backtest`, then add its name with a weight to config/strategies.yml.
+  3. `main.py strategy check` it, try it on history with `main.py backtest`, then enable it: docs/strategies.md.
 A strategy only gives an opinion. How much is bought, where the stop lies and whether anything happens at all
 is decided elsewhere; nothing written here can change that.
 """

@@ -39,6 +39,7 @@ from strategies.base_strategy import (
 
 HERE = Path(__file__).resolve().parent
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+OUR_MODULES: frozenset[str] = frozenset(json.loads((HERE / "shipped.json").read_text(encoding="utf-8"))["modules"])
 LARGEST_FILE = 1_000_000  # bytes
 LONGEST_REASONING = 1000  # characters
 LONGEST_QUESTION = 100_000
@@ -92,8 +93,18 @@ class Loaded:
             yield
         except StrategyError as error:
             raise StrategyError(f"{self.name}: {error}") from error
-        except (Exception, SystemExit) as error:  # guard: strategy
-            raise StrategyError(f"{self.name}: {_blame(error)}") from error
+        except KeyboardInterrupt:  # a person's, in a backtest
+            raise
+        except BaseException as error:  # guard: strategy
+            raise StrategyError(f"{self.name}: {blame(error)}") from error
+
+    def shown(self, data: MarketData) -> Framed:
+        """What `analyze` is given: the newest candles, and their table with the indicators."""
+        return self._shown(data)
+
+    @property
+    def strategy(self) -> BaseStrategy:
+        return self._strategy
 
     def _shown(self, data: MarketData) -> Framed:
         wanted = self.face.startup_candles
@@ -239,12 +250,17 @@ class LocalStrategies:
         raise StrategyError(self._failed.get(name, f"{name}: is not loaded"))
 
 
-def load(name: str, settings: Mapping[str, object], sha256: str = "", directory: Path = HERE) -> Loaded:
-    """The strategy of the file `name`.py. With `sha256`, only that very version. Raises StrategyError."""
+def load(name: str, settings: Mapping[str, object], sha256: str = "", directory: Path = HERE, kept: str = "") -> Loaded:
+    """The strategy of the file `name`.py. With `sha256`, only that very version. Raises StrategyError.
+
+    `kept`: where else those bytes stand, so that the file itself may have changed meanwhile.
+    """
     if not NAME.fullmatch(name):
         raise StrategyError(f"{name!r}: a strategy's name has small letters, digits and _ and begins with a letter")
+    if name in OUR_MODULES:
+        raise StrategyError(f"{name}: is the name of a part of the program; give the file another one")
     path = directory / f"{name}.py"
-    source = _read(path, name)
+    source = _read(Path(kept) if kept else path, name)
     digest = hashlib.sha256(source).hexdigest()
     if sha256 and digest != sha256:
         raise StrategyError(f"{name}: {path} is not the version that was enabled (SHA-256 {digest}); enable it again")
@@ -254,8 +270,10 @@ def load(name: str, settings: Mapping[str, object], sha256: str = "", directory:
         return Loaded(name, strategy, digest)
     except TraderError as error:
         raise StrategyError(str(error)) from error
-    except (Exception, SystemExit) as error:  # guard: strategy
-        raise StrategyError(f"{name}: {_blame(error)}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # guard: strategy
+        raise StrategyError(f"{name}: {blame(error)}") from error
 
 
 def settings_of(rule: StrategyRule) -> dict[str, object]:
@@ -284,7 +302,8 @@ def _run(module_name: str, path: Path, source: bytes) -> ModuleType:
     """Execute exactly the bytes whose hash was taken: a file that changes meanwhile cannot slip in."""
     module = ModuleType(module_name)
     module.__file__ = str(path)
-    linecache.checkcache(str(path))
+    text = source.decode("utf-8", "replace").splitlines(keepends=True)
+    linecache.cache[str(path)] = (len(source), None, text, str(path))  # for tracebacks: these lines, not the file's
     before = sys.modules.get(module_name)
     sys.modules[module_name] = module  # dataclasses and pickle look themselves up there
     try:
@@ -357,15 +376,20 @@ def _answer(signal: object) -> Answer:
     )
 
 
-def _blame(error: BaseException) -> str:
-    """What went wrong and in which line, in one line."""
-    steps = traceback.extract_tb(error.__traceback__)
-    where = ""
-    for step in steps:
-        if Path(step.filename).name != Path(__file__).name:
-            where = f" ({Path(step.filename).name} line {step.lineno})"
-            break
-    if isinstance(error, SyntaxError):
-        where = f" (line {error.lineno})"
+def blame(error: BaseException) -> str:
+    """What went wrong, in which line, and what stands there; in one line."""
     text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())[:300]
-    return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{said} (line {error.lineno})"
+    steps = [step for step in traceback.extract_tb(error.__traceback__) if Path(step.filename).name not in _OWN_FILES]
+    if not steps:
+        return said
+    first, last = steps[0], steps[-1]
+    where = f"{Path(first.filename).name} line {first.lineno}"
+    if (last.filename, last.lineno) != (first.filename, first.lineno):
+        where += f", then {Path(last.filename).name} line {last.lineno}"
+    return f"{said} ({where})"
+
+
+_OWN_FILES = (Path(__file__).name, "proof.py", "confined.py", "worker.py")

@@ -1,6 +1,6 @@
 """The strategy process: JSON lines in, JSON lines out. Started by path, isolated, with an empty environment.
 
-It holds no secret, touches no network, and ends when its parent does.
+It holds no secret, gives up network and writing before it runs a strategy, and ends when its parent does.
 """
 
 import ctypes
@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from app.core.model import MarketData, NewsEvent
+    from strategies.runtime import Loaded
 
 MEMORY = 1 << 30  # bytes of address space
 CPU_SECONDS = 5  # for one answer
@@ -28,9 +29,12 @@ def main() -> None:
     _bound()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # its threads would reserve memory that the limit counts
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from strategies.confined import confine
     from strategies.runtime import HERE  # late: importing pandas takes a second and obeys the limits above
 
+    _load_our_own()
     os.environ.clear()
+    confine(("base_strategy",))
     desk = Desk(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
     _say(answers, {"ready": True})
     for line in requests:
@@ -48,14 +52,19 @@ class Desk:
         self._directory = directory
         self._loaded: dict[str, Loaded] = {}
         self._candles: dict[str, tuple[Any, ...]] = {}
+        self._again: Any = None
+        self._proof: Any = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         from app.core.errors import TraderError
+        from strategies.runtime import blame
 
         try:
             match request["do"]:
                 case "load":
                     return self._load(request)
+                case "prove":
+                    return self._prove(request)
                 case "question":
                     return self._question(request)
                 case "readings":
@@ -65,6 +74,8 @@ class Desk:
                     return self._ask(request)
         except TraderError as error:
             return {"error": str(error)}
+        except BaseException as error:  # guard: strategy
+            return {"error": f"{request['name']}: {blame(error)}"}
 
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
         from dataclasses import asdict
@@ -72,9 +83,24 @@ class Desk:
         from strategies.runtime import load
 
         name = request["name"]
-        loaded = load(name, request["settings"], request["sha256"], self._directory)
-        self._loaded[name] = loaded
-        return {"face": asdict(loaded.face)}
+
+        def again() -> "Loaded":
+            return load(name, request["settings"], request["sha256"], self._directory, request["kept"])
+
+        self._loaded[name], self._again = again(), again
+        return {"face": asdict(self._loaded[name].face)}
+
+    def _prove(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One item of the proof of the strategy that was loaded last."""
+        from dataclasses import asdict
+
+        from strategies.proof import Proof, items
+
+        if self._proof is None:
+            self._proof = Proof(self._loaded[request["name"]], self._again)
+        if not request["item"]:
+            return {"items": items()}
+        return asdict(self._proof.run(request["item"]))
 
     def _question(self, request: dict[str, Any]) -> dict[str, Any]:
         from dataclasses import asdict
@@ -123,6 +149,14 @@ class Desk:
         )
         self._candles[name] = kept + new
         return kept + new
+
+
+def _load_our_own() -> None:
+    """All of our code that is needed from here on: later nothing of it can be imported any more."""
+    from importlib import import_module
+
+    for name in ("app.codec", "strategies.proof"):
+        import_module(name)
 
 
 def _take_wire() -> tuple[IO[str], IO[str]]:

@@ -15,6 +15,7 @@ from app.core.errors import ConfigError, NotAuthorized, SecondFactorNeeded, Stor
 from app.core.model import Direction, Order, Position, PositionStatus, Signal, SignalStatus
 from app.ports import Conflict, Row, Status, Who
 from app.seam import Clock, Tasks
+from app.strategy_files import Unfit
 from components.doors import Doors
 from services.auth import Auth, LoginSession, Passwords, User
 from tests.builders import a_signal, d, shown
@@ -212,6 +213,26 @@ def a_decision(action: str = "HOLD", score: str = "31.2", **changes: Any) -> Dec
     return replace(standard, **changes)
 
 
+def a_strategy_row(name: str = "technical_indicators", **changes: Any) -> Row:
+    """On, with weight 30, as it came with the program."""
+    standard = {
+        "name": name,
+        "title": name.replace("_", " "),
+        "enabled": True,
+        "configured": True,
+        "offered": False,
+        "weight": d(30),
+        "reads_text": False,
+        "ask": "candle",
+        "sha256": "ab" * 32,
+        "enabled_sha256": "ab" * 32,
+        "status": "running",
+        "error": None,
+        "performance": {},
+    }
+    return {**standard, **changes}
+
+
 class FakeView:
     """app.ports.EngineView whose figures a test sets; `changed()` tells the pages."""
 
@@ -220,6 +241,7 @@ class FakeView:
         self.held: list[Position] = []
         self.decision: Decision | None = None
         self.callbacks: list[Callable[[], None]] = []
+        self.strategy_rows: list[Row] = []
 
     def status(self) -> Status:
         return replace(self.now, open_positions=len(self.held))
@@ -239,6 +261,9 @@ class FakeView:
 
     def latest_signals(self) -> Sequence[Signal]:
         return self.decision.signals if self.decision else ()
+
+    def strategies(self) -> Sequence[Row]:
+        return self.strategy_rows
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         self.callbacks.append(callback)
@@ -286,6 +311,25 @@ class FakeControl:
                 self._view.changed()
                 return self._view.held[at].close_command_id
         raise KeyError(position_id)
+
+    async def change_strategy(
+        self,
+        who: Who,
+        name: str,
+        *,
+        enabled: bool | None = None,
+        weight: Decimal | None = None,
+        sha256: str | None = None,
+    ) -> None:
+        if self.code and who.otp != self.code:
+            raise SecondFactorNeeded("a fresh code of your second factor is needed")
+        if self.refusal:
+            raise Conflict(self.refusal)
+        if enabled is None and weight is None:
+            raise Unfit("enabled, weight: give at least one of them")
+        row = next(row for row in self._view.strategy_rows if row["name"] == name)
+        row.update({"enabled": row["enabled"] if enabled is None else enabled, "weight": weight or row["weight"]})
+        self.orders.append(("change_strategy", who.username, f"{name} {enabled} {weight} {sha256}"))
 
     async def unlock(self, who: Who, password: str, phrase: str) -> None:
         if self.refusal:

@@ -3,6 +3,7 @@ WebSockets, real candles of real minutes. Its one strategy reads the volume of t
 what it thinks.
 """
 
+import hashlib
 import time
 from dataclasses import dataclass, field
 
@@ -28,7 +29,10 @@ class Told(BaseStrategy):
         action = {2: "BUY", 3: "SELL"}.get(volume, "HOLD")
         return Signal(action, 100, f"The volume is {volume}.")
 '''
-STRATEGIES = "cycle_seconds: 5\ntimeframe: 1m\nstrategies:\n  told: {enabled: true, weight: 1}\n"
+STRATEGIES = (
+    "cycle_seconds: 5\ntimeframe: 1m\nstrategies:\n"
+    f"  told: {{enabled: true, weight: 1, sha256: {hashlib.sha256(STRATEGY.encode()).hexdigest()}}}\n"
+)
 RISK = (
     "position_size_pct: 1\nstop_loss_pct: 1\nstop_limit_gap_pct: 5\n"
     "trailing: {activate_pct: 0.1, distance_pct: 0.3, min_step_pct: 0.01}\n"

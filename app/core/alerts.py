@@ -44,6 +44,8 @@ class AlertEvent(StrEnum):
     NEWS_SOURCE = "news_source"
     STRATEGY_WEAK = "strategy_weak"
     MARKET_ENDED = "market_ended"
+    STRATEGIES_FAIL = "strategies_fail"
+    STRATEGY = "strategy"
     INCIDENT_REPORT = "incident_report"
     ENTRY_FILL = "entry_fill"
     EXIT_FILL = "exit_fill"
@@ -159,6 +161,16 @@ KINDS: dict[AlertEvent, Kind] = {
         "Worse than a coin",
         "a strategy was wrong more often than right for thirty days",
         "Lower its weight, switch it off, or look at its settings.",
+    ),
+    AlertEvent.STRATEGIES_FAIL: _warning(
+        "No strategy answers",
+        "each one that votes has failed: nothing is bought; stops stay",
+        "Look at Controls and at the log; each says what went wrong.",
+    ),
+    AlertEvent.STRATEGY: _warning(
+        "A strategy's file changed",
+        "a file was dropped, changed or removed; nothing new votes before you enable it",
+        "Enable it in Controls if the change is yours.",
     ),
     AlertEvent.MARKET_ENDED: _news("The replayed market has ended", "positions stay as they are"),
     AlertEvent.INCIDENT_REPORT: _warning(

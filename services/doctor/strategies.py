@@ -1,5 +1,6 @@
 """Strategies: does each one that is switched on have its file, load and answer? In a process of their own."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,9 +12,10 @@ from app.core.model import Candle, MarketData
 from app.core.rules import StrategyRule, VotingRules
 from app.ports import StrategyFace
 from app.seam import clock
-from services.doctor.check import Check, note, ok, wrong
+from services.doctor.check import Check, Status, note, ok, wrong
 from services.doctor.installation import Installation
 from services.settings.config_files import DEFAULT_STRATEGIES
+from services.strategy_folder import KEPT_IN, shipped_versions
 from services.strategy_host import StrategyHost
 
 SECONDS = 5.0  # for one answer, which takes milliseconds
@@ -28,6 +30,11 @@ async def all_of_them(here: Installation) -> list[Check]:
     enabled = [rule for rule in voting.strategies if rule.enabled]
     there = [rule for rule in enabled if (folder / f"{rule.name}.py").is_file()]
     checks = [_missing(rule, folder) for rule in enabled if rule not in there]
+    shipped, kept = shipped_versions(), here.settings.data_dir / KEPT_IN
+    judged = {rule.name: _unapproved(rule, folder, kept, shipped.get(rule.name, "")) for rule in there}
+    checks += [check for check in judged.values() if check is not None]
+    refused = {name for name, check in judged.items() if check is not None and check.status is Status.WRONG}
+    there = [rule for rule in there if rule.name not in refused]
     if not any(rule.weight > 0 for rule in there):
         cure = f"switch one on in {NAMES_OF} and give it a weight above 0"
         checks.append(wrong("strategies", "none that is switched on has both a file and a weight: nobody votes", cure))
@@ -42,8 +49,25 @@ def _missing(rule: StrategyRule, folder: Path) -> Check:
     return wrong(subject, seen, f"put it there, or set enabled: false in {NAMES_OF}")
 
 
+def _unapproved(rule: StrategyRule, folder: Path, kept: Path, shipped: str) -> Check | None:
+    """A file that nobody approved does not vote; the approved version does, where it is kept."""
+    subject, wanted = f"strategy {rule.name}", rule.sha256 or shipped
+    try:
+        sha256 = hashlib.sha256((folder / f"{rule.name}.py").read_bytes()).hexdigest()
+    except OSError as error:
+        sha256 = f"cannot be read: {error.strerror}"
+    if sha256 == wanted:
+        return None
+    cure = f"enable it in Controls, or write its sha256 into {NAMES_OF}, if it is yours"
+    if wanted and (kept / f"{wanted}.py").is_file():
+        return note(subject, f"its file is not the approved one ({sha256}); version {wanted[:12]} goes on", cure)
+    return wrong(subject, f"nobody approved its file (SHA-256 {sha256}): it does not vote", cure)
+
+
 async def _tried(here: Installation, voting: VotingRules, rules: Sequence[StrategyRule]) -> list[Check]:
-    host = StrategyHost(here.settings.strategies_dir, seconds=SECONDS)
+    kept, shipped = here.settings.data_dir / KEPT_IN, shipped_versions()
+    host = StrategyHost(here.settings.strategies_dir, seconds=SECONDS, kept=lambda sha256: kept / f"{sha256}.py")
+    rules = [replace(rule, sha256=rule.sha256 or shipped.get(rule.name, "")) for rule in rules]
     try:
         faces = await host.start(rules)
         return [await _one(host, here, voting, rule, face) for rule, face in zip(rules, faces, strict=True)]

@@ -5,7 +5,7 @@ Nothing is written unless all of it, read again, is right. A limit cannot be swi
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from ruamel.yaml.representer import RepresenterError
 
 from app.core.errors import ConfigError, DataError
 from app.core.money import decimal, plain
+from app.core.rules import StrategyRule
 from services.settings.config_files import LoadedRules, load_rules, rules_of, text_of
 from services.settings.schema import FILES
 
@@ -42,6 +43,31 @@ def save_rules(config_dir: Path, changes: Mapping[str, Mapping[str, Change]]) ->
     for name in changes:
         _replace(config_dir / name, texts[name] or "")
     return loaded
+
+
+def save_strategy(
+    config_dir: Path, rule: StrategyRule, sha256: str, others: Sequence[StrategyRule]
+) -> Callable[[], None]:
+    """Enablement and weight of one strategy, and the SHA-256 of the approved file unless empty.
+
+    `others` are those that the file does not name where it names none: once it names one, only named ones exist.
+    Returns the function that puts the file back as it was. Raises ConfigError with nothing changed.
+    """
+    path = config_dir / "strategies.yml"
+    before = text_of(path)
+    values: dict[str, Change] = {}
+    for each in () if _names_strategies(before) else others:
+        values |= {f"strategies.{each.name}.enabled": each.enabled, f"strategies.{each.name}.weight": each.weight}
+    values |= {f"strategies.{rule.name}.enabled": rule.enabled, f"strategies.{rule.name}.weight": rule.weight}
+    if sha256:
+        values[f"strategies.{rule.name}.sha256"] = sha256
+    save_rules(config_dir, {"strategies.yml": values})
+    return lambda: path.unlink(missing_ok=True) if before is None else _replace(path, before)
+
+
+def _names_strategies(text: str | None) -> bool:
+    root = _yaml().load(text) if text else None
+    return isinstance(root, CommentedMap) and isinstance(root.get("strategies"), CommentedMap)
 
 
 def _yaml() -> YAML:

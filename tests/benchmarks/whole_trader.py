@@ -5,6 +5,7 @@ from whoever asks on standard input: `trade 200`. Each answer is a line of JSON.
 """
 
 import asyncio
+import hashlib
 import json
 import random
 import sys
@@ -29,13 +30,17 @@ from services.settings import load_rules
 from tests.live_trader import RULES
 
 STRATEGY = "quiet"
+QUIET = (
+    "from strategies.base_strategy import BaseStrategy, Signal\n\n\n"
+    "class Quiet(BaseStrategy):\n    startup_candles = 20\n\n"
+    "    def analyze(self, market_data, news_events):\n        return Signal('HOLD', 0, 'others decide')\n"
+)
+APPROVED = hashlib.sha256(QUIET.encode()).hexdigest()
 FILES = {
-    "config/strategies.yml": f"timeframe: 1m\nstrategies:\n  {STRATEGY}: {{enabled: true, weight: 30}}\n",
-    f"strategies/{STRATEGY}.py": (
-        "from strategies.base_strategy import BaseStrategy, Signal\n\n\n"
-        "class Quiet(BaseStrategy):\n    startup_candles = 20\n\n"
-        "    def analyze(self, market_data, news_events):\n        return Signal('HOLD', 0, 'others decide')\n"
+    "config/strategies.yml": (
+        f"timeframe: 1m\nstrategies:\n  {STRATEGY}: {{enabled: true, weight: 30, sha256: {APPROVED}}}\n"
     ),
+    f"strategies/{STRATEGY}.py": QUIET,
 }
 BEAT_SECONDS = 0.01
 FULL = 4  # positions at once

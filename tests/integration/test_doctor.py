@@ -1,5 +1,6 @@
 """The doctor on real parts: servers on this machine, both databases, real strategy files, the real command."""
 
+import hashlib
 import json
 import sqlite3
 import threading
@@ -461,6 +462,7 @@ def test_a_port_that_somebody_else_uses(patient: Patient, outside: Outside) -> N
 
 # ---------------------------------------------------------------- strategies
 
+BROKEN = "import nosuchmodule\n"
 GOOD = (ROOT / "strategies/custom_strategy.py").read_text(encoding="utf-8")
 
 
@@ -485,16 +487,38 @@ def test_a_strategy_loads_and_answers(strategies: Callable[..., list[Check]]) ->
 
 
 def test_strategies_that_are_missing_broken_or_weightless(strategies: Callable[..., list[Check]]) -> None:
+    approved = hashlib.sha256(BROKEN.encode()).hexdigest()
     rules = (
-        "  gone: {enabled: true, weight: 10}\n  broken: {enabled: true, weight: 0}\n"
+        "  gone: {enabled: true, weight: 10}\n"
+        f"  broken: {{enabled: true, weight: 0, sha256: {approved}}}\n"
         "  custom_strategy: {enabled: false, weight: 30}\n"
     )
-    found = {check.subject: check for check in strategies(rules, broken="import nosuchmodule\n", custom_strategy=GOOD)}
+    found = {check.subject: check for check in strategies(rules, broken=BROKEN, custom_strategy=GOOD)}
     assert {check.status for check in found.values()} == {"wrong"}
     assert "has no file gone.py" in found["strategy gone"].seen
     assert "does not load" in found["strategy broken"].seen
     assert "nobody votes" in found["strategies"].seen
     assert set(found) == {"strategy gone", "strategy broken", "strategies"}
+
+
+def test_a_file_that_nobody_approved_and_one_that_was_changed_after_it_was(
+    strategies: Callable[..., list[Check]], tmp_path: Path
+) -> None:
+    approved = hashlib.sha256(GOOD.encode()).hexdigest()
+    rules = (
+        "  mine: {enabled: true, weight: 10}\n"
+        f"  changed: {{enabled: true, weight: 10, sha256: {approved}}}\n"
+        "  custom_strategy: {enabled: true, weight: 30}\n"
+    )
+    kept = tmp_path / "data/strategies"
+    kept.mkdir(parents=True)
+    (kept / f"{approved}.py").write_text(GOOD)
+    found = strategies(rules, mine=GOOD, changed=BROKEN, custom_strategy=GOOD)
+    said = {(check.subject, check.status): check.seen for check in found}
+    assert f"nobody approved its file (SHA-256 {approved}): it does not vote" in said["strategy mine", "wrong"]
+    assert f"version {approved[:12]} goes on" in said["strategy changed", "note"]
+    assert "loads and answers" in said["strategy changed", "ok"]
+    assert "loads and answers" in said["strategy custom_strategy", "ok"]
 
 
 # ---------------------------------------------------------------- the command
