@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from app.analyst import Analyst, Question, Reply, Unanswered
 from app.core.errors import StoreError, StrategyError
 from app.core.model import Direction, MarketData, NewsEvent, OrderBook, Signal, SignalStatus, Without
 from app.core.money import ZERO
@@ -15,7 +16,7 @@ from app.core.rules import StrategyRule
 from app.cycle import Cycle
 from app.evidence import Evidence, EvidenceStore
 from app.headlines import Headlines, sort_out, strongest
-from app.ports import Analyst, News, Question, Reply, Strategies, StrategyFace, Unanswered
+from app.ports import News, Strategies, StrategyFace
 from app.seam import Clock, Tasks
 
 SILENT_FOR = timedelta(hours=1)  # so long without an answer from any source, news are missing, not quiet

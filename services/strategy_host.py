@@ -14,10 +14,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from app.analyst import Question
 from app.core.errors import StrategyError
 from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
-from app.ports import Question, StrategyFace
+from app.ports import StrategyFace
 from app.seam import Tasks, clock
 from services.strategy_process import WORKER, Gone, Request, Worker
 

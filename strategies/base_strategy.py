@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas import DataFrame
 
+from app.analyst import Question
 from app.core.errors import ConfigError
 from app.core.model import Candle, MarketData, NewsEvent
-from app.ports import Question
 
 __all__ = [
     "AskingStrategy",

@@ -22,10 +22,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas import DataFrame
 
+from app.analyst import Question
 from app.core.errors import StrategyError, TraderError
 from app.core.model import Candle, MarketData, NewsEvent
 from app.core.rules import StrategyRule
-from app.ports import Question, StrategyFace
+from app.ports import StrategyFace
 from strategies.base_strategy import (
     MOST_CANDLES,
     PRICES,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from app.analyst import AnalystState, Question, Reply, Unanswered
 from app.asking import Asking, Outside
 from app.coordinator import BookReader, Coordinator, no_book
 from app.core.errors import StoreError, StrategyError
@@ -13,18 +14,7 @@ from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
 from app.cycle import Cycle
 from app.evidence import Evidence
-from app.ports import (
-    AnalystState,
-    Entry,
-    EquityPoint,
-    JournalRow,
-    NewsSourceState,
-    Question,
-    Reply,
-    Strategies,
-    StrategyFace,
-    Unanswered,
-)
+from app.ports import Entry, EquityPoint, JournalRow, NewsSourceState, Strategies, StrategyFace
 from app.seam import Clock, Tasks
 from app.seam import clock as life
 from app.session import Session

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from app.analyst import Unanswered
 from app.asking import Outside
 from app.core.messages import Gate, GateOpened, Pause
 from app.core.model import MarketData
 from app.core.rules import Asking, Rules, VotingRules
 from app.insights import Insights
-from app.ports import Unanswered
 from tests.builders import NOON, a_candle, a_story, a_strategy_rule, d
 from tests.fakes import Answer, FakeAnalyst, FakeNews, MemoryEvidence, ScriptedStrategies
 from tests.trading_day import Day

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from app.analyst import Question
 from app.core.errors import StrategyError
-from app.ports import Question
 from app.seam import Clock, clock
 from services.strategy_host import StrategyHost
 from strategies.runtime import LocalStrategies

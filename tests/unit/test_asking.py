@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from app.analyst import Unanswered
 from app.asking import Asking, Outside
 from app.core.model import Direction, MarketData, NewsEvent, Signal, SignalStatus, Without
 from app.core.rules import VotingRules
 from app.cycle import Cycle
-from app.ports import Unanswered
 from app.seam import Clock, Tasks
 from tests.builders import NOON, a_candle, a_story, a_strategy_rule
 from tests.fakes import Answer, FakeAnalyst, FakeNews, MemoryEvidence, ScriptedStrategies
