@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from app.control import Controls
-from app.coordinator import Coordinator
 from app.core.alerts import AlertEvent
 from app.core.decisions import Decision
 from app.core.messages import CandleClosed
@@ -32,7 +31,7 @@ from services.strategy_folder import StrategyFolder
 from services.strategy_host import StrategyHost
 from services.strategy_proof import Proved, prove
 from tests.builders import NOON, a_candle, a_start
-from tests.fakes import MemoryJournal, MemoryPaperStore, MemorySeal
+from tests.fakes import MemoryJournal, MemoryPaperStore, MemorySeal, a_coordinator
 
 ME = Who(username="admin", address="127.0.0.1", otp="123456")
 FILE = """
@@ -155,7 +154,7 @@ class SwapFloor:
         """As main.py does it."""
         rules, faces = await self.voters.begin(load_rules(self.config).rules, self.host)
         self.cycle = Cycle(rules.voting, {face.name: face for face in faces}, "BTC/USD")
-        coordinator = Coordinator(self.session, self.cycle, self.host, self.tasks)
+        coordinator = a_coordinator(self.session, self.cycle, self.host, self.tasks)
         self.session.observe(coordinator.hear)
         self.tasks.start(self.session.run(), "session")
         await self.session.start(a_start(instrument=self.instrument, rules=rules))
