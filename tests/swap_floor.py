@@ -204,19 +204,22 @@ class SwapFloor:
 
 
 class Lag:
-    """How long the loop kept a sleeper waiting, beyond what a thread of its own had to wait on the same machine."""
+    """How long the loop kept a sleeper waiting, beyond what a thread had to wait on the same machine at that moment."""
 
     def __init__(self) -> None:
-        self.loop = self.machine = 0.0
+        self._loop: list[tuple[float, float]] = []  # (when it woke, how much too late)
+        self._machine: list[tuple[float, float]] = []
         self._over = threading.Event()
 
     async def __aenter__(self) -> "Lag":
         self._thread = threading.Thread(target=self._watch_machine)
         self._thread.start()
         self._task = asyncio.get_running_loop().create_task(self._watch_loop())
+        await asyncio.sleep(0.02)  # both are under way
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await asyncio.sleep(0.02)  # the last delay is noted
         self._over.set()
         self._task.cancel()
         with suppress(asyncio.CancelledError):
@@ -227,15 +230,18 @@ class Lag:
         while True:
             before = time.perf_counter()
             await asyncio.sleep(0.005)
-            self.loop = max(self.loop, time.perf_counter() - before - 0.005)
+            self._loop.append((time.perf_counter(), time.perf_counter() - before - 0.005))
 
     def _watch_machine(self) -> None:
         while not self._over.is_set():
             before = time.perf_counter()
             time.sleep(0.005)
-            self.machine = max(self.machine, time.perf_counter() - before - 0.005)
+            self._machine.append((time.perf_counter(), time.perf_counter() - before - 0.005))
 
     @property
     def held_up(self) -> float:
-        """In seconds."""
-        return self.loop - self.machine if self.loop > 0.05 else self.loop
+        """The longest, in seconds."""
+        return max((late - self._machine_between(woke - late - 0.02, woke + 0.02) for woke, late in self._loop), default=0)
+
+    def _machine_between(self, begin: float, end: float) -> float:
+        return max((late for woke, late in self._machine if begin <= woke <= end + late), default=0)
