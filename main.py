@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from app.core.errors import ConfigError, DataError, ExchangeError, StoreError, TraderError
 from app.core.money import positive
@@ -27,8 +28,10 @@ from app.seam import clock, seeded, token
 if TYPE_CHECKING:
     from app.checklist import Checklist
     from app.control import Saving
+    from app.coordinator import Coordinator
     from app.core.alerts import AlertEvent
     from app.core.model import Candle, Instrument
+    from app.cycle import Cycle
     from app.incidents import Incidents
     from app.jobs import Job
     from app.notices import Sender
@@ -39,7 +42,9 @@ if TYPE_CHECKING:
     from backtest.drill import Result
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
+    from services.deepseek import DeepSeek
     from services.logs import Logs
+    from services.news import NewsDesk
     from services.settings import LoadedRules, Settings
     from services.throw_away import ThrowAwayBooks
 
@@ -170,18 +175,23 @@ def configured(rules: Rules, strategies_dir: Path) -> Rules:
 
 
 def with_faces(rules: Rules, faces: Sequence[StrategyFace]) -> Rules:
-    """What a strategy's class says of itself wins. One that is switched on but does not load ends the start."""
+    """What a strategy's class says of itself wins. One that is switched on but does not load ends the backtest.
+
+    There are neither news nor a language model in history: who reads text takes no part.
+    """
     by_name = {face.name: face for face in faces}
     for rule in rules.voting.strategies:
         face = by_name.get(rule.name)
         if rule.votes and face is not None and face.status == "failed":
             raise ConfigError(f"strategy {rule.name}: {face.error}")
-    voters = tuple(
-        replace(rule, reads_text=by_name[rule.name].reads_text, sha256=by_name[rule.name].sha256)
-        if rule.name in by_name
-        else rule
-        for rule in rules.voting.strategies
-    )
+
+    def known(rule: StrategyRule) -> StrategyRule:
+        face = by_name.get(rule.name)
+        if face is None:
+            return rule
+        return replace(rule, reads_text=face.reads_text, configured=not face.reads_text, sha256=face.sha256)
+
+    voters = tuple(map(known, rules.voting.strategies))
     return replace(rules, voting=replace(rules.voting, strategies=voters))
 
 
@@ -254,6 +264,7 @@ class Trader:
         self.host = StrategyHost(settings.strategies_dir, kept=folder.path)
         self.voters = Voters(self.session, folder, self.host, new_id=lambda: token(12), tell=self.tell)
         self.view.strategy_rows = self.voters.rows
+        self.opinions = Opinions(self)
         self.notifier = self.make_notifier()
         self.view.alerts = self.notifier
 
@@ -290,27 +301,17 @@ class Trader:
 
     async def start(self) -> None:
         """Strategies, past candles, recovery, then the market runs and the jobs begin."""
-        from app.asking import Asking
-        from app.coordinator import Coordinator
         from app.core.alerts import AlertEvent
         from app.core.messages import CandleClosed, Started
         from app.cycle import Cycle
 
         rules, faces = await self.voters.begin(self.loaded.rules, self.host)
         await self.session.recover()
+        await self.opinions.open()
         instrument, past = await self.reach(rules, faces)
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
         await self.tasks.in_thread(lambda: cycle.remember_all(past))
-        asking = Asking(
-            cycle,
-            self.host,
-            outside=None,
-            now=self.session.now,
-            may_ask=self.session.may_enter,
-            clock=clock,
-            tasks=self.tasks,
-        )
-        coordinator = Coordinator(self.session, cycle, asking, self.tasks, self.ground.order_book)
+        coordinator = self.opinions.coordinator(cycle)
         self.session.observe(coordinator.hear)
         self.session.observe(self.incidents().hear)
         self.tasks.start(self.session.run(), "session")
@@ -407,6 +408,7 @@ class Trader:
                 *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="strategies", run=self.voters.look, every_seconds=1),
+                *self.opinions.jobs(),
                 Job(name="garbage", run=collect_garbage(self.session), every_seconds=300),
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=60),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
@@ -453,6 +455,7 @@ class Trader:
         await self.tasks.stop()
         await self.ground.close()
         await self.host.stop()
+        await self.opinions.close()
         if self.started:
             with suppress(StoreError):  # a database that is away must not keep the rest from ending in good order
                 self.flush_logs()
@@ -460,6 +463,128 @@ class Trader:
             self.real.end()
         self.journal.close()
         self.database.close()
+
+
+class Opinions:
+    """What opinions rest on beside candles: a language model, news, the record of both, and how they did.
+
+    On a pretend market nothing of today is mixed in: what comes over the network takes no part there, unless its
+    address is on this machine.
+    """
+
+    def __init__(self, trader: Trader) -> None:
+        from app.asking import Outside
+        from app.judging import Judging
+        from services.database import DatabaseEvidence, DatabaseScores
+
+        self._trader = trader
+        self.insights: Callable[[], Awaitable[dict[str, Any]]] = self._nothing_yet
+        self._real = trader.ledger.market == BINANCEUS
+        self._analyst, self._news = self._make_analyst(), self._make_news()
+        evidence = DatabaseEvidence(trader.database)
+        self.outside = Outside(analyst=self._analyst, news=self._news, evidence=evidence)
+        scores = DatabaseScores(trader.database, trader.ledger.name)
+        self._judging = Judging(scores, trader.tasks, trader.session.now, trader.tell)
+        trader.voters.able = self._able
+        trader.voters.resting = lambda face: face.asks and self._analyst.state().status != "ok"
+        trader.voters.performance = self._judging.of
+
+    def _make_analyst(self) -> "DeepSeek":
+        from app.core.alerts import AlertEvent
+        from services.database import DatabaseCallBook
+        from services.deepseek import DeepSeek
+
+        trader, settings = self._trader, self._trader.settings
+        key = settings.deepseek_api_key if self._reachable(settings.deepseek_base_url) else None
+        return DeepSeek(
+            key=key.reveal if key else None,
+            base_url=settings.deepseek_base_url,
+            model=settings.deepseek_model,
+            budget_usd=settings.deepseek_monthly_budget_usd,
+            prices=trader.loaded.app["deepseek"]["prices"],
+            book=DatabaseCallBook(trader.database),
+            tell=lambda text: trader.tell(AlertEvent.ANALYST, text),
+            clock=clock,
+            tasks=trader.tasks,
+        )
+
+    def _make_news(self) -> "NewsDesk":
+        from services.database import DatabaseNews
+        from services.news import NewsDesk, Web, news_sources, read_headlines
+        from services.news.sentiment import Sentiment
+
+        trader, settings = self._trader, self._trader.settings
+        self._web = Web()
+        panic = settings.cryptopanic_api_key if self._reachable(settings.cryptopanic_base_url) else None
+        newsapi = settings.newsapi_api_key if self._reachable(settings.newsapi_base_url) else None
+        sources = news_sources(
+            cryptopanic_key=panic.reveal() if panic else None,
+            cryptopanic_base_url=settings.cryptopanic_base_url,
+            newsapi_key=newsapi.reveal() if newsapi else None,
+            newsapi_base_url=settings.newsapi_base_url,
+            rss_urls=[url for url in settings.news_rss_urls if self._reachable(url)],
+            seconds=settings.news_seconds,
+            web=self._web,
+            clock=clock,
+            tasks=trader.tasks,
+        )
+        dated = settings.news_file if not self._real else None
+        return NewsDesk(
+            sources=sources,
+            headlines=read_headlines(dated) if dated else None,
+            keywords=trader.loaded.app["news"]["keywords"],
+            classifier=Sentiment(),
+            store=DatabaseNews(trader.database),
+            market_now=trader.session.now,
+            clock=clock,
+            tasks=trader.tasks,
+        )
+
+    def _reachable(self, url: str) -> bool:
+        from services.settings.addresses import is_loopback
+
+        return self._real or is_loopback(urlsplit(url).hostname or "")
+
+    def _able(self, face: StrategyFace) -> bool:
+        """Whether what a strategy needs is set up."""
+        if face.asks:
+            return self._analyst.configured
+        return self._news.configured or not face.reads_text
+
+    async def open(self) -> None:
+        await self._analyst.open()
+        await self._news.open()
+
+    def coordinator(self, cycle: "Cycle") -> "Coordinator":
+        from app.asking import Asking
+        from app.coordinator import Coordinator
+        from app.insights import Insights
+
+        session, host, tasks = self._trader.session, self._trader.host, self._trader.tasks
+        asking = Asking(
+            cycle, host, outside=self.outside, now=session.now, may_ask=session.may_enter, clock=clock, tasks=tasks
+        )
+        coordinator = Coordinator(session, cycle, asking, tasks, self._trader.ground.order_book)
+        self.insights = Insights(session, cycle, host, asking, self.outside, lambda: coordinator.latest_book).look
+        return coordinator
+
+    def jobs(self) -> "list[Job]":
+        from app.jobs import Job, gather_news
+
+        return [
+            Job(name="news", run=gather_news(self._news, self._trader.tell), every_seconds=5),
+            Job(name="scores", run=self._judging.run, every_seconds=900),
+        ]
+
+    async def _nothing_yet(self) -> dict[str, Any]:
+        """Before the first candle was read."""
+        return {}
+
+    async def close(self) -> None:
+        with suppress(StoreError):
+            await self._news.close()
+        await self._web.close()
+        await self._analyst.close()
 
 
 class RealMoney:
@@ -713,6 +838,7 @@ def serve(trader: Trader) -> None:
             health=Pulse(trader.view.status),
             public_url=settings.public_url,
             going_live=lambda: trader.real.list.checklist if trader.real else None,
+            insights=lambda: trader.opinions.insights(),  # noqa: PLW0108  # set when the first candles are read
         )
     )
 
@@ -853,6 +979,8 @@ def backtest(arguments: argparse.Namespace) -> int:
     rules = configured(loaded.rules, settings.strategies_dir)
     faces = local.load([rule for rule in rules.voting.strategies if rule.configured])
     rules = with_faces(rules, faces)
+    deaf = [face.name for face in faces if face.reads_text]
+    faces = [face for face in faces if not face.reads_text]
     warmup = warmup_minutes(rules, faces)
     if len(candles) <= warmup:
         raise DataError(
@@ -870,6 +998,8 @@ def backtest(arguments: argparse.Namespace) -> int:
         config_sha256=loaded.sha256,
     )
     finished = replay.live_through(candles[:warmup], candles[warmup:])
+    if left_out := [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]:
+        finished.warnings.insert(0, f"history has no news and no language model: without {', '.join(left_out)}")
     source = result.Source(
         data=str(arguments.data),
         data_sha256=history.data_sha256(series),

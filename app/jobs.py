@@ -7,12 +7,13 @@ date, and the job is only a hint.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from typing import Protocol
 
 from app.core.alerts import AlertEvent
 from app.core.messages import Gate, GateClosed, GateOpened, NoticeGiven, TimePassed
 from app.core.model import Position
 from app.core.money import plain
-from app.ports import Status
+from app.ports import NewsSourceState, Status
 from app.session import Session
 
 
@@ -64,6 +65,30 @@ def reconcile(session: Session) -> Callable[[], Awaitable[None]]:
 
     async def run() -> None:
         session.reconcile("periodic")
+
+    return run
+
+
+class Polled(Protocol):
+    """News that are asked for."""
+
+    async def poll(self) -> None: ...
+
+    def sources(self) -> Sequence[NewsSourceState]: ...
+
+
+def gather_news(news: Polled, tell: Callable[[AlertEvent, str], None]) -> Callable[[], Awaitable[None]]:
+    """Ask the sources that are due; one that refuses its key is told once, until it has answered again."""
+    told: set[str] = set()
+
+    async def run() -> None:
+        await news.poll()
+        for source in news.sources():
+            if source.status == "ok":
+                told.discard(source.name)
+            elif source.status == "refused" and source.name not in told:
+                told.add(source.name)
+                tell(AlertEvent.NEWS_SOURCE, f"{source.name}: {source.error}")
 
     return run
 
