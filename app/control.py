@@ -145,12 +145,13 @@ class Controls:
             take_back = await self._save(
                 change.rule, change.approved, self._session.engine.state.rules.voting.strategies
             )
+            forget = self._voters.adopt(change)
             try:
                 await self._session.committed(self._voters.command(change, who.username))
             except BaseException:
+                forget()
                 await take_back()
                 raise
-            self._voters.adopt(change)
         await self._audit(who, "change_strategy", name, change.note, "ok")
 
     def _refuse_while_reconciling(self) -> None:

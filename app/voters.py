@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from app.core.alerts import AlertEvent
 from app.core.errors import ConfigError
-from app.core.messages import AnyCommand, ChangeVoting, Event, VoteCalled
+from app.core.messages import AnyCommand, ChangeVoting, Event, Started, VoteCalled
 from app.core.model import SignalStatus
 from app.core.money import ZERO, plain
 from app.core.rules import Rules, StrategyRule, VotingRules
@@ -57,6 +57,7 @@ class Voters:
         self._cycle: Cycle | None = None
         self._told: dict[str, tuple[str, str]] = {}
         self._silent = False
+        self._commanded: VotingRules | None = None  # posted, and not handled yet
         files.listen(self._changed, self._trusted)
 
     # ------------------------------------------------------------ start
@@ -250,15 +251,26 @@ class Voters:
     def command(self, change: Change, actor: str) -> ChangeVoting:
         return self._command([change.rule], change.note, actor)
 
-    def adopt(self, change: Change) -> None:
-        """It was saved and handled: from now on this is what was approved."""
+    def adopt(self, change: Change) -> Callable[[], None]:
+        """It was saved: from now on this is what was approved. Returns what takes it back."""
+        name, before = change.rule.name, dict(self._approved)
         if change.approved:
-            self._approved[change.rule.name] = change.approved
+            self._approved[name] = change.approved
         if change.rule.enabled:
-            self._trouble.forgive(change.rule.name)
-        self._told[change.rule.name] = self._said(change.rule.name)
+            self._trouble.forgive(name)
+        self._told[name] = self._said(name)
+
+        def take_back() -> None:
+            self._approved, self._commanded = before, None
+
+        return take_back
 
     # ------------------------------------------------------------ rules, versions and files in step
+
+    @property
+    def _coming(self) -> VotingRules:
+        """The rules as they will be: who changes them next must not undo what waits in the inbox."""
+        return self._commanded or self._rules
 
     @property
     def _rules(self) -> VotingRules:
@@ -301,7 +313,7 @@ class Voters:
     def _settle(self) -> None:
         """Post what has to change in the rules by itself: a file that is gone, back, or able to vote again."""
         changed = []
-        for rule in self._rules.strategies:
+        for rule in self._coming.strategies:
             after = self._settled(replace(rule, sha256=self._version(rule.name) or rule.sha256))
             after = replace(after, configured=after.configured and bool(self._version(rule.name)))
             if after != rule:
@@ -317,9 +329,9 @@ class Voters:
 
     def _command(self, changed: Iterable[StrategyRule], note: str, actor: str) -> ChangeVoting:
         by_name = {rule.name: rule for rule in changed}
-        now = self._rules
+        now = self._coming
         kept = tuple(by_name.pop(rule.name, rule) for rule in now.strategies)
-        voting = replace(now, strategies=(*kept, *by_name.values()))
+        voting = self._commanded = replace(now, strategies=(*kept, *by_name.values()))
         rules = replace(self._session.engine.state.rules, voting=voting)
         return ChangeVoting(at=self._session.now(), id=self._new_id(), actor=actor, rules=rules, note=note)
 
@@ -330,7 +342,12 @@ class Voters:
     # ------------------------------------------------------------ what is heard and told
 
     def _hear(self, message: Event | AnyCommand) -> None:
-        if isinstance(message, ChangeVoting) and self._cycle is not None:
+        if isinstance(message, Started):
+            self._commanded = None  # the session started over: what waited may be lost
+            self.settle()
+        elif isinstance(message, ChangeVoting) and self._cycle is not None:
+            if self._commanded == message.rules.voting:
+                self._commanded = None
             named = message.rules.voting.strategies
             self._cycle.meet({rule.name: face for rule in named if (face := self._face(rule))})
         elif isinstance(message, VoteCalled):

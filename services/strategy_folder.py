@@ -52,6 +52,10 @@ class StrategyFolder:
     def __init__(self, directory: Path, kept: Path, tasks: Tasks, proof: Prove | None = None) -> None:
         """Versions are kept in `kept` as `<sha256>.py`; what is not proved yet has another name there."""
         self._directory, self._kept, self._tasks = directory.resolve(), kept.resolve(), tasks
+        if self._directory == self._kept:
+            raise ConfigError(
+                f"TRADER_STRATEGIES_DIR: {directory} is where approved versions are kept; use another one"
+            )
         self._proof = proof or self._prove_for_real
         self._shipped: Mapping[str, str] = shipped_versions()
         self._ours = frozenset(json.loads(MANIFEST.read_text(encoding="utf-8"))["modules"])

@@ -75,7 +75,7 @@ class Codes:
 class SwapFloor:
     """`strategies.yml` in `folder/config`, files in `folder/strategies`, kept versions in `folder/kept`."""
 
-    def __init__(self, folder: Path, *, answer_seconds: float = 2, proof_seconds: float = 2) -> None:
+    def __init__(self, folder: Path, *, answer_seconds: float = 10, proof_seconds: float = 15) -> None:
         self.folder, self.strategies, self.config = folder, folder / "strategies", folder / "config"
         for each in (self.strategies, self.config):
             each.mkdir(exist_ok=True)
@@ -241,7 +241,9 @@ class Lag:
     @property
     def held_up(self) -> float:
         """The longest, in seconds."""
-        return max((late - self._machine_between(woke - late - 0.02, woke + 0.02) for woke, late in self._loop), default=0)
+        return max(
+            (late - self._machine_between(woke - late - 0.02, woke + 0.02) for woke, late in self._loop), default=0
+        )
 
     def _machine_between(self, begin: float, end: float) -> float:
         return max((late for woke, late in self._machine if begin <= woke <= end + late), default=0)

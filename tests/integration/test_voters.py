@@ -32,7 +32,7 @@ async def opening(tmp_path: Path) -> AsyncIterator[Opening]:
     """Start a trader on these approved files; again: on the same folders, as after a restart."""
     opened: list[SwapFloor] = []
 
-    async def begin(answer_seconds: float = 2, **approved: str) -> SwapFloor:
+    async def begin(answer_seconds: float = 10, **approved: str) -> SwapFloor:
         for each in opened:
             await each.stop()
         floor = SwapFloor(tmp_path, answer_seconds=answer_seconds)
@@ -409,3 +409,14 @@ async def test_the_kernel_refuses_what_python_is_not_asked_about(opening: Openin
     floor = await opening(good=GOOD, mine=a_file(body))
     assert await said(floor, "mine") == "[-1, -1, -1, -1, -1, True]"
     assert await floor.votes() == {"good": "ok", "mine": "ok"}
+
+
+async def test_a_file_that_goes_and_a_person_who_changes_another_do_not_undo_each_other(opening: Opening) -> None:
+    floor = await opening(good=GOOD, mine=FIRST)
+    (floor.strategies / "mine.py").unlink()
+    await floor.voters.look()
+    await floor.voters.look()  # what follows waits in the inbox when the person's command is made
+    await floor.control.change_strategy(ME, "good", weight=Decimal(5))
+    assert floor.row("good")["weight"] == 5
+    assert floor.row("mine")["configured"] is False
+    assert await floor.votes() == {"good": "ok"}
