@@ -6,6 +6,7 @@ The only room that knows a database. Rows are not domain types: they are mapped 
 from services.database.connection import Database, open_database
 from services.database.journal import DatabaseJournal
 from services.database.ledgers import Ledgers
+from services.database.news_store import DatabaseNewsStore
 from services.database.outbox import DatabaseOutbox
 from services.database.paper_store import DatabasePaperStore
 from services.database.reader import DatabaseReader
@@ -16,6 +17,7 @@ __all__ = [
     "Audit",
     "Database",
     "DatabaseJournal",
+    "DatabaseNewsStore",
     "DatabaseOutbox",
     "DatabasePaperStore",
     "DatabaseReader",
