@@ -301,7 +301,7 @@ class NewsEventTable(SQLModel, table=True):
     __tablename__ = "news_events"
     id: str = Field(primary_key=True)
     published_at: datetime = utc(index=True)
-    seen_at: datetime = utc()
+    seen_at: datetime = utc(index=True)
     source: str = name()
     title: str = text()
     url: str = text()
@@ -309,6 +309,7 @@ class NewsEventTable(SQLModel, table=True):
     sentiment: str
     score: float
     keywords: str = text()
+    sources: str = text()
 
 
 class UserTable(SQLModel, table=True):

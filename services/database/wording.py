@@ -202,7 +202,8 @@ def day_row(row: Mapping[str, Any]) -> Row:
 
 
 def news_row(row: Mapping[str, Any]) -> Row:
-    return {**renamed(row, NEWS), "keywords": json.loads(row["keywords"] or "[]")}
+    lists = {name: json.loads(row[name] or "[]") for name in ("keywords", "sources")}
+    return {**renamed(row, NEWS), **lists}
 
 
 def equity_row(row: Mapping[str, Any]) -> Row:

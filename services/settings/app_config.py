@@ -22,11 +22,54 @@ class AppConfig(TypedDict):
     alerts: AlertRules
 
 
+# A keyword is found in all its forms ("ban" in "banned"); one of several words, where they stand near each other.
+_HIGH = (
+    *("hack", "exploit", "security breach", "51% attack", "depeg", "flash crash"),
+    *(
+        "insolvent",
+        "insolvency",
+        "bankrupt",
+        "bankruptcy",
+        "chapter 11",
+        "liquidity crisis",
+        "bank run",
+        "bank failure",
+    ),
+    *("halt withdrawal", "suspend withdrawal", "pause withdrawal", "freeze withdrawal"),
+    *("ban", "outlaw", "sanction", "executive order", "strategic reserve"),
+    *("sec sue", "sec charge", "cftc sue", "cftc charge", "doj charge"),
+    *("etf approval", "etf approve", "etf reject", "etf rejection", "etf denial", "etf deny", "etf delay"),
+    *("rate decision", "raise rate", "hike rate", "cut rate", "emergency meeting", "debt default"),
+)
+_MEDIUM = (
+    *("sec", "cftc", "doj", "fbi", "irs", "fincen", "regulation", "regulator", "regulatory", "regulate", "legislation"),
+    *("lawmaker", "senate", "congress", "lawsuit", "sue", "court", "judge", "fined", "settlement", "subpoena", "probe"),
+    *("investigation", "indict", "arrest", "plead guilty", "money laundering", "fraud", "scam", "stolen", "theft"),
+    *("ransomware", "seize", "crackdown", "shut down", "collapse", "delist", "listing", "tax", "license", "licence"),
+    *(
+        "etf",
+        "approval",
+        "partnership",
+        "partner",
+        "adoption",
+        "adopt",
+        "legal tender",
+        "accept bitcoin",
+        "integration",
+    ),
+    *("acquisition", "acquire", "institutional", "custody", "futures", "whale", "reserves", "outflow", "inflow"),
+    *("liquidation", "liquidate", "layoff", "sell-off", "selloff", "crash", "outage", "mt gox", "private key"),
+    *("halving", "hashrate", "hash rate", "difficulty adjustment", "miner", "hard fork", "soft fork", "upgrade"),
+    *("fed", "federal reserve", "fomc", "powell", "interest rate", "rate hike", "rate cut", "inflation", "cpi", "ppi"),
+    *("pce", "jobs report", "recession", "stimulus", "debt ceiling", "tariff", "central bank", "quantitative easing"),
+    *("cbdc", "stablecoin", "tether", "usdt", "usdc", "invasion"),
+)
+
 _DEFAULT: AppConfig = {
     "news": {
         "keywords": {
-            "high": ("hack", "exploit", "ban", "insolvent", "bankruptcy", "etf approval", "rate decision"),
-            "medium": ("regulation", "lawsuit", "etf", "inflation", "halving", "outage"),
+            "high": _HIGH,
+            "medium": _MEDIUM,
         }
     },
     "deepseek": {

@@ -28,6 +28,8 @@ LIBRARIES = {
     "aiohttp": ("services/binance_us",),
     "yarl": ("services/binance_us",),
     "httpx": ("services/deepseek", "services/news", "services/notifications", "services/doctor"),
+    "defusedxml": ("services/news",),
+    "rapidfuzz": ("services/news",),
     "sqlmodel": ("services/database",),
     "sqlalchemy": ("services/database",),
     "psycopg": ("services/database",),
