@@ -509,7 +509,7 @@ class Opinions:
         )
 
     def _make_news(self) -> "NewsDesk":
-        from services.database import DatabaseNews
+        from services.database import DatabaseNewsStore
         from services.news import NewsDesk, Web, news_sources, read_headlines
         from services.news.sentiment import Sentiment
 
@@ -534,7 +534,7 @@ class Opinions:
             headlines=read_headlines(dated) if dated else None,
             keywords=trader.loaded.app["news"]["keywords"],
             classifier=Sentiment(),
-            store=DatabaseNews(trader.database),
+            store=DatabaseNewsStore(trader.database),
             market_now=trader.session.now,
             clock=clock,
             tasks=trader.tasks,
