@@ -164,7 +164,7 @@ def test_a_hundred_of_one_answer_are_looked_at() -> None:
         ("Nigeria bans crypto", "high", "ban"),
         ("SEC approves the first spot bitcoin ETFs", "high", "etf approve"),
         ("Celsius halts all withdrawals", "high", "halt withdrawal"),
-        ("Fed raises rates by 75 bps", "high", "raise rate"),
+        ("Fed raises rates by 75 bps", "high", "raise rates"),
         ("PayPal announces partnership with crypto exchange", "medium", "partnership"),
         ("Small game loses coins to an exploit", "medium", "exploit"),
         ("Could the SEC approve a bitcoin ETF this week?", "medium", "etf approve"),
