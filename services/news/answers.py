@@ -9,6 +9,7 @@ from services.news.source import SourceDown, SourceError, SourceRefused, SourceU
 from services.news.web import Answer
 
 ONE_HOUR = timedelta(hours=1)
+MOST_PARTS = 20_000  # objects and lists of an answer
 _QUOTA = re.compile(rb"quota|rate.?limit|too many requests|limit (?:is )?(?:exceeded|reached)", re.IGNORECASE)
 
 
@@ -29,6 +30,8 @@ def failure(answer: Answer, now: datetime, cures: dict[int, str]) -> SourceError
 
 def json_object(body: bytes) -> dict[str, Any]:
     """The JSON object of an answer. SourceDown for anything else, SourceUsedUp for a page that speaks of a quota."""
+    if body.count(b"[") + body.count(b"{") > MOST_PARTS:  # to build them would hold everybody up
+        raise SourceDown("answers with far more parts than news have")
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

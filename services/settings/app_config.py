@@ -39,7 +39,7 @@ _HIGH = (
     *("ban", "outlaw", "sanction", "executive order", "strategic reserve"),
     *("sec sue", "sec charge", "cftc sue", "cftc charge", "doj charge"),
     *("etf approval", "etf approve", "etf reject", "etf rejection", "etf denial", "etf deny", "etf delay"),
-    *("rate decision", "raise rate", "hike rate", "cut rate", "emergency meeting", "debt default"),
+    *("rate decision", "raise rates", "hike rates", "cut rates", "emergency meeting", "debt default"),
 )
 _MEDIUM = (
     *("sec", "cftc", "doj", "fbi", "irs", "fincen", "regulation", "regulator", "regulatory", "regulate", "legislation"),
