@@ -44,6 +44,7 @@ class NewsAnalyzer(BaseStrategy):
         "weakest_score": Option(0.1, 0, 1),  # below it a headline says nothing
         "balance": Option(0.25, 0, 1),  # part of all by which one side must outweigh the other
         "saturation": Option(3.0, 0.1, 100),  # weight at which confidence reaches 63 of 100
+        "weakest_confidence": Option(25.0, 0, 100),  # below it: no opinion, rather than one that waters down the vote
     }
 
     def __init__(self, settings: Mapping[str, object] | None = None) -> None:
@@ -82,9 +83,13 @@ class NewsAnalyzer(BaseStrategy):
         words = (
             f"Bullish news weigh {good:.2f}, bearish {bad:.2f}. Strongest: {'; '.join(map(_named, weighed[:NAMED]))}."
         )
-        if abs(lean) < self.settings["balance"]:
-            return Signal("HOLD", round(sure * (1 - abs(lean)), 2), f"The news balance. {words}")
-        return Signal("BUY" if lean > 0 else "SELL", round(sure * abs(lean), 2), words)
+        balanced = abs(lean) < self.settings["balance"]
+        confidence = round(sure * (1 - abs(lean) if balanced else abs(lean)), 2)
+        if confidence < self.settings["weakest_confidence"]:
+            return Signal("HOLD", 0, f"Too little to lean on ({confidence:.0f} of 100): no opinion. {words}")
+        if balanced:
+            return Signal("HOLD", confidence, f"The news balance. {words}")
+        return Signal("BUY" if lean > 0 else "SELL", confidence, words)
 
 
 def _named(each: Weighed) -> str:

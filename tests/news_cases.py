@@ -87,11 +87,11 @@ class Room:
     def __init__(self, words: Any = KEYWORDS) -> None:
         self.reader, self.stories, self.now = Reader(), Stories(Keywords(words), SixWords()), NOW
 
-    def tell(self, *items: Item | str, source: str = "a feed") -> list[NewsEvent]:
+    def tell(self, *items: Item | str, source: str = "a feed", many: bool = False) -> list[NewsEvent]:
         """Returns what was new or changed."""
         told = [an_item(each) if isinstance(each, str) else each for each in items]
         drafts = self.reader.read(source, told, Times(wall=self.now, market=self.now))
-        found = self.stories.take(drafts, source)
+        found = self.stories.take(drafts, source, many=many)
         self.stories.show(found)
         return [event for _, event in found]
 

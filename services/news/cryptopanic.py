@@ -24,6 +24,7 @@ class CryptoPanic:
     """Implements Source: the newest posts about bitcoin."""
 
     name = "CryptoPanic"
+    many = True
     most_a_day: int | None = None
 
     def __init__(self, *, key: str, base_url: str, pace: timedelta, web: Web, clock: Clock, tasks: Tasks) -> None:

@@ -121,7 +121,7 @@ class NewsDesk:
         name = asking.source.name
         try:
             items = await asking.source.ask()
-            await self._take(name, items)
+            await self._take(asking.source, items)
             asking.told()
         except SourceError as error:
             asking.failed(error)
@@ -131,9 +131,10 @@ class NewsDesk:
         finally:
             asking.busy = False
 
-    async def _take(self, name: str, items: Sequence[Item]) -> None:
+    async def _take(self, source: Source, items: Sequence[Item]) -> None:
         if not items:
             return
+        name = source.name
         times = Times(wall=self._clock.now(), market=self._market_now())
         async with self._turn:
             dropped = self.stories.dropped
@@ -141,7 +142,7 @@ class NewsDesk:
             found: list[Seen] = []
             for at in range(0, len(drafts), AT_ONCE):
                 some = drafts[at : at + AT_ONCE]
-                found += await self._tasks.in_thread(partial(self.stories.take, some, name))
+                found += await self._tasks.in_thread(partial(self.stories.take, some, name, many=source.many))
             self.stories.show(found)
         if self.stories.dropped > dropped:
             log.warning("news of %s: %d stories beyond what an hour may bring", name, self.stories.dropped - dropped)
@@ -161,7 +162,7 @@ class NewsDesk:
         if last == first:
             return False
         self._next_headline, self._read_at = last, headlines[last - 1].seen_at
-        found = self.stories.take(headlines[first:last], FILE, MOST_AN_HOUR)
+        found = self.stories.take(headlines[first:last], FILE, MOST_AN_HOUR, many=True)
         self.stories.show(found)
         self._keep([event for _, event in found])
         self._untold = self._untold or bool(found)

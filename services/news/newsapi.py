@@ -28,6 +28,7 @@ class NewsApi:
     """Implements Source: the newest articles that name bitcoin, crypto or what moves money."""
 
     name = "NewsAPI"
+    many = True
     most_a_day: int | None = A_DAY
 
     def __init__(self, *, key: str, base_url: str, pace: timedelta, web: Web, clock: Clock, tasks: Tasks) -> None:

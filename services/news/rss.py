@@ -29,6 +29,7 @@ ACCEPT = (
 class Feed:
     """Implements Source. Its address may hold a key, so it is named by its host alone."""
 
+    many = False
     most_a_day: int | None = None
 
     def __init__(self, *, name: str, url: str, pace: timedelta, web: Web, clock: Clock, tasks: Tasks) -> None:

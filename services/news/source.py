@@ -55,6 +55,10 @@ class Source(Protocol):
         """For people, unique."""
 
     @property
+    def many(self) -> bool:
+        """It passes on what many outlets tell; else all it tells is one voice."""
+
+    @property
     def pace(self) -> timedelta:
         """The shortest time between two questions."""
 

@@ -118,6 +118,7 @@ class Stories:
         self._texts: dict[str, str] = {}
         self._urls: dict[str, str] = {}
         self._urls_of: dict[str, list[str]] = {}
+        self._told_by: dict[str, set[str]] = {}  # sources that told a story, whatever outlets they named
         self._arrived: deque[tuple[datetime, str]] = deque()
         self.dropped = 0  # beyond what an hour may bring
         self.merged = 0
@@ -126,13 +127,19 @@ class Stories:
 
     # ------------------------------------------------------------ on any thread
 
-    def take(self, drafts: Iterable[Draft], source: str, most: int = MOST_AN_HOUR_EACH) -> list[Seen]:
-        """What is new or changed, each with the time from which it is known. To be handed to `show`."""
+    def take(
+        self, drafts: Iterable[Draft], source: str, most: int = MOST_AN_HOUR_EACH, *, many: bool = False
+    ) -> list[Seen]:
+        """What is new or changed, each with the time from which it is known. To be handed to `show`.
+
+        `many`: the source passes on what many outlets tell. Else it has one voice, whomever it says it quotes: it
+        cannot confirm its own story.
+        """
         changed: list[Seen] = []
         with self._one_at_a_time:
             for draft in drafts:
                 self._forget(draft.seen_at - KEPT)
-                event = self._taken(draft, source, most)
+                event = self._taken(draft, source, most, many)
                 if event is not None:
                     self._known[event.id] = event
                     changed.append((draft.seen_at, event))
@@ -148,11 +155,11 @@ class Stories:
                     found.append((event.seen_at, event))
         return found
 
-    def _taken(self, draft: Draft, source: str, most: int) -> NewsEvent | None:
+    def _taken(self, draft: Draft, source: str, most: int, many: bool) -> NewsEvent | None:
         own = gist(draft.title, outlet_key(draft.outlet))
         twin = self._twin(draft, own)
         if twin is not None:
-            return self._merged(twin, draft)
+            return self._merged(twin, draft, source, many)
         if self._too_many(draft.seen_at, source, most):
             self.dropped += 1
             return None
@@ -161,6 +168,7 @@ class Stories:
             return None
         self._arrived.append((draft.seen_at, source))
         self._remember(event, own)
+        self._told_by[event.id] = {source}
         return event
 
     def _twin(self, draft: Draft, own: Gist) -> NewsEvent | None:
@@ -172,13 +180,15 @@ class Stories:
                 return self._known[id]
         return None
 
-    def _merged(self, event: NewsEvent, draft: Draft) -> NewsEvent | None:
+    def _merged(self, event: NewsEvent, draft: Draft, source: str, many: bool) -> NewsEvent | None:
         """The story with one more outlet and its earliest time; None where nothing is new."""
         self.merged += 1
         self._remember_url(draft.url, event.id)
         outlets = {outlet_key(each) for each in event.sources}
-        sources = event.sources
-        if draft.outlet and outlet_key(draft.outlet) not in outlets and len(sources) < MOST_OUTLETS:
+        sources, told_by = event.sources, self._told_by.setdefault(event.id, set())
+        new = many or source not in told_by
+        told_by.add(source)
+        if new and draft.outlet and outlet_key(draft.outlet) not in outlets and len(sources) < MOST_OUTLETS:
             sources = (*sources, draft.outlet)
         published = event.published_at if draft.undated else min(event.published_at, draft.published_at)
         if sources == event.sources and published == event.published_at:
@@ -231,6 +241,7 @@ class Stories:
                 return
             for table in (self._known, self._gists, self._texts):
                 table.pop(id)
+            self._told_by.pop(id, None)
             for url in self._urls_of.pop(id):
                 del self._urls[url]
 

@@ -45,9 +45,17 @@ def test_no_news_is_no_opinion_and_says_so() -> None:
 
 
 def test_a_grave_story_counts_more_than_a_small_one_and_a_fresh_more_than_an_old_one() -> None:
-    high, medium, low = (opinion(story(severity=each))[1] for each in ("high", "medium", "low"))
-    assert 100 > high > medium > low > 0
-    assert opinion(story(hours=0))[1] > opinion(story(hours=6))[1] > opinion(story(hours=24))[1] > 0
+    def sure(**changes: object) -> float:
+        return opinion(story(**changes), weakest_confidence=0.0)[1]
+
+    assert 100 > sure(severity="high") > sure(severity="medium") > sure(severity="low") > 0
+    assert sure(hours=0) > sure(hours=6) > sure(hours=24) > 0
+
+
+def test_too_little_is_no_opinion_rather_than_one_that_waters_down_the_vote() -> None:
+    action, confidence, reasoning = opinion(story("Small talk", 0.4, "low"))
+    assert (action, confidence) == ("HOLD", 0)
+    assert reasoning.startswith("Too little to lean on (6 of 100): no opinion. Bullish news weigh 0.20, bearish 0.00.")
 
 
 def test_half_of_it_is_left_after_a_half_life() -> None:

@@ -64,11 +64,20 @@ def test_the_earliest_time_stays_and_one_outlet_is_one_source() -> None:
     assert event.seen_at == NOW
 
 
+@pytest.mark.parametrize(("many", "outlets"), [(False, 1), (True, 2)])
+def test_a_feed_cannot_confirm_its_own_story_whomever_it_quotes(many: bool, outlets: int) -> None:
+    room = Room()
+    for address in ("https://reuters.com/1", "https://bloomberg.com/2"):
+        room.tell(an_item("Bitcoin surges past $100K", address), many=many)
+    (event,) = room.events
+    assert len(event.sources) == outlets
+
+
 def test_an_outlet_that_tells_it_later_is_not_known_before() -> None:
     room = Room()
     room.tell(an_item("Bitcoin surges past $100K", "https://a.example/1"))
     room.now += timedelta(hours=1)
-    room.tell(an_item("Bitcoin surges past $100K", "https://b.example/1"))
+    room.tell(an_item("Bitcoin surges past $100K", "https://b.example/1"), source="another")
     assert len(room.stories.at(NOW)[0].sources) == 1
     assert len(room.stories.at(room.now)[0].sources) == 2
 
