@@ -6,6 +6,7 @@ The only room that knows a database. Rows are not domain types: they are mapped 
 from services.database.connection import Database, open_database
 from services.database.journal import DatabaseJournal
 from services.database.ledgers import Ledgers
+from services.database.model_calls import DatabaseCallBook
 from services.database.outbox import DatabaseOutbox
 from services.database.paper_store import DatabasePaperStore
 from services.database.reader import DatabaseReader
@@ -15,6 +16,7 @@ __all__ = [
     "Answers",
     "Audit",
     "Database",
+    "DatabaseCallBook",
     "DatabaseJournal",
     "DatabaseOutbox",
     "DatabasePaperStore",
