@@ -63,7 +63,7 @@ class NewsAnalyzer(BaseStrategy):
             return Signal("HOLD", 0, f"{_count(len(known))} of the last 72 hours, none that says where the price goes.")
         weighed.sort(key=lambda each: (-abs(each.weight), each.event.id))
         good = math.fsum(each.weight for each in weighed if each.weight > 0)
-        bad = -math.fsum(each.weight for each in weighed if each.weight < 0)
+        bad = math.fsum(-each.weight for each in weighed if each.weight < 0)
         return self._opinion(good, bad, weighed)
 
     def _weighed(self, event: NewsEvent, now: datetime) -> Weighed:

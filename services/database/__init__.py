@@ -7,6 +7,7 @@ from services.database.connection import Database, open_database
 from services.database.evidence_store import DatabaseEvidence
 from services.database.journal import DatabaseJournal
 from services.database.ledgers import Ledgers
+from services.database.model_calls import DatabaseCallBook
 from services.database.news_store import DatabaseNewsStore
 from services.database.outbox import DatabaseOutbox
 from services.database.paper_store import DatabasePaperStore
@@ -18,6 +19,7 @@ __all__ = [
     "Answers",
     "Audit",
     "Database",
+    "DatabaseCallBook",
     "DatabaseEvidence",
     "DatabaseJournal",
     "DatabaseNewsStore",

@@ -312,6 +312,21 @@ class NewsEventTable(SQLModel, table=True):
     sources: str = text()
 
 
+class ModelCallTable(SQLModel, table=True):
+    """Calls of a language model: one key and one budget, whatever ledger they were made for."""
+
+    __tablename__ = "model_calls"
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = utc(index=True)
+    model: str = name()
+    template: str = name()
+    cached_tokens: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal = money()
+    outcome: str
+
+
 class UserTable(SQLModel, table=True):
     __tablename__ = "users"
     username: str = name(primary_key=True)

@@ -6,7 +6,7 @@ from alembic import op
 from services.database.columns import Name, Utc, Words
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
