@@ -1,0 +1,1 @@
+"""News: what is read, and what it says."""
