@@ -7,7 +7,7 @@ ARGS ?=
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: run setup test check bench chaos-blackbox mutation lock browser
+.PHONY: run setup test check bench sentiment chaos-blackbox mutation lock browser
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -45,6 +45,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+
+# Trains the classifier of headlines anew and writes services/news/sentiment.json; a few seconds.
+sentiment: $(VENV)/.dev
+	$(BIN)/python -m tests.tools.sentiment $(ARGS)
 
 bench: $(VENV)/.dev browser
 	$(BIN)/python -m tests.benchmarks $(ARGS)

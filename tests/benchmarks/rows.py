@@ -11,6 +11,7 @@ class Row:
     unit: str
     target: float | None = None
     how: str = ""
+    exact: bool = False  # the same on every machine: no allowance is made for noise
 
 
 def percentile(values: Sequence[float], share: float) -> float:
