@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 LONGEST = 500  # characters that are looked at
-REACH_BACK, REACH_ON, REACH_NOT = 8, 5, 4  # words between a direction and its quantity, or a "not" and what it denies
+REACH_BACK, REACH_ON = 8, 5  # words between a direction and its quantity
+REACH_NOT, REACH_NUMBER = 4, 12  # … a "not" and what it denies, a quantity and its number
 YEARS = range(1950, 2060)
 
 _TOKEN = re.compile(
@@ -30,7 +31,7 @@ _IRREGULAR = dict(
     for pair in (
         "rose=rise risen=rise fell=fall fallen=fall grew=grow grown=grow growth=grow won=win lost=lose "
         "sank=sink sunk=sink sold=sell bought=buy beaten=beat shrank=shrink shrunk=shrink slid=slide broke=break "
-        "broken=break recorded=recorded halving=halving dismissed=dismissed developed=developed "
+        "broken=break recorded=recorded halving=halving dismissed=dismissed developed=developed quite=quite "
         "froze=freeze frozen=freeze stole=steal stolen=steal went=go gone=go made=make held=hold led=lead "
         "overcame=overcome began=begin withdrew=withdraw withdrawn=withdraw drew=draw dove=dive flew=fly "
         "swung=swing struck=strike threw=throw forecasted=forecast can't=cannot isn't=not wasn't=not aren't=not "
@@ -183,7 +184,7 @@ def findings(tokens: Sequence[Token], items: Sequence[Item]) -> list[Finding]:
             found.append(_moved(tokens, items, item, paired))
         elif item.kind in _VERDICT:
             found.append(Finding(item.start, "word", _VERDICT[item.kind], _words(tokens, item)))
-    found += _compared(tokens, items)
+    found += _compared(tokens, items, paired)
     found += [
         Finding(at, "number", 1 if token.value > 0 else -1, token.text)
         for at, token in enumerate(tokens)
@@ -252,7 +253,7 @@ def _words(tokens: Sequence[Token], item: Item) -> str:
 _MARKS = {"from", "compar", "versus", "against", "than"}
 
 
-def _compared(tokens: Sequence[Token], items: Sequence[Item]) -> list[Finding]:
+def _compared(tokens: Sequence[Token], items: Sequence[Item], paired: set[int]) -> list[Finding]:
     """`to 5.1 mn from 4.2 mn`, `a loss of 3 compared with a profit of 1`, `from 3 % to 4 %`: the numbers tell."""
     found = []
     for at, token in enumerate(tokens):
@@ -272,7 +273,7 @@ def _compared(tokens: Sequence[Token], items: Sequence[Item]) -> list[Finding]:
             now = next((each for each in range(at - 1, max(at - 14, -1), -1) if _same(tokens, each, then)), None)
         if now is None or not _same(tokens, now, then):
             continue
-        finding = _difference(tokens, items, now, then)
+        finding = _difference(tokens, items, now, then, paired)
         if finding:
             found.append(finding)
     return found
@@ -289,18 +290,32 @@ def _same(tokens: Sequence[Token], one: int, other: int) -> bool:
     return tokens[one].value is not None and tokens[one].root == tokens[other].root
 
 
-def _difference(tokens: Sequence[Token], items: Sequence[Item], now: int, then: int) -> Finding | None:
+def _difference(
+    tokens: Sequence[Token], items: Sequence[Item], now: int, then: int, paired: set[int]
+) -> Finding | None:
     """A loss counts as a negative number; a quantity that nobody names is taken for one of which more is better."""
 
     def signed(at: int) -> float:
         near = [item for item in items if item.kind in _QUANTITY and item.end <= at]
-        sign = _QUANTITY[near[-1].kind] if near and at - near[-1].end <= 12 else 1
-        return sign * abs(tokens[at].value or 0.0)
+        if not near or at - near[-1].end > REACH_NUMBER:
+            return abs(tokens[at].value or 0.0)
+        paired.add(near[-1].start)
+        return _QUANTITY[near[-1].kind] * abs(tokens[at].value or 0.0)
 
     change = signed(now) - signed(then)
     if not change:
         return None
     return Finding(max(now, then), "compare", 1 if change > 0 else -1, f"{tokens[now].text} after {tokens[then].text}")
+
+
+# Words that say nothing of themselves; in a small corpus they would pick up what stood beside them by chance.
+_SILENT = set(
+    "a an the and or of to in on at by with for from as is are was were be been being it its this that these those "
+    "his her their our my your we you he she they i has have had having do does did will would can could may might "
+    "shall should <n> <%> <year> <stock> , . ! there here which who whom whose than then so if into over under after "
+    "before during about new now also just more most some any all one two three year month week day today quarter "
+    "said say".split()
+)
 
 
 def features(tokens: Sequence[Token], found: Sequence[Finding]) -> dict[str, float]:
@@ -317,7 +332,10 @@ def features(tokens: Sequence[Token], found: Sequence[Finding]) -> dict[str, flo
     last = ""
     for token in tokens:
         root = token.root
-        values["_" + root] = 1.0
-        values[f"{last}_{root}"] = 1.0
+        if root not in _SILENT:
+            values["_" + root] = 1.0
+            values[f"{last}_{root}"] = 1.0
+        elif last not in _SILENT:
+            values[f"{last}_{root}"] = 1.0
         last = root
     return values

@@ -24,9 +24,9 @@ class Recipe:
     per_template: int = 8
     per_phrase: int = 6
     least: int = 4  # sentences a word must stand in
-    words_l2: float = 2.0  # how dear the weight of a single word is, against …
+    words_l2: float = 4.0  # how dear the weight of a single word is, against …
     findings_l2: float = 20.0  # … that of a finding, which is shared by all words of its kind
-    threshold: float = 0.4
+    threshold: float = 0.5
     steps: int = 250
     smallest: float = 0.03  # weights below are left out
 
