@@ -545,21 +545,29 @@ async def test_a_key_that_fits_no_header_is_not_shown_either(asking: Setting) ->
     assert desk.model.asked == []
 
 
+async def lag_of(desk: Asking) -> float:
+    """The longest that the loop kept a sleeper waiting beyond its 5 ms while a question was asked, in seconds."""
+    worst, work = 0.0, asyncio.ensure_future(desk.unanswered())
+    while not work.done():
+        before = time.monotonic()
+        await asyncio.sleep(0.005)
+        worst = max(worst, time.monotonic() - before - 0.005)
+    await work
+    return worst
+
+
 async def test_the_loop_is_never_held_up() -> None:
     bad = [Saying(megabytes=10), Saying(content='{"a":' * 3_900), Saying(content="{" * 19_000)]
     with ModelProcess() as process:
         desk = Asking(ModelStandIn(), base_url=process.url)
         await desk.reply()  # libraries load some of their parts at the first use
-        process.say(*bad)
-        worst, work = 0.0, asyncio.ensure_future(desk.unanswered())
-        while not work.done():
-            before = time.monotonic()
-            await asyncio.sleep(0.005)
-            worst = max(worst, time.monotonic() - before - 0.005)
-        await work
+        lags = []
+        for _ in range(3):
+            process.say(*bad)
+            lags.append(await lag_of(desk))
         await desk.analyst.close()
-        assert desk.book.outcomes == ["answered", *["unusable"] * 3]
-    assert worst < 0.05
+        assert desk.book.outcomes == ["answered", *["unusable"] * 9]
+    assert min(lags) < 0.05  # what blocks the loop blocks it each time; a busy machine does not
 
 
 async def test_two_questions_at_once_take_turns(asking: Setting) -> None:
