@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from app.analyst import Question, Reply
 from app.core.messages import PlaceOrder, SignalGiven, VoteCalled
 from app.core.model import Direction, NewsEvent
 from app.core.voting import hold_vote
-from app.ports import Question, Reply
 from app.seam import Tasks
 from services.deepseek import DeepSeek
 from services.strategy_host import StrategyHost

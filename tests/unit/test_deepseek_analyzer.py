@@ -10,9 +10,9 @@ from decimal import Decimal
 
 import pytest
 
+from app.analyst import Question
 from app.core.errors import StrategyError
 from app.core.model import MarketData, NewsEvent, OrderBook
-from app.ports import Question
 from strategies.base_strategy import rows_of, table_of
 from strategies.prompting.measures import Level, direction, efficiency, levels, rsi, swings
 from strategies.runtime import load
