@@ -30,7 +30,7 @@ REFUSED = (
 
 
 def confine(allowed: Sequence[str]) -> None:
-    """From now on, and for ever. `allowed`: the modules of `strategies` that a strategy may import."""
+    """From now on, and for ever. `allowed`: the modules of `strategies` that a strategy may import, with all in them."""
     sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
@@ -53,11 +53,11 @@ class _OnlyStrategies:
     whose file nobody has approved, and nothing of the trader."""
 
     def __init__(self, allowed: Sequence[str]) -> None:
-        self._allowed = frozenset(f"strategies.{name}" for name in allowed)
+        self._allowed = tuple(f"strategies.{name}." for name in allowed)
 
     def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
         top = name.partition(".")[0]
-        if top in OURS or (top == "strategies" and name not in self._allowed):
+        if top in OURS or (top == "strategies" and not f"{name}.".startswith(self._allowed)):
             raise ImportError(f"a strategy may not import {name}; it may take strategies.base_strategy and libraries")
         return None
 

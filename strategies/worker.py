@@ -34,7 +34,7 @@ def main() -> None:
 
     _load_our_own()
     os.environ.clear()
-    confine(("base_strategy",))
+    confine(("base_strategy", "prompting"))
     desk = Desk(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
     _say(answers, {"ready": True})
     for line in requests:
