@@ -557,6 +557,7 @@ class Opinions:
     async def open(self) -> None:
         await self._analyst.open()
         await self._news.open()
+        self._trader.tasks.start(self._news.poll(), "first news")
 
     def coordinator(self, cycle: "Cycle") -> "Coordinator":
         from app.asking import Asking

@@ -30,7 +30,7 @@ REFUSED = (
 
 
 def confine(allowed: Sequence[str]) -> None:
-    """From now on, and for ever. `allowed`: the modules of `strategies` that a strategy may import, with all in them."""
+    """From now on, and for ever. `allowed`: modules of `strategies` that a strategy may import, with all in them."""
     sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
