@@ -50,7 +50,7 @@ def right() -> list[Row]:
 
 
 def fast() -> list[Row]:
-    """On one core, with every headline seen for the first time; and the first answer of a fresh process."""
+    """On one core, on short sentences (texts of 500 characters take longer); and the first answer of a new process."""
     texts = [text for _, text in corpus.sentences(per_template=10, per_phrase=1, seed=7)]
     ours = Sentiment()
     ours.score("")

@@ -134,12 +134,13 @@ def test_the_file_that_is_shipped_is_the_one_the_training_makes() -> None:
 
 
 @pytest.mark.parametrize(("kind", "least"), [("reports", 0.9), ("street", 0.85), ("crypto", 0.75)])
-def test_it_does_well_on_sentences_it_has_not_learned_from(kind: str, least: float) -> None:
+def test_it_still_reads_the_sentences_it_was_mended_on(kind: str, least: float) -> None:
+    """A floor against getting worse. The lexicon was mended on these, so they do not tell how good it is."""
     pairs = corpus.validation(kind)
     assert macro_f1([label for label, _ in pairs], [JUDGE.label(text) for _, text in pairs]) >= least
 
 
-def test_no_validation_sentence_is_learned_from() -> None:
+def test_no_weight_is_fitted_on_a_validation_sentence() -> None:
     learned = {text for _, text in corpus.sections("examples.txt")} | {
         text for _, text in corpus.sentences(per_template=8, per_phrase=1, seed=1)
     }

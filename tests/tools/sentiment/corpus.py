@@ -107,5 +107,5 @@ KINDS = ("reports", "street", "crypto")
 
 
 def validation(*kinds: str) -> list[Sentence]:
-    """Sentences by hand, from no template, on which features and regularisation were chosen."""
+    """Sentences by hand, from no template, on which features, lexicon and regularisation were chosen."""
     return [each for kind in kinds or KINDS for each in sections(f"validation_{kind}.txt")]
