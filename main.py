@@ -26,8 +26,6 @@ from app.ports import LedgerRow, StrategyFace
 from app.seam import clock, seeded, token
 
 if TYPE_CHECKING:
-    from services.deepseek import DeepSeek
-
     from app.checklist import Checklist
     from app.control import Saving
     from app.coordinator import Coordinator
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from backtest.drill import Result
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
+    from services.deepseek import DeepSeek
     from services.logs import Logs
     from services.news import NewsDesk
     from services.settings import LoadedRules, Settings
@@ -491,10 +490,9 @@ class Opinions:
         trader.voters.performance = self._judging.of
 
     def _make_analyst(self) -> "DeepSeek":
-        from services.deepseek import DeepSeek
-
         from app.core.alerts import AlertEvent
         from services.database import DatabaseCallBook
+        from services.deepseek import DeepSeek
 
         trader, settings = self._trader, self._trader.settings
         key = settings.deepseek_api_key if self._reachable(settings.deepseek_base_url) else None
@@ -511,10 +509,9 @@ class Opinions:
         )
 
     def _make_news(self) -> "NewsDesk":
-        from services.news.sentiment import Sentiment
-
         from services.database import DatabaseNewsStore
         from services.news import NewsDesk, Web, news_sources, read_headlines
+        from services.news.sentiment import Sentiment
 
         trader, settings = self._trader, self._trader.settings
         self._web = Web()

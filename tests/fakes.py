@@ -14,6 +14,7 @@ from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
 from app.cycle import Cycle
 from app.evidence import Evidence
+from app.model_calls import ModelCall, Spent
 from app.ports import Entry, EquityPoint, JournalRow, NewsSourceState, Strategies, StrategyFace
 from app.seam import Clock, Tasks
 from app.seam import clock as life
@@ -183,6 +184,23 @@ class FakeAnalyst:
 
     def state(self) -> AnalystState:
         return AnalystState(name="parrot")
+
+
+class MemoryCallBook:
+    """app.model_calls.CallBook in a list; every call is of this month and this day."""
+
+    def __init__(self) -> None:
+        self.calls: list[ModelCall] = []
+
+    def spent(self, month_at: datetime, day_at: datetime) -> Spent:
+        return Spent(usd=sum((call.cost_usd for call in self.calls), Decimal(0)), calls=len(self.calls))
+
+    def begin(self, call: ModelCall) -> int:
+        self.calls.append(call)
+        return len(self.calls) - 1
+
+    def settle(self, number: int, call: ModelCall) -> None:
+        self.calls[number] = call
 
 
 class MemoryEvidence:
