@@ -1,4 +1,4 @@
-"""`make sentiment`: trains the judge of headlines, writes it, tells how it does on the sentences it was mended on."""
+"""`make sentiment`: trains the classifier of headlines, writes it, and says how it does on what it was mended on."""
 
 import json
 import sys
