@@ -485,7 +485,7 @@ class Opinions:
         self.outside = Outside(analyst=self._analyst, news=self._news, evidence=evidence)
         scores = DatabaseScores(trader.database, trader.ledger.name)
         self._judging = Judging(scores, trader.tasks, trader.session.now, trader.tell)
-        trader.voters.able = self._able
+        trader.voters.lacks = self._lacks
         trader.voters.resting = lambda face: face.asks and self._analyst.state().status != "ok"
         trader.voters.performance = self._judging.of
 
@@ -545,11 +545,18 @@ class Opinions:
 
         return self._real or is_loopback(urlsplit(url).hostname or "")
 
-    def _able(self, face: StrategyFace) -> bool:
-        """Whether what a strategy needs is set up."""
-        if face.asks:
-            return self._analyst.configured
-        return self._news.configured or not face.reads_text
+    def _lacks(self, face: StrategyFace) -> str:
+        """What a strategy needs that is not set up; "" where nothing is missing."""
+        settings = self._trader.settings
+        if face.asks and not self._analyst.configured:
+            if settings.deepseek_api_key is None:
+                return "DEEPSEEK_API_KEY is not set"
+            return f"a {self._trader.ledger.market} market is not shown to a model over the network"
+        if face.reads_text and not face.asks and not self._news.configured:
+            if self._real:
+                return "no news source is set: NEWS_RSS_URLS, CRYPTOPANIC_API_KEY or NEWSAPI_API_KEY"
+            return "today's news say nothing of a pretend market; NEWS_FILE may hold dated headlines"
+        return ""
 
     async def open(self) -> None:
         await self._analyst.open()

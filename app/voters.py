@@ -35,7 +35,7 @@ class Change:
 
 
 class Voters:
-    """Files, approvals and rules. `able` says whether all that a strategy needs is set up (a language model, news);
+    """Files, approvals and rules. `lacks` says what a strategy needs that is not set up (a language model, news);
     `resting`, whether it is held back for now; `performance`, how it did."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Voters:
     ) -> None:
         self._session, self._files, self._trouble = session, files, trouble
         self._new_id, self._tell = new_id, tell
-        self.able: Callable[[StrategyFace], bool] = lambda face: True
+        self.lacks: Callable[[StrategyFace], str] = lambda face: ""
         self.resting: Callable[[StrategyFace], bool] = lambda face: False
         self.performance: Callable[[str], Row] = lambda name: {}
         self._approved: dict[str, str] = {}
@@ -155,7 +155,7 @@ class Voters:
             return "not_configured"
         if not self._version(rule.name):
             return {"good": "offered", "failed": "failed"}.get(file.status, "off")
-        if rule.enabled or (face and not self.able(face)):
+        if rule.enabled or (face and self.lacks(face)):
             return "not_configured"
         return "offered" if offered else "off"
 
@@ -196,7 +196,8 @@ class Voters:
                 return file.error
             hint = "enable it in Controls, or pin the hash in strategies.yml"
             return f"nobody approved its file yet (SHA-256 {file.sha256}); {hint}"
-        return "what it needs is not set up"
+        face = self._known.get((rule.name, self._version(rule.name)))
+        return self.lacks(face) if face else ""
 
     # ------------------------------------------------------------ a person's wish
 
@@ -299,7 +300,7 @@ class Voters:
         face = self._known.get((rule.name, rule.sha256))
         if face is None or not rule.sha256:
             return replace(rule, configured=False)
-        return replace(rule, configured=self.able(face), reads_text=face.reads_text)
+        return replace(rule, configured=not self.lacks(face), reads_text=face.reads_text)
 
     def _changed(self, name: str) -> None:
         """The folder says that something happened to this file."""

@@ -63,7 +63,9 @@ def _without_headline(rules: VotingRules, signals: Mapping[str, Signal], now: da
         else signal
         for name, signal in signals.items()
     }
-    return f"without “{headline}”: {_hold(rules, others, now).text}"
+    twice = [signal.strategy for signal in valid if signal.reads_text and not signal.without and signal.confidence]
+    kept = f" ({', '.join(twice)} may have read it, and was not asked twice)" if twice else ""
+    return f"without “{headline}”{kept}: {_hold(rules, others, now).text}"
 
 
 def _reads_text(rule: StrategyRule, signals: Mapping[str, Signal]) -> bool:

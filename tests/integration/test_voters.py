@@ -324,12 +324,12 @@ async def test_where_the_file_names_no_strategy_those_of_the_program_stay(openin
 
 async def test_what_a_strategy_needs_may_come_and_go(opening: Opening) -> None:
     floor = await opening(good=GOOD, mine=FIRST)
-    floor.voters.able = lambda face: face.name != "mine"
+    floor.voters.lacks = lambda face: "its key is not set" if face.name == "mine" else ""
     floor.voters.settle()
     assert await floor.votes() == {"good": "ok"}
     row = floor.row("mine")
-    assert (row["status"], row["error"]) == ("not_configured", "what it needs is not set up")
-    floor.voters.able = lambda face: True
+    assert (row["status"], row["error"]) == ("not_configured", "its key is not set")
+    floor.voters.lacks = lambda face: ""
     floor.voters.resting = lambda face: face.name == "mine"
     floor.voters.settle()
     assert await floor.votes() == {"good": "ok", "mine": "ok"}

@@ -209,6 +209,9 @@ def test_the_vote_tells_what_it_would_be_without_the_strongest_headline() -> Non
         "without “Fund buys 9,000 bitcoin”: deepseek BUY 70 × 50, technical BUY 75 × 30, news no opinion"
         " → 71.9 ≥ 70, participation 80 %: buy"
     )
+    read_too = {**signals, "deepseek": said("deepseek", "BUY", 70, reads_text=True)}
+    text = hold_vote(VotingRules(strategies=ALL), read_too, NOON).without_headline
+    assert text.startswith("without “Fund buys 9,000 bitcoin” (deepseek may have read it, and was not asked twice): ")
     assert hold_vote(VotingRules(strategies=ALL), signals, signals["news"].expires_at).without_headline == ""
     plain = {**signals, "news": said("news", "BUY", 90)}
     assert hold_vote(VotingRules(strategies=ALL), plain, NOON).without_headline == ""
