@@ -1,5 +1,6 @@
 """A whole live trader in one process: real session, engine, executor and adapter, over real HTTP and WebSocket, against
-the double of Binance.US. Time is life's own and can be carried forward, for both sides alike.
+the double of Binance.US. Time stands still unless it is carried forward, for both sides alike: what a test sees does
+not depend on when it is run, nor on how fast.
 
     async with live_trader() as trader:
         position = await trader.bought()                 # a vote, an entry, its stop on the exchange
@@ -10,12 +11,13 @@ the double of Binance.US. Time is life's own and can be carried forward, for bot
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from app import codec
@@ -24,25 +26,26 @@ from app.core import orders
 from app.core.decisions import Shown
 from app.core.errors import ExchangeError
 from app.core.messages import Alert, CandleClosed, Resume, SignalGiven, Started, TimePassed, VoteCalled
-from app.core.model import Direction, Order, Position, PositionStatus, Role, Signal, Trade
+from app.core.model import Direction, Order, OrderBook, Position, PositionStatus, Role, Signal, Trade
 from app.core.portfolio import nav
 from app.core.rules import EntryRules, RiskLimits, Rules, StrategyRule, Tripwires, VotingRules
 from app.core.state import State, held, liquidated, standing
 from app.cycle import Cycle
 from app.ports import Journal, Strategies
-from app.seam import Clock, Tasks
+from app.seam import Tasks
 from app.session import Session
 from services.binance_us import Addresses, BinanceUs, Client, LiveMarket
 from services.binance_us.ground import LiveGround
 from tests.binance_us_double import BinanceDouble
 from tests.binance_us_double import Order as Listed
+from tests.carried_clock import LONGEST_SECONDS, CarriedClock
 from tests.fakes import MemoryJournal, MemorySeal, a_coordinator
 
 PRICE = Decimal(50_000)
 MINUTE = timedelta(minutes=1)
 RECONCILE_SECONDS = 30.0
 NAME = "exchange.test"
-LONGEST_SECONDS = 60.0  # of real time, for anything
+QUIET_TURNS = 8  # of the loop in a row, with nothing to do in any
 NO_WIRES = Tripwires(
     orders_per_minute=None,
     orders_per_hour=None,
@@ -57,52 +60,27 @@ RULES = Rules(
 )
 
 
-class CarriedClock(Clock):
-    """Life's own time, which `carry` moves forward: whoever sleeps wakes when it is carried past his time."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-        self._sleepers: set[asyncio.Future[None]] = set()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self._ahead)
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self._ahead
-
-    async def sleep(self, seconds: float) -> None:
-        end = self.monotonic() + seconds
-        await asyncio.sleep(0)
-        while (left := end - self.monotonic()) > 0:
-            woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            timer = asyncio.get_running_loop().call_later(left, _wake, woken)
-            self._sleepers.add(woken)
-            try:
-                await woken
-            finally:
-                timer.cancel()
-                self._sleepers.discard(woken)
-
-    def carry(self, seconds: float) -> None:
-        self._ahead += seconds
-        for sleeper in list(self._sleepers):
-            _wake(sleeper)
-
-
-def _wake(sleeper: asyncio.Future[None]) -> None:
-    if not sleeper.done():
-        sleeper.set_result(None)
-
-
 class CountingClient(Client):
-    """Says how many requests have no answer yet."""
+    """Says how many requests, those that open a stream too, have no answer yet."""
 
     flying = 0
 
     async def send(self, url: str, method: str, headers: Mapping[str, str], body: str | None) -> Any:
+        with self._in_flight():
+            return await super().send(url, method, headers, body)
+
+    @asynccontextmanager
+    async def stream(self, url: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        async with AsyncExitStack() as stack:
+            with self._in_flight():
+                opened = await stack.enter_async_context(super().stream(url))
+            yield opened
+
+    @contextmanager
+    def _in_flight(self) -> Iterator[None]:
         self.flying += 1
         try:
-            return await super().send(url, method, headers, body)
+            yield
         finally:
             self.flying -= 1
 
@@ -214,17 +192,23 @@ class LiveTrader:
 
     # ------------------------------------------------------------ time
 
-    async def settled(self, seconds: float = 0.5) -> None:
-        """Until no request is under way and nothing waits (or so many real seconds, where an answer never comes)."""
-        end = time.monotonic() + seconds
-        quiet = 0
-        while quiet < 3 and time.monotonic() < end:
-            await asyncio.sleep(0.002)
-            self.exchange.clock.tick()
-            quiet = quiet + 1 if not self.client.flying and self.session._idle.is_set() else 0
+    async def settled(self) -> None:
+        """Until nothing goes on any more at this moment of the market: all that is left waits for time to pass, or for
+        an answer that the exchange keeps back."""
+        loop = asyncio.get_running_loop()
+        self.exchange.clock.tick()
+        quiet, began = 0, time.monotonic()
+        while quiet < QUIET_TURNS:
+            assert time.monotonic() - began < LONGEST_SECONDS, "it never comes to rest"
+            await asyncio.sleep(0)
+            if self.tasks._threads:
+                await asyncio.wait(self.tasks._threads)
+            under_way = self.client.flying > self.exchange.unanswered
+            quiet = 0 if under_way or loop._ready else quiet + 1  # type: ignore[attr-defined]
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
         """Carry both sides forward, a step at a time; after each everything that became due is done."""
+        await self.settled()
         while seconds > 0:
             self.clock.carry(min(step, seconds))
             self.exchange.clock.tick()
@@ -234,7 +218,7 @@ class LiveTrader:
     async def until(self, true: Callable[[], Any], within: float = 60, step: float = 0.5) -> float:
         """Carry time forward until it is true; how many market seconds that took. AssertionError after `within`."""
         began = self.clock.monotonic()
-        await self.settled(0.05)
+        await self.settled()
         while not true():
             passed = self.clock.monotonic() - began
             assert passed <= within, f"not within {within} s; {self.standing}; told: {self.told()}; {self.why()}"
@@ -259,11 +243,18 @@ class LiveTrader:
         last_at = now.replace(second=0, microsecond=0) - MINUTE + timedelta(microseconds=self._votes)
         shown = Shown(timeframe="1m", first_at=last_at - 20 * MINUTE, last_at=last_at, count=20, sha256="00" * 32)
         self.session.post(SignalGiven(at=now, signal=signal))
+        await self.session.committed(VoteCalled(at=now, shown=shown, book=await self._book()))
+
+    async def _book(self) -> OrderBook | None:
+        """As in life, where a book that cannot be had is no reason to wait for ever."""
+        asking = asyncio.create_task(self.ground.order_book())
+        await self.settled()
+        while self.clock.stands and not asking.done():
+            await self.pass_time(0.5)
         try:
-            book = await self.ground.order_book()
+            return await asking
         except ExchangeError:
-            book = None  # as in life, where a book that cannot be had is no reason to wait
-        await self.session.committed(VoteCalled(at=now, shown=shown, book=book))
+            return None
 
     async def resumed(self) -> None:
         """A person has looked and lets trading go on."""
@@ -362,26 +353,33 @@ class LiveTrader:
 
 @asynccontextmanager
 async def live_trader(
-    *, balances: dict[str, Any] | None = None, stop_loss_orders: bool = True, **settings: Any
+    *,
+    balances: dict[str, Any] | None = None,
+    stop_loss_orders: bool = True,
+    clock: CarriedClock | None = None,
+    **settings: Any,
 ) -> AsyncIterator[LiveTrader]:
     """A trader that trades, at 50,000, with 10,000 dollars and half an hour of candles behind it."""
-    clock = CarriedClock()
-    async with BinanceDouble(
-        str(settings.get("symbol", "BTC/USD")).replace("/", ""),
-        balances=balances,
-        stop_loss_orders=stop_loss_orders,
-        now=lambda: clock.now().timestamp(),
-    ) as exchange:
+    clock = clock or CarriedClock()
+    async with (
+        clock.ruling(),
+        BinanceDouble(
+            str(settings.get("symbol", "BTC/USD")).replace("/", ""),
+            balances=balances,
+            stop_loss_orders=stop_loss_orders,
+            now=lambda: clock.now().timestamp(),
+        ) as exchange,
+    ):
         exchange.market.move(PRICE)
         minute = exchange.clock.ms() // 60_000 * 60_000
         exchange.candles.fill((minute - back * 60_000, PRICE, PRICE, PRICE, PRICE, 1) for back in range(40, 0, -1))
         trader = LiveTrader(exchange, clock, **settings)
-        async with asyncio.timeout(LONGEST_SECONDS):
+        try:
             await trader.start()
             await trader.until(lambda: trader.standing == "TRADING", within=30)
-        try:
             yield trader
         finally:
+            clock.flow()  # who is shut down may wait for a moment
             exchange.faults.clear()
             await trader.crash()
         assert trader.crashed == []

@@ -15,7 +15,7 @@ from services.binance_us.errors import TOO_MANY_ORDERS, TOO_MANY_REQUESTS, Answe
 SECONDS = {"S": 1, "M": 60, "H": 3600, "D": 86_400}
 UNITS = {"SECOND": "S", "MINUTE": "M", "HOUR": "H", "DAY": "D"}
 WEIGHT_WINDOW = 60
-DEFAULT_WEIGHT = 1200  # a minute, until the exchange has told its own
+DEFAULT_WEIGHT = 1200  # a minute, a guess until the exchange has told its own
 DEFAULT_ORDERS = {10: 100}  # in 10 seconds
 ORDER_COUNT = re.compile(r"x-mbx-order-count-([0-9]{1,4})([smhd])")
 
@@ -33,7 +33,7 @@ class Limits:
 
     def __init__(self, seconds: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self._seconds, self._monotonic = seconds, monotonic
-        self._weight_limit = DEFAULT_WEIGHT
+        self._weight_limit, self._is_told = DEFAULT_WEIGHT, False
         self._order_limits: dict[int, int] = dict(DEFAULT_ORDERS)
         self._weight: tuple[int, int] = (0, 0)  # (number of the minute, used in it)
         self._orders: dict[int, tuple[int, int]] = {}  # seconds of the window → (its number, used in it)
@@ -48,7 +48,7 @@ class Limits:
             if unit is None or not isinstance(number, int) or not isinstance(limit, int) or number < 1 or limit < 1:
                 continue
             if kind == "REQUEST_WEIGHT" and SECONDS[unit] * number == WEIGHT_WINDOW:
-                self._weight_limit = limit
+                self._weight_limit, self._is_told = limit, True
             elif kind == "ORDERS":
                 self._order_limits[SECONDS[unit] * number] = limit
 
@@ -68,7 +68,9 @@ class Limits:
         if self.silent_seconds:
             raise ExchangeBusy("the exchange asked for silence; nothing was sent", self.silent_seconds)
         share = urgency.value
-        if self.used_pct >= 100 * share:
+        # A guess never keeps us from closing, nor from reading the true limit: what earlier processes asked counts too.
+        is_guess = urgency is Urgency.CLOSING and not self._is_told
+        if self.used_pct >= 100 * share and not is_guess:
             raise ExchangeBusy("too much was asked in this minute; nothing was sent", self._left(WEIGHT_WINDOW))
         if not order:
             return

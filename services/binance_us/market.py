@@ -51,8 +51,8 @@ class LiveMarket:
         self._reader = CandleReader(client, symbol)
         self._tail: Tail | None = None
         self._ticker: Ticker | None = None
+        self._is_news = False  # the ticker was not handed on yet
         self._ticked_at = self._asked_at = self._repaired_at = clock.monotonic() - 2 * DEAD_SECONDS
-        self._published_at = self._ticked_at
         self._referred_at = self._ticked_at
         self._reference: Decimal | None = None
         self._implausible = 0
@@ -151,7 +151,7 @@ class LiveMarket:
     # ------------------------------------------------------------ prices
 
     def _take(self, found: Ticker) -> None:
-        self._ticker, self._ticked_at = found, self._clock.monotonic()
+        self._ticker, self._ticked_at, self._is_news = found, self._clock.monotonic(), True
 
     def _is_plausible(self, found: Ticker) -> bool:
         """Not far from the average of the last minutes, as far as that is known, and not torn apart."""
@@ -160,8 +160,8 @@ class LiveMarket:
 
     def _publish(self, inbox: Inbox) -> None:
         """The newest price, if it was heard since the last time."""
-        if self._ticker is not None and self._ticked_at > self._published_at:
-            self._published_at = self._ticked_at
+        if self._ticker is not None and self._is_news:
+            self._is_news = False
             inbox.post(PriceSeen(at=self._client.time.now(), bid=self._ticker.bid, ask=self._ticker.ask))
 
     async def _ask_price(self, inbox: Inbox) -> None:

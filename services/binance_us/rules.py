@@ -22,6 +22,7 @@ from services.binance_us.instrument import (
     require_tradable,
     taker_fee_pct,
 )
+from services.binance_us.limits import Urgency
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +81,13 @@ class RulesOfTheExchange:
 
     async def _read(self) -> Listing:
         what = f"reading the rules of {self._symbol}"
-        body: Any = await self._client.ask("public_get_exchangeinfo", {"symbol": market_id(self._symbol)}, what=what)
+        wanted = {"symbol": market_id(self._symbol)}
+        body: Any = await self._client.ask("public_get_exchangeinfo", wanted, what=what, urgency=Urgency.CLOSING)
+        if isinstance(body, dict):
+            self._client.limits.learn(body.get("rateLimits"))
         fee = self._listing.instrument.taker_fee_pct if self._listing else DEFAULT_TAKER_PCT
         if self._client.has_key:
             fee = taker_fee_pct(await self._client.ask("private_get_account", what="reading our fees"))
-        if isinstance(body, dict):
-            self._client.limits.learn(body.get("rateLimits"))
         with believed(what):
             return listing_of(body, self._symbol, fee)
 

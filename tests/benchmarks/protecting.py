@@ -20,6 +20,7 @@ from app.core import orders
 from services.binance_us.user_stream import POLLING
 from services.database import DatabaseJournal, Ledgers, open_database
 from tests.benchmarks.rows import Row, percentile
+from tests.benchmarks.skipping import SkippingClock
 from tests.builders import NOON
 from tests.live_trader import PRICE, RULES, LiveTrader, live_trader
 
@@ -38,7 +39,7 @@ async def a_trader(round_trip: float, **settings: Any) -> AsyncIterator[LiveTrad
         database = open_database(f"sqlite:///{folder}/trader.db")
         journal = DatabaseJournal(database, Ledgers(database, min).open("live", "binanceus", "BTC/USD", NOON).name, "1")
         try:
-            async with live_trader(journal=journal, **settings) as trader:
+            async with live_trader(journal=journal, clock=SkippingClock(), **settings) as trader:
                 exchange = trader.exchange
                 exchange.weights.orders_10s = exchange.weights.weight_limit = 100_000
                 trader.client.limits.learn(exchange.weights.told())

@@ -35,9 +35,10 @@ from services.database import DatabaseJournal, Ledgers, open_database
 from tests.benchmarks.crowd import running, trader_settings
 from tests.benchmarks.protecting import ROUND_TRIP
 from tests.benchmarks.rows import Row
+from tests.benchmarks.skipping import SkippingClock
 from tests.binance_us_double import BinanceDouble, Order
 from tests.binance_us_double.orders import Wish
-from tests.live_trader import PRICE, RULES, CarriedClock, LiveTrader
+from tests.live_trader import PRICE, RULES, LiveTrader
 
 STEP = timedelta(minutes=21)  # half a trade
 LOT = Decimal("0.005")  # of each level of the book: an order meets several
@@ -56,7 +57,7 @@ class Books:
     seconds: float
 
 
-class LongAgo(CarriedClock):
+class LongAgo(SkippingClock):
     """May be carried back: its monotonic seconds began long before this machine did."""
 
     def monotonic(self) -> float:

@@ -1,9 +1,12 @@
 """The parts of one exchange put together, without any socket: what the endpoints work on and what tests hold."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
+
+from aiohttp import web
 
 from tests.binance_us_double.amounts import Number
 from tests.binance_us_double.asking import Keys, Log
@@ -55,6 +58,7 @@ class Core:
         self.faults, self.requests = Faults(), Log()
         self.maintenance = False
         self.unknown_fields = True  # REST answers carry a field that no document knows
+        self.kept: list[web.Request] = []  # answers that are kept back on purpose
         self.blackhole = ""  # "reset" or "silent": no byte of an answer on any connection
         self.streams = Streams(self.clock)
         self.user_data = UserData(self.clock, self.streams)
@@ -73,6 +77,19 @@ class Core:
     @property
     def candles(self) -> Candles:
         return self.all_candles[self.symbol]
+
+    @property
+    def unanswered(self) -> int:
+        """How many wait for an answer that is kept back; who has given up does not wait any more."""
+        return sum(each.transport is not None and not each.transport.is_closing() for each in self.kept)
+
+    @contextmanager
+    def keeping(self, request: web.Request) -> Iterator[None]:
+        self.kept.append(request)
+        try:
+            yield
+        finally:
+            self.kept.remove(request)
 
     @property
     def listing(self) -> Listing:

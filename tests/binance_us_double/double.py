@@ -8,7 +8,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.binance_us_double.core import Core
-from tests.binance_us_double.rest import Rest
+from tests.binance_us_double.rest import Rest, reset_line
 from tests.binance_us_double.sockets import Sockets
 
 HOUSEKEEPING_SECONDS = 0.5
@@ -68,6 +68,14 @@ class BinanceDouble(Core):
             channel.drop()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def cut_off(self, how: str = "reset") -> None:
+        """Kept connections that are idle just now die too: none outlives a loss of the network."""
+        super().cut_off(how)
+        if how == "reset" and self._runner is not None and self._runner.server is not None:
+            for line in self._runner.server.connections:
+                if line.transport is not None:
+                    reset_line(line.transport)
 
     async def _keep_house(self) -> None:
         while True:

@@ -138,7 +138,7 @@ class Rest:
         answer = self._answer(wire, asked) if fault.acts else None
         if kind in ("late", "hold"):
             fault.reached.set()
-            await self._wait(fault, float(options["seconds"]) if kind == "late" else None)
+            await self._wait(request, fault, float(options["seconds"]) if kind == "late" else None)
             honest = answer or self._answer(wire, asked)
             asked.status = honest.status
             return honest.response()
@@ -166,16 +166,18 @@ class Rest:
         refused = fault.refusal()
         return Answer.json(refused.body(), refused.status, self._core.weights.headers() | refused.headers)
 
-    async def _wait(self, fault: Fault, seconds: float | None) -> None:
+    async def _wait(self, request: web.Request, fault: Fault, seconds: float | None) -> None:
         """Until the script says so, the seconds are over, or the exchange closes."""
         waits = [asyncio.create_task(each.wait()) for each in (fault.released, self._closing)]
-        _, left = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        with self._core.keeping(request):
+            _, left = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for task in left:
             task.cancel()
 
     async def _nothing(self, request: web.Request, how: str) -> web.StreamResponse:
         if how == "silent":
-            await self._closing.wait()
+            with self._core.keeping(request):
+                await self._closing.wait()
         reset(request)
         return web.Response(status=500)
 
@@ -208,7 +210,7 @@ class Rest:
         response = await self._begun(request, answer)
         fault.reached.set()
         for byte in answer.body:
-            await self._wait(fault, float(fault.options.get("seconds", 1)))
+            await self._wait(request, fault, float(fault.options.get("seconds", 1)))
             if self._closing.is_set() or request.transport is None:
                 reset(request)
                 break
@@ -240,10 +242,12 @@ async def _wire(request: web.Request) -> Wire:
 
 
 def reset(request: web.Request) -> None:
+    if request.transport is not None:
+        reset_line(request.transport)
+
+
+def reset_line(transport: asyncio.Transport) -> None:
     """A reset instead of a farewell, as when a machine on the way dies."""
-    transport = request.transport
-    if transport is None:
-        return
     raw = transport.get_extra_info("socket")
     if raw is not None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -25,7 +25,8 @@ class Sockets:
         channel = self._channel(path, names)
         if core.blackhole:
             if core.blackhole == "silent":
-                await self._closing.wait()
+                with core.keeping(request):
+                    await self._closing.wait()
             reset(request)
             return web.Response(status=500)
         if channel is None or channel.refuse or core.maintenance:

@@ -103,6 +103,20 @@ async def test_half_of_the_weight_used_shuts_entries_and_nothing_else() -> None:
         trader.check_books()
 
 
+async def test_a_start_in_a_busy_minute_is_not_held_back_by_a_guess_at_the_limit() -> None:
+    """What was asked in vain or before a crash counts for the whole minute; how much is too much only the exchange
+    knows, and its rules are read first."""
+    async with live_trader() as trader:
+        position = await trader.bought()
+        await trader.crash()
+        trader.exchange.owner.cancel(trader.standing_stops()[0])
+        trader.exchange.weights.use(1_300)
+        await trader.start()
+        await trader.until(lambda: trader.protected() and trader.standing_stops(), within=2)
+        assert trader.state.positions[position.id].stop_confirmed
+        trader.check_books()
+
+
 # ---------------------------------------------------------------- clocks
 
 

@@ -188,6 +188,7 @@ async def test_f42_strategies_are_never_shown_a_row_of_candles_with_a_hole_that_
 async def test_f43_a_thousand_messages_a_second_are_conflated_and_the_last_price_is_right() -> None:
     async with live_trader() as trader:
         await trader.bought()
+        trader.clock.flow()
         calm = await lag_p99_while(trader, 0)
         prices, began = heard_prices(trader), time.monotonic()
         flooded = await lag_p99_while(trader, 1_000)

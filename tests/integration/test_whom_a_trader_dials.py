@@ -13,7 +13,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from app.core.errors import ExchangeError
 from services.binance_us.user_stream import POLLING
 from tests.binance_us_double import BinanceDouble
-from tests.live_trader import NAME, CarriedClock, LiveTrader, live_trader
+from tests.carried_clock import CarriedClock
+from tests.live_trader import NAME, LiveTrader, live_trader
 
 TIME = "GET /api/v3/time"
 

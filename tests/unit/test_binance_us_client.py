@@ -336,6 +336,9 @@ async def test_too_many_orders_still_lets_us_cancel_and_ask(peer: Peer) -> None:
     assert len(peer.calls(ORDER)) == 1
 
 
+WEIGHT_1200 = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1200}]
+
+
 @pytest.mark.parametrize(
     ("used", "refused"),
     [("599", ()), ("600", ("OPENING",)), ("960", ("OPENING", "READING")), ("1200", ("OPENING", "READING", "CLOSING"))],
@@ -344,6 +347,7 @@ async def test_an_entry_never_takes_an_exits_place(peer: Peer, used: str, refuse
     peer.says(TIME, {"serverTime": 1_700_000_010_000})
     peer.says(TIME, {"serverTime": 1_700_000_010_000}, x_mbx_used_weight_1m=used)
     async with connected(peer) as client:
+        client.limits.learn(WEIGHT_1200)
         await client.sync(2)
         found = []
         for urgency in Urgency:
@@ -352,6 +356,20 @@ async def test_an_entry_never_takes_an_exits_place(peer: Peer, used: str, refuse
             except ExchangeBusy:
                 found.append(urgency.name)
     assert sorted(found) == sorted(refused)
+
+
+async def test_a_limit_that_was_only_guessed_keeps_nobody_from_closing(peer: Peer) -> None:
+    """The start of a new process needs little and may come in a minute in which much was asked."""
+    peer.says(TIME, {"serverTime": 1_700_000_010_000})
+    peer.says(TIME, {"serverTime": 1_700_000_010_000}, x_mbx_used_weight_1m="5000")
+    async with connected(peer) as client:
+        await client.sync(2)
+        client.limits.check(Urgency.CLOSING, order=False)
+        with pytest.raises(ExchangeBusy, match="too much was asked"):
+            client.limits.check(Urgency.READING, order=False)
+        client.limits.learn(WEIGHT_1200)
+        with pytest.raises(ExchangeBusy, match="too much was asked"):
+            client.limits.check(Urgency.CLOSING, order=False)
 
 
 async def test_order_counts_shut_entries_at_half_and_exits_at_the_limit(peer: Peer) -> None:
