@@ -559,9 +559,11 @@ class Opinions:
         return ""
 
     async def open(self) -> None:
+        from services.scheduler import guarded
+
         await self._analyst.open()
         await self._news.open()
-        self._trader.tasks.start(self._news.poll(), "first news")
+        self._trader.tasks.start(guarded("first news", self._news.poll)(), "first news")
 
     def coordinator(self, cycle: "Cycle") -> "Coordinator":
         from app.asking import Asking

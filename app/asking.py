@@ -54,12 +54,15 @@ class Asking:
         """Its opinion on what is there at `at`."""
         face = self._cycle.faces[rule.name]
         data = self._cycle.market_data(rule, at, book)
-        told = self.headlines(at) if face.reads_text else Headlines()
         try:
+            told = self.headlines(at) if face.reads_text else Headlines()
             return await (self._ask_both(rule, data, told) if face.asks else self._ask(rule, face, data, told))
         except StrategyError as failure:
             log.warning("strategy %s: %s", rule.name, failure)
             return self._cycle.signal(rule, at, self._now(), None, str(failure))
+        except Exception as error:  # guard: strategy
+            log.exception("asking %s", rule.name)  # a bug of ours: what strangers write must never end the trader
+            return self._cycle.signal(rule, at, self._now(), None, f"{rule.name}: {type(error).__name__}, see the log")
 
     def headlines(self, at: datetime) -> Headlines:
         return sort_out(self._outside.news.events(at)) if self._outside else Headlines()

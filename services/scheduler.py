@@ -1,7 +1,8 @@
 """Runs the table of jobs with APScheduler on the one loop. A job that fails is logged and runs again next time."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -39,7 +40,7 @@ class Scheduler:
             self._scheduler.shutdown(wait=False)
 
 
-def guarded(name: str, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+def guarded(name: str, run: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[Any, Any, None]]:
     """`run`, whose failure stays in the log."""
 
     async def attempt() -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -114,7 +115,7 @@ class Worker:
             "keep": keep,
             "candles": [_row(candle) for candle in data.candles[keep:]],
             "order_book": to_plain(data.order_book),
-            "news": to_plain(tuple(news)),
+            "news": to_plain(tuple(replace(event, url="") for event in news)),  # strangers' addresses are long
         }
 
     async def log_prints(self) -> None:

@@ -152,3 +152,17 @@ async def test_a_strategy_that_fails_is_missing() -> None:
     desk.strategies.startup_candles = 3  # more than it is shown
     signal = await desk.ask("technical")
     assert (signal.status, signal.reasoning) == (SignalStatus.FAILED, "shown 2 candles, not 3")
+
+
+async def test_whatever_goes_wrong_with_news_or_model_is_an_opinion_that_is_missing_and_never_more() -> None:
+    desk = Desk(FUND)
+
+    class Broken(FakeNews):
+        def events(self, at: datetime) -> list[NewsEvent]:
+            raise IndexError("a bug")
+
+    desk.news = Broken()
+    assert (await desk.ask("news")).status is SignalStatus.FAILED
+    assert (await desk.ask("technical")).status is SignalStatus.OK
+    desk = Desk(answer=lambda data: 1 / 0)  # type: ignore[arg-type,return-value]
+    assert "ZeroDivisionError, see the log" in (await desk.ask("technical")).reasoning
