@@ -184,17 +184,22 @@ class LiveTrader:
 
     async def settled(self) -> None:
         """Until nothing goes on any more at this moment of the market: all that is left waits for time to pass, or for
-        an answer that the exchange keeps back."""
-        loop = asyncio.get_running_loop()
+        an answer that the exchange keeps back. Where time flows by itself: until nothing goes on just now.
+        """
         self.exchange.clock.tick()
         quiet, began = 0, time.monotonic()
         while quiet < QUIET_TURNS:
             assert time.monotonic() - began < LONGEST_SECONDS, "it never comes to rest"
-            await asyncio.sleep(0)
+            await asyncio.sleep(0 if self.clock.stands else 0.001)
             if self.tasks._threads:
                 await asyncio.wait(self.tasks._threads)
-            under_way = self.client.flying > self.exchange.unanswered
-            quiet = 0 if under_way or loop._ready else quiet + 1  # type: ignore[attr-defined]
+            quiet = 0 if self._is_busy() else quiet + 1
+
+    def _is_busy(self) -> bool:
+        if self.client.flying > self.exchange.unanswered:
+            return True
+        turn = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # what else is to be done in it
+        return bool(turn if self.clock.stands else self.session._inbox)
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
         """Carry both sides forward, a step at a time; after each everything that became due is done."""

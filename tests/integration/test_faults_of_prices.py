@@ -204,7 +204,10 @@ async def test_f43_a_thousand_messages_a_second_are_conflated_and_the_last_price
 
 
 async def lag_p99_while(trader: LiveTrader, messages_a_second: int) -> float:
-    """How late the loop wakes sleepers of 10 ms, in 99 of 100 cases, while the market says so much for two seconds."""
+    """How late the loop wakes sleepers of 10 ms, in 99 of 100 cases, while the market says so much for two seconds.
+
+    Only what the loop itself had to do meanwhile counts, and not that others wanted the processor.
+    """
     lags: list[float] = []
     probe = asyncio.create_task(_probe(lags))
     began, said = time.monotonic(), 0
@@ -221,6 +224,6 @@ async def lag_p99_while(trader: LiveTrader, messages_a_second: int) -> float:
 async def _probe(lags: list[float]) -> None:
     """How much later than asked a sleeper of 10 ms wakes."""
     while True:
-        asked = time.monotonic()
+        asked, worked = time.monotonic(), time.process_time()
         await asyncio.sleep(0.01)
-        lags.append(time.monotonic() - asked - 0.01)
+        lags.append(min(time.monotonic() - asked - 0.01, time.process_time() - worked))
