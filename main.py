@@ -307,8 +307,8 @@ class Trader:
 
         rules, faces = await self.voters.begin(self.loaded.rules, self.host)
         await self.session.recover()
-        await self.opinions.open()
         instrument, past = await self.reach(rules, faces)
+        await self.opinions.open()
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
         await self.tasks.in_thread(lambda: cycle.remember_all(past))
         coordinator = self.opinions.coordinator(cycle)
@@ -591,10 +591,11 @@ class Opinions:
         return {}
 
     async def close(self) -> None:
-        with suppress(StoreError):
-            await self._news.close()
-        await self._web.close()
-        await self._analyst.close()
+        """Whatever one of them does, the rest of the end goes on."""
+        from services.scheduler import guarded
+
+        for name, end in (("news", self._news.close), ("web", self._web.close), ("analyst", self._analyst.close)):
+            await guarded(f"closing {name}", end)()
 
 
 class RealMoney:

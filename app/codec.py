@@ -50,8 +50,8 @@ def to_plain(value: Any) -> Any:
         return value
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str):  # half a surrogate pair, which strangers may send, is no text that can be written
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):

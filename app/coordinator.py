@@ -72,8 +72,9 @@ class Coordinator:
         """Those who answer at once are asked together; the others begin, and go on by themselves."""
         try:
             book = await self._book()
-            quick = [rule for rule in due.ask if not self._cycle.faces[rule.name].asks]
-            for rule in due.ask:
+            asked = [rule for rule in due.ask if self._cycle.stands(rule)]  # a person may have changed it meanwhile
+            quick = [rule for rule in asked if not self._cycle.faces[rule.name].asks]
+            for rule in asked:
                 if rule not in quick and rule.name not in self._awaited:
                     self._begin(rule, due.shown, at, book)
             signals = await asyncio.gather(*(self.asking.ask(rule, at, book) for rule in quick))

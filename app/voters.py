@@ -105,7 +105,10 @@ class Voters:
 
     def _trusted(self, name: str) -> str:
         """At the start the program's own files are not proved once more."""
-        return self._approved.get(name, "") or (self._files.shipped(name) if self._cycle is None else "")
+        approved = self._approved.get(name, "")
+        if approved and (self._cycle is None or (name, approved) in self._known):
+            return approved
+        return self._files.shipped(name) if self._cycle is None else ""
 
     def watch(self, cycle: Cycle) -> None:
         """From now on changes take effect: in the engine by a command, in `cycle` when that was handled."""

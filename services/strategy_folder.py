@@ -114,7 +114,7 @@ class StrategyFolder:
             log.warning("%s cannot be read (%s); strategies go on as they are", self._directory, error.strerror)
             return {}, set(known)
         for entry in entries:
-            name = entry.name.removesuffix(".py")
+            name = entry.name.removesuffix(".py").encode("utf-8", "replace").decode()
             if name in self._ours and self._directory == MANIFEST.parent:
                 continue
             there.add(name)
@@ -169,7 +169,11 @@ class StrategyFolder:
     async def _prove(self, file: StrategyFile) -> None:
         """One at a time: two at once would be in each other's way, and take more memory than there may be."""
         async with self._one_proof:
-            if self._now(file.name) != file:  # changed again while it waited
+            now = self._now(file.name)
+            if now != file:  # changed again while it waited
+                if now is None or now.sha256 != file.sha256:
+                    waiting = self._waiting(file.name, file.sha256)
+                    await self._tasks.in_thread(lambda: waiting.unlink(missing_ok=True))
                 return
             try:
                 known = await self._proved(file)

@@ -25,7 +25,7 @@ REFUSED = (
     *("socket.", "subprocess.", "ftplib.", "smtplib.", "urllib.", "pty.spawn", "signal.pthread_kill"),
     *("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.startfile", "os.kill"),
     *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod"),
-    *("os.chown", "os.utime", "os.setxattr", "os.removexattr"),
+    *("os.chown", "os.utime", "os.setxattr", "os.removexattr", "resource.prlimit"),
 )
 
 
@@ -65,25 +65,27 @@ class _OnlyStrategies:
 # ---------------------------------------------------------------- what the kernel refuses, whatever library asks
 
 X86_64, AARCH64 = 0xC000003E, 0xC00000B7
-# open, openat, clone, clone3, openat2, and what is refused outright
-SYSTEM_CALLS: dict[int, tuple[int | None, int, int, int, int, tuple[int, ...]]] = {
+# open, openat, clone, clone3, openat2, prlimit64, and what is refused outright
+SYSTEM_CALLS: dict[int, tuple[int | None, int, int, int, int, int, tuple[int, ...]]] = {
     X86_64: (
-        *(2, 257, 56, 435, 437),
+        *(2, 257, 56, 435, 437, 302),
         (
             *(41, 42, 43, 49, 50, 53, 288),  # socket connect accept bind listen socketpair accept4
             *(57, 58, 59, 322),  # fork vfork execve execveat
             *(62, 200, 234, 424, 434, 129, 297),  # kill tkill tgkill pidfd_send_signal pidfd_open *sigqueueinfo
+            *(141, 142, 144, 203, 314, 251),  # setpriority sched_setparam/scheduler/affinity/attr ioprio_set
             *(101, 310, 311, 425, 298, 321),  # ptrace process_vm_readv/writev io_uring_setup perf_event_open bpf
             *(76, 82, 264, 316, 83, 258, 84, 87, 263, 85, 86, 265, 88, 266),  # truncate rename* mkdir* rmdir unlink*
             *(90, 91, 268, 92, 93, 94, 260, 132, 235, 261, 280, 133, 259),  # chmod* chown* utime* mknod*
         ),
     ),
     AARCH64: (
-        *(None, 56, 220, 435, 437),
+        *(None, 56, 220, 435, 437, 261),
         (
             *(198, 203, 202, 200, 201, 199, 242),
             *(221, 281),
             *(129, 130, 131, 424, 434, 138, 240),
+            *(140, 118, 119, 122, 274, 30),
             *(117, 270, 271, 425, 241, 280),
             *(45, 38, 276, 34, 35, 37, 36),
             *(52, 53, 54, 55, 88, 33),
@@ -115,7 +117,7 @@ def _filter_system_calls() -> None:
 
 def _filter(machine: int) -> bytes:
     """Classic BPF over (number, architecture, instruction pointer, six arguments of 8 bytes, low half first)."""
-    opening, opening_at, clone, clone3, opening2, refused = SYSTEM_CALLS[machine]
+    opening, opening_at, clone, clone3, opening2, limit, refused = SYSTEM_CALLS[machine]
     eperm, enosys = REFUSE | errno.EPERM, REFUSE | errno.ENOSYS
     steps = [
         *((LOAD, 0, 0, 4), (EQUAL, 1, 0, machine), (RETURN, 0, 0, KILL)),
@@ -126,6 +128,9 @@ def _filter(machine: int) -> bytes:
             steps += [(EQUAL, 0, 4, number), (LOAD, 0, 0, flags), (ANY_BIT, 0, 1, WRITING)]
             steps += [(RETURN, 0, 0, eperm), (RETURN, 0, 0, ALLOW)]
     steps += [(EQUAL, 0, 4, clone), (LOAD, 0, 0, 16), (ANY_BIT, 1, 0, CLONE_THREAD)]
+    steps += [(RETURN, 0, 0, eperm), (RETURN, 0, 0, ALLOW)]
+    # limits of its own it may set (its first argument is then 0), never those of the process that it serves
+    steps += [(EQUAL, 0, 4, limit), (LOAD, 0, 0, 16), (EQUAL, 1, 0, 0)]
     steps += [(RETURN, 0, 0, eperm), (RETURN, 0, 0, ALLOW)]
     for number in (clone3, opening2):  # their flags are out of sight; what calls them knows the older form
         steps += [(EQUAL, 0, 1, number), (RETURN, 0, 0, enosys)]

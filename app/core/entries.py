@@ -132,11 +132,15 @@ def _keep(turn: Turn, decision: Decision) -> None:
 
 
 def _says_the_same(one: Decision, other: Decision) -> bool:
-    """Same candle, same action and outcome, same checks failed: only the numbers in the text may differ."""
+    """Same candle, same action and outcome, same checks failed, the same opinions to five points of confidence: news
+    fade a little each minute, and that is no new decision."""
 
     def gist(decision: Decision) -> tuple[object, ...]:
         failed = tuple(check.name for check in decision.risk_checks if not check.passed)
-        return decision.candle_at, decision.action, decision.outcome, failed, decision.vote.terms
+        terms = tuple(
+            (term.strategy, term.status, term.weight, term.sign, term.confidence // 5) for term in decision.vote.terms
+        )
+        return decision.candle_at, decision.action, decision.outcome, failed, terms
 
     return gist(one) == gist(other)
 

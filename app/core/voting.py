@@ -82,7 +82,7 @@ def status_at(signal: Signal, now: datetime) -> SignalStatus:
 
 
 def _term(rule: StrategyRule, signal: Signal | None, now: datetime) -> VoteTerm:
-    status = SignalStatus.STALE if signal is None else status_at(signal, now)
+    status = SignalStatus.STALE if signal is None or _of_another_version(rule, signal) else status_at(signal, now)
     if signal is None or status is not SignalStatus.OK:
         return VoteTerm(strategy=rule.name, status=status, weight=rule.weight, confidence=ZERO, sign=0, product=ZERO)
     sign = SIGNS[signal.action]
@@ -95,6 +95,11 @@ def _term(rule: StrategyRule, signal: Signal | None, now: datetime) -> VoteTerm:
         sign=sign,
         product=product,
     )
+
+
+def _of_another_version(rule: StrategyRule, signal: Signal) -> bool:
+    """What a version said that was replaced since counts no more."""
+    return bool(rule.sha256 and signal.sha256) and rule.sha256 != signal.sha256
 
 
 def _is_opinion(term: VoteTerm) -> bool:

@@ -1,10 +1,11 @@
 """strategy_performance: what is new since the last time is gathered from decisions, prices and trades, and added up.
 
 Three windows move on together: signals given, signals whose 24 hours have passed, trades closed. Each is gone through
-once, in the transaction that moves the mark, so that nothing is counted twice however often the program ends midway.
+once, and counted in the transaction that moves the mark: nothing is counted twice, however often the program ends.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,8 @@ from sqlalchemy import Connection, Table, delete, insert, select
 
 from app import codec
 from app.core.decisions import Decision
-from app.core.model import EPOCH, Signal
+from app.core.errors import DataError
+from app.core.model import Signal
 from app.scoring import DAYS, HORIZON, Judged, Score, Scores, is_directed
 from services.database import tables
 from services.database.connection import Database
@@ -24,8 +26,8 @@ TRADES: Table = tables.TradeTable.__table__  # type: ignore[attr-defined]
 EQUITY: Table = tables.EquityTable.__table__  # type: ignore[attr-defined]
 KEPT: Table = tables.SettingTable.__table__  # type: ignore[attr-defined]
 
-SETTLED = timedelta(minutes=10)  # so old, a signal stands in a decision if it ever will
-LASTS = timedelta(hours=2)  # so much later at most is a signal first voted with
+log = logging.getLogger(__name__)
+SETTLED = timedelta(hours=2)  # so old, a signal stands in a decision if it ever will: some votes are not kept
 PRICE_AGE = timedelta(minutes=10)  # older ones say nothing about a moment
 
 
@@ -37,13 +39,25 @@ class DatabaseScores:
         self._mark = f"scored {ledger}"
 
     def gather(self, now: datetime) -> None:
-        """Bring the scores up to `now`, in market time."""
+        """Bring the scores up to `now`, in market time: day by day, and each written quickly, for trading writes too."""
         until = now - SETTLED
-        with self._database.writing() as connection:
-            since = self._marked(connection)
-            if until <= since:
-                return
-            scores = Scores()
+        with self._database.reading() as connection:
+            mark = self._marked(connection)
+        since = mark or until - timedelta(days=DAYS)
+        while since < until:
+            end = min(since + timedelta(days=1), until)
+            new = self._gathered(since, end)
+            with self._database.writing() as connection:
+                if self._marked(connection) != mark:  # somebody else was quicker
+                    return
+                for score in new:
+                    self._add(connection, score)
+                self._set_mark(connection, end)
+            since = mark = end
+
+    def _gathered(self, since: datetime, until: datetime) -> Sequence[Score]:
+        scores = Scores()
+        with self._database.reading() as connection:
             for signal in self._signals(connection, since, until):
                 scores.given(signal)
             for signal in self._signals(connection, since - HORIZON, until - HORIZON):
@@ -51,9 +65,7 @@ class DatabaseScores:
                     scores.judged(judged)
             for closed_at, result, entry in self._closed(connection, since, until):
                 scores.earned(closed_at, result, entry)
-            for score in scores.by_day.values():
-                self._add(connection, score)
-            self._set_mark(connection, until)
+        return list(scores.by_day.values())
 
     def scores(self, today: datetime) -> Sequence[Score]:
         """The days that count, of every strategy."""
@@ -68,13 +80,13 @@ class DatabaseScores:
         """Those given in since < given_at ≤ until, each once, however many decisions it stood in."""
         query = (
             select(DECISIONS.c.record)
-            .where(DECISIONS.c.ledger == self._ledger, DECISIONS.c.at > since, DECISIONS.c.at <= until + LASTS)
+            .where(DECISIONS.c.ledger == self._ledger, DECISIONS.c.at > since, DECISIONS.c.at <= until + SETTLED)
             .order_by(DECISIONS.c.at)
         )
         seen: set[tuple[str, datetime]] = set()
         for record in connection.execute(query).scalars():
-            decision: Decision = codec.decode(record)
-            for signal in decision.signals:
+            decision = _decision(record)
+            for signal in decision.signals if decision else ():
                 key = signal.strategy, signal.given_at
                 if key not in seen and since < signal.given_at <= until:
                     seen.add(key)
@@ -104,7 +116,8 @@ class DatabaseScores:
             .where(TRADES.c.ledger == self._ledger, TRADES.c.timestamp > since, TRADES.c.timestamp <= until)
         )
         for closed_at, result, record in connection.execute(query):
-            yield closed_at, result, codec.decode(record)
+            if (entry := _decision(record)) is not None:
+                yield closed_at, result, entry
 
     # ------------------------------------------------------------ adding up
 
@@ -119,14 +132,24 @@ class DatabaseScores:
         connection.execute(delete(PERFORMANCE).where(*where))
         connection.execute(insert(PERFORMANCE), [_columns(self._ledger, total)])
 
-    def _marked(self, connection: Connection) -> datetime:
+    def _marked(self, connection: Connection) -> datetime | None:
         """Everything up to here was gone through."""
         found = connection.execute(select(KEPT.c.value).where(KEPT.c.name == self._mark)).scalar()
-        return datetime.fromisoformat(found) if found else EPOCH + HORIZON
+        return datetime.fromisoformat(found) if found else None
 
     def _set_mark(self, connection: Connection, at: datetime) -> None:
         connection.execute(delete(KEPT).where(KEPT.c.name == self._mark))
         connection.execute(insert(KEPT), [{"name": self._mark, "value": at.isoformat()}])
+
+
+def _decision(record: str) -> Decision | None:
+    """One that cannot be read is passed over, not stumbled over for ever."""
+    try:
+        found: Decision = codec.decode(record)
+    except DataError as error:
+        log.warning("a decision is left out of the scores: %s", error)
+        return None
+    return found
 
 
 def _sum(one: Score, other: Score) -> Score:

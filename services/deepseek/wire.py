@@ -108,5 +108,5 @@ def waiting(heard: Heard, now: datetime) -> float | None:
         return float(word)
     try:
         return max(0.0, (parsedate_to_datetime(word) - now).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None

@@ -28,6 +28,7 @@ MOST_SHOWN = 300  # at one time: the gravest first
 MOST_OUTLETS = 20  # named for one story
 Seen = tuple[datetime, NewsEvent]  # a version of a story, and from when it is known
 _RANK = {HIGH: 0, MEDIUM: 1, LOW: 2}
+NOBODY_KNOWS = ""  # who told a story in an earlier run: one voice more may be the same one
 LABELS = ("bullish", "bearish", "neutral")
 
 
@@ -152,6 +153,7 @@ class Stories:
             for event in events:
                 if event.id not in self._known:
                     self._remember(event)
+                    self._told_by[event.id] = {NOBODY_KNOWS}
                     found.append((event.seen_at, event))
         return found
 
@@ -186,7 +188,7 @@ class Stories:
         self._remember_url(draft.url, event.id)
         outlets = {outlet_key(each) for each in event.sources}
         sources, told_by = event.sources, self._told_by.setdefault(event.id, set())
-        new = many or source not in told_by
+        new = many or not told_by & {source, NOBODY_KNOWS}
         told_by.add(source)
         if new and draft.outlet and outlet_key(draft.outlet) not in outlets and len(sources) < MOST_OUTLETS:
             sources = (*sources, draft.outlet)

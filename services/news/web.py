@@ -41,7 +41,7 @@ class Answer:
             return min(timedelta(seconds=int(text[:9])), LONGEST_WAIT)
         try:
             at = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             return None
         wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
         return min(max(wait, timedelta(0)), LONGEST_WAIT)

@@ -151,3 +151,8 @@ def test_further_things_can_be_registered() -> None:
     parcel = Parcel(pair=(1, d(2)), many=[d(3)])
     assert codec.decode(codec.encode(parcel)) == parcel
     assert codec.encode(replace(parcel, many=[])).endswith('"type":"Parcel"}')
+
+
+def test_half_a_surrogate_pair_is_written_as_a_question_mark_and_not_stumbled_over() -> None:
+    text = codec.encode({"reason": "caf\udce9 \ud83d é ₿"})
+    assert text.encode().decode() == '{"reason":"caf? ? é ₿"}'

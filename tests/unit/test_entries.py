@@ -398,3 +398,12 @@ def test_money_that_orders_of_somebody_else_hold_is_not_counted_on() -> None:
         )
         trader.vote("BUY", 80)
         assert changed(trader, Decision)[-1].outcome is outcome
+
+
+def test_an_opinion_that_fades_a_little_is_no_new_decision() -> None:
+    trader = desk()
+    kept = []
+    for confidence in ("64", "63.9", "62", "61", "59", "58"):
+        trader.vote("BUY", confidence, candle_at=NOON - timedelta(minutes=15))
+        kept += [str(each.vote.terms[0].confidence) for each in changed(trader, Decision)]
+    assert kept == ["64", "59"]

@@ -73,6 +73,16 @@ def test_a_feed_cannot_confirm_its_own_story_whomever_it_quotes(many: bool, outl
     assert len(event.sources) == outlets
 
 
+def test_after_a_restart_a_feed_cannot_confirm_what_it_may_have_told_itself() -> None:
+    before, after = Room(), Room()
+    before.tell(an_item("Bitcoin surges past $100K", "https://reuters.com/1"))
+    after.stories.show(after.stories.restore(before.events))
+    after.tell(an_item("Bitcoin surges past $100K", "https://bloomberg.com/2"))
+    assert len(after.events[0].sources) == 1
+    after.tell(an_item("Bitcoin surges past $100K", "https://bloomberg.com/2"), source="CryptoPanic", many=True)
+    assert len(after.events[0].sources) == 2
+
+
 def test_an_outlet_that_tells_it_later_is_not_known_before() -> None:
     room = Room()
     room.tell(an_item("Bitcoin surges past $100K", "https://a.example/1"))

@@ -293,3 +293,11 @@ def test_an_opinion_counts_until_the_moment_it_expires(early: timedelta) -> None
 
 def test_a_failed_answer_stays_failed_however_old() -> None:
     assert status_at(a_signal(status=FAILED, expires_at=NOON), NOON) is FAILED
+
+
+def test_what_a_replaced_version_said_counts_no_more() -> None:
+    rule = a_strategy_rule("technical", sha256="new")
+    old, new = (said("technical", "BUY", 90, sha256=version) for version in ("old", "new"))
+    assert hold_vote(VotingRules(strategies=(rule,)), {"technical": new}, NOON).action is Direction.BUY
+    vote = hold_vote(VotingRules(strategies=(rule,)), {"technical": old}, NOON)
+    assert (vote.action, vote.terms[0].status) == (Direction.HOLD, SignalStatus.STALE)
