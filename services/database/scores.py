@@ -39,7 +39,7 @@ class DatabaseScores:
         self._mark = f"scored {ledger}"
 
     def gather(self, now: datetime) -> None:
-        """Bring the scores up to `now`, in market time: day by day, and each written quickly, for trading writes too."""
+        """Bring the scores up to `now`, in market time: day by day, each written quickly: trading writes too."""
         until = now - SETTLED
         with self._database.reading() as connection:
             mark = self._marked(connection)

@@ -46,6 +46,22 @@ BAD = {
     "a fork bomb": (a_file("while True: os.fork()"), "PermissionError: [Errno 1]"),
     "a process": (a_file("subprocess.run(['true'])"), "PermissionError: [Errno 1]"),
     "a shot at the trader": (a_file("os.kill(os.getppid(), 9)"), "PermissionError: [Errno 1]"),
+    "a limit for the trader": (
+        a_file("__import__('resource').prlimit(os.getppid(), 0, (1, 1))"),
+        "PermissionError: [Errno 1]",
+    ),
+    "a processor taken from the trader": (a_file("os.sched_setaffinity(os.getppid(), {0})"), "PermissionError"),
+    "the trader's priority": (a_file("os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)"), "PermissionError"),
+    "a limit for the trader, past Python": (
+        a_file(
+            "limits = (ctypes.c_long * 2)(1, 1)\n"
+            "        libc = ctypes.CDLL(None, use_errno=True)\n"
+            "        if libc.prlimit(os.getppid(), 0, limits, None) == 0: return 0.1\n"
+            "        raise OSError(ctypes.get_errno(), 'refused')",
+            head="import ctypes",
+        ),
+        "PermissionError: [Errno 1]",
+    ),
     "a file written": (a_file("open('/tmp/written-by-a-strategy', 'w')"), "PermissionError: [Errno 1]"),
     "a file removed": (a_file("os.remove(__file__)"), "PermissionError: [Errno 1]"),
     "an import of the engine": (a_file(head="from app.core.engine import Engine"), "a strategy may not import app"),
