@@ -31,8 +31,9 @@ ROWS_KEPT = 1_000
 STARS = "***"
 # These write keys, headers or whole answers at DEBUG: they stay at INFO whatever the owner asks for.
 NEVER_DEBUG = ("ccxt", "aiohttp", "httpx", "httpcore", "urllib3", "asyncio", "websockets", "apprise", "aiosmtplib")
-# These say at INFO what nobody needs: every statement, every job.
-QUIET = ("sqlalchemy", "alembic", "apscheduler", "uvicorn.access")
+# These say at INFO what nobody needs: every statement, every job, every request with its whole address, which may hold
+# a key.
+QUIET = ("sqlalchemy", "alembic", "apscheduler", "uvicorn.access", "httpx", "httpcore")
 
 _SENSITIVE = re.compile(
     r"(?i)(^|[_\-.\s])(x-mbx-apikey|signature|authorization|proxy-authorization|cookie|set-cookie|token|access_token"

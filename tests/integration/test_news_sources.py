@@ -222,7 +222,7 @@ async def test_a_packed_answer_may_not_unpack_beyond_its_bound() -> None:
 async def test_no_key_is_ever_seen(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore"):
-        assert logging.getLogger(name).level == logging.WARNING
+        assert logging.getLogger(name).level >= logging.WARNING, "at INFO it tells whole addresses"
     async with news_stand_ins() as news:
         for fault in ({"status": 500}, {"status": 401}, {"body": "garbage"}, {"hang": True}, {"status": 302}, {}):
             async with Desk(news, feeds=[f"{news.feed('rss')}?key=c4n4ry-3"], seconds=0.3) as desk:

@@ -193,3 +193,7 @@ def test_a_directory_that_cannot_be_written_is_refused_in_one_line(tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"file: logs cannot be written there .*; check permissions"):
         logs.start("INFO", directory=tmp_path / "file")
+
+
+def test_whole_addresses_are_never_logged_whatever_level_is_asked_for(started: logs.Logs) -> None:
+    assert [logging.getLogger(name).level for name in ("httpx", "httpcore")] == [logging.WARNING, logging.WARNING]
