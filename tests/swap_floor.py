@@ -5,6 +5,7 @@ The market is moved by hand, one minute at a time; how long the loop was held up
 
 import asyncio
 import hashlib
+import resource
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -227,10 +228,14 @@ class Lag:
         self._thread.join()
 
     async def _watch_loop(self) -> None:
+        """Where the machine took the processor away in between, only what the loop itself computed counts."""
         while True:
-            before = time.perf_counter()
+            before, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_THREAD)
             await asyncio.sleep(0.005)
-            self._loop.append((time.perf_counter(), time.perf_counter() - before - 0.005))
+            late, now = time.perf_counter() - before - 0.005, resource.getrusage(resource.RUSAGE_THREAD)
+            if now.ru_nivcsw != used.ru_nivcsw:
+                late = min(late, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime)
+            self._loop.append((time.perf_counter(), late))
 
     def _watch_machine(self) -> None:
         while not self._over.is_set():
