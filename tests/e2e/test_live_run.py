@@ -152,7 +152,8 @@ def everything_goes_wrong(day: Day) -> None:
 
 def closes(day: Day) -> None:
     (position,) = day.get("positions")["items"]
-    assert day.post(f"positions/{position['id']}/close").status_code == 202
+    closing = f"positions/{position['id']}/close"
+    day.trader.until(lambda: day.post(closing).status_code == 202, "the close, once no reconciliation is under way")
     day.trader.until(lambda: not day.get("positions")["items"], "the close", 15)
     assert day.standing_stops() == []
     assert sum(map(Decimal, day.exchange.truth()["balances"]["BTC"])) < Decimal("0.00001")

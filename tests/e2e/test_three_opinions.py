@@ -78,7 +78,7 @@ def test_three_opinions_and_what_each_rests_on(
         with trader.signed_in() as api:
             watch = Watch(trader, api)
             trader.until(lambda: api.get("/api/v1/decisions?limit=1").json()["items"], "a decision", 90)
-            trader.until(lambda: watch.newest()["news"], "a decision with news")
+            trader.until(lambda: any(len(each["sources"]) == 2 for each in watch.newest()["news"]), "news told twice")
             decision = watch.until("three opinions", **dict.fromkeys(VOTERS, "ok"))
             text = decision["vote"]["text"]
             assert [term["strategy"] for term in decision["vote"]["terms"]] == VOTERS
