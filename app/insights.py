@@ -19,7 +19,7 @@ from app.core.money import ZERO, plain
 from app.core.risk import Approved, Refused
 from app.core.rules import StrategyRule
 from app.core.state import price_of, standing
-from app.core.voting import status_at
+from app.core.voting import DIRECTIONS, status_at
 from app.cycle import Cycle
 from app.ports import Row, Strategies
 from app.session import Session
@@ -123,7 +123,7 @@ class Insights:
 
     def _term_gate(self, term: VoteTerm) -> Row:
         signal = self._session.engine.state.signals.get(term.strategy)
-        said = {1: "BUY", -1: "SELL", 0: "HOLD"}[term.sign] if term.status is SignalStatus.OK else term.status.value
+        said = str(DIRECTIONS[term.sign] if term.status is SignalStatus.OK else term.status)
         if term.status is SignalStatus.OK and not term.confidence:
             said = "no opinion"
         value = f"{said} {plain(term.confidence)}" if term.confidence else said

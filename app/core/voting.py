@@ -17,6 +17,7 @@ from app.core.money import ZERO, pct_of, plain
 from app.core.rules import StrategyRule, VotingRules
 
 SIGNS = {Direction.BUY: 1, Direction.SELL: -1, Direction.HOLD: 0}
+DIRECTIONS = {sign: direction for direction, sign in SIGNS.items()}
 
 
 def hold_vote(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> Vote:
@@ -146,5 +147,4 @@ def _words(term: VoteTerm) -> str:
         return f"{term.strategy} {term.status} (counts as HOLD × {plain(term.weight)})"
     if not term.confidence:
         return f"{term.strategy} no opinion"
-    name = {1: "BUY", -1: "SELL", 0: "HOLD"}[term.sign]
-    return f"{term.strategy} {name} {plain(term.confidence)} × {plain(term.weight)}"
+    return f"{term.strategy} {DIRECTIONS[term.sign]} {plain(term.confidence)} × {plain(term.weight)}"

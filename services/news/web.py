@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from services.news.source import SourceDown
+from services.settings.addresses import is_loopback
 
 SECONDS = 20.0  # for a whole answer, redirects and all
 MOST_BYTES = 2_000_000  # of an answer, unpacked
@@ -64,7 +65,7 @@ class Web:
         """Raises SourceDown where no whole answer comes. Redirects: https only, or this machine to itself."""
         try:
             async with asyncio.timeout(self._seconds):
-                near = is_near(urlsplit(url).hostname or "")
+                near = is_loopback(urlsplit(url).hostname or "")
                 for _ in range(redirects + 1):
                     answer, url = await self._once(url, headers, params, near)
                     if not 300 <= answer.status < 400 or answer.status == 304 or not redirects:
@@ -116,21 +117,11 @@ def _host(target: httpx.URL) -> str:
     return f"{name}:{target.port}" if target.port else name
 
 
-def is_near(host: str) -> bool:
-    """Whether `host` is this machine, by its text alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 async def _allowed(target: httpx.URL, near: bool) -> str:
     """The address to go to. `near`: the owner named this machine; nobody else may lead us to it."""
     if target.userinfo or target.scheme not in ("http", "https"):
         raise SourceDown("leads to an address of another kind")
-    if is_near(target.host):
+    if is_loopback(target.host):
         if not near:
             raise SourceDown("leads to this machine itself, where nobody is to be sent")
         return "127.0.0.1" if target.host == "localhost" else target.host
