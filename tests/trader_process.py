@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +90,18 @@ class TraderProcess:
                 stderr=output,
                 text=True,
             )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Started for the time of this block, and told to end after it; it never outlives its test."""
+        process = self.start()
+        try:
+            yield
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.wait()
 
     def signed_in(self) -> httpx.Client:
         """A client with a token, once the trader trades."""

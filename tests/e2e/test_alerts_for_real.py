@@ -47,35 +47,28 @@ def test_trades_arrive_by_mail_and_a_channel_that_refuses_shows_everywhere(
     assert (tried.returncode, tried.stdout) == (0, "email: arrived\n")
     assert mail.subjects == ["[PAPER] Test: this channel works"]
 
-    process = trader.start()
-    try:
-        with trader.signed_in() as api:
-            trader.until(lambda: any("Bought: " in each for each in mail.subjects), "the mail of an entry")
-            trader.until(lambda: any("Sold: " in each for each in mail.subjects), "the mail of an exit")
-            assert any(each.startswith("[PAPER] Started: version") for each in mail.subjects)
-            status = api.get("/api/v1/status").json()
-            assert [(each["name"], each["status"]) for each in status["channels"]] == [("email", "ok")]
-            rows = api.get("/api/v1/alerts").json()["items"]
-            assert {"entry_fill", "started"} <= {row["event"] for row in rows}
-            assert all(letter["status"] == "delivered" for row in rows[-3:] for letter in row["letters"])
+    with trader.running(), trader.signed_in() as api:
+        trader.until(lambda: any("Bought: " in each for each in mail.subjects), "the mail of an entry")
+        trader.until(lambda: any("Sold: " in each for each in mail.subjects), "the mail of an exit")
+        assert any(each.startswith("[PAPER] Started: version") for each in mail.subjects)
+        status = api.get("/api/v1/status").json()
+        assert [(each["name"], each["status"]) for each in status["channels"]] == [("email", "ok")]
+        rows = api.get("/api/v1/alerts").json()["items"]
+        assert {"entry_fill", "started"} <= {row["event"] for row in rows}
+        assert all(letter["status"] == "delivered" for row in rows[-3:] for letter in row["letters"])
 
-            mail.revoked = True  # somebody has changed the mailbox's password
-            channel = trader.until(
-                lambda: [each for each in api.get("/api/v1/status").json()["channels"] if each["status"] == "revoked"],
-                "the status to tell of the refusal",
-            )[0]
-            assert "535" in channel["error"]
-            told = trader.command("doctor")
-            assert told.returncode == 1
-            assert any(
-                line.startswith("wrong") and "email" in line and "535" in line for line in told.stdout.splitlines()
-            )
-            listed = trader.command("alert", "list", "--limit", "3").stdout
-            assert "email: revoked" in listed
-            assert api.post("/api/v1/alerts/acknowledge").json() == {"acknowledged": 0}
-    finally:
-        process.terminate()
-    assert process.wait(10) == 0
+        mail.revoked = True  # somebody has changed the mailbox's password
+        channel = trader.until(
+            lambda: [each for each in api.get("/api/v1/status").json()["channels"] if each["status"] == "revoked"],
+            "the status to tell of the refusal",
+        )[0]
+        assert "535" in channel["error"]
+        told = trader.command("doctor")
+        assert told.returncode == 1
+        assert any(line.startswith("wrong") and "email" in line and "535" in line for line in told.stdout.splitlines())
+        listed = trader.command("alert", "list", "--limit", "3").stdout
+        assert "email: revoked" in listed
+        assert api.post("/api/v1/alerts/acknowledge").json() == {"acknowledged": 0}
     assert trader.command("alert", "test", "email").returncode == 1
     mail.revoked = False
     assert trader.command("alert", "test", "email").returncode == 0

@@ -73,59 +73,55 @@ def test_three_opinions_and_what_each_rests_on(
     trader: TraderProcess, outside: tuple[ModelProcess, NewsProcess]
 ) -> None:
     model, _ = outside
-    process = trader.start()
-    try:
-        with trader.signed_in() as api:
-            watch = Watch(trader, api)
-            trader.until(lambda: api.get("/api/v1/decisions?limit=1").json()["items"], "a decision", 90)
-            trader.until(lambda: any(len(each["sources"]) == 2 for each in watch.newest()["news"]), "news told twice")
-            decision = watch.until("three opinions", **dict.fromkeys(VOTERS, "ok"))
-            text = decision["vote"]["text"]
-            assert [term["strategy"] for term in decision["vote"]["terms"]] == VOTERS
-            assert "deepseek_analyzer BUY 74 × 50" in text
-            assert GOOD_NEWS in decision["prompt"]
-            assert json.loads(decision["answer"]) == GOOD
-            assert decision["prompt_template"] == "market-1"
-            told = {story["title"]: story for story in decision["news"]}
-            assert sorted(told[GOOD_NEWS]["sources"]) == ["coindesk.com", "reuters.com"]
-            assert told[GOOD_NEWS]["sentiment"] == "bullish"
-            assert decision["vote"]["without_headline"].startswith("without “")
+    with trader.running(), trader.signed_in() as api:
+        watch = Watch(trader, api)
+        trader.until(lambda: api.get("/api/v1/decisions?limit=1").json()["items"], "a decision", 90)
+        trader.until(lambda: any(len(each["sources"]) == 2 for each in watch.newest()["news"]), "news told twice")
+        decision = watch.until("three opinions", **dict.fromkeys(VOTERS, "ok"))
+        text = decision["vote"]["text"]
+        assert [term["strategy"] for term in decision["vote"]["terms"]] == VOTERS
+        assert "deepseek_analyzer BUY 74 × 50" in text
+        assert GOOD_NEWS in decision["prompt"]
+        assert json.loads(decision["answer"]) == GOOD
+        assert decision["prompt_template"] == "market-1"
+        told = {story["title"]: story for story in decision["news"]}
+        assert sorted(told[GOOD_NEWS]["sources"]) == ["coindesk.com", "reuters.com"]
+        assert told[GOOD_NEWS]["sentiment"] == "bullish"
+        assert decision["vote"]["without_headline"].startswith("without “")
 
-            seen = watch.insights()
-            assert {source["name"]: source["status"] for source in seen["news_sources"]} == dict.fromkeys(
-                ("CryptoPanic", "NewsAPI", "127.0.0.1"), "ok"
-            )
-            assert (seen["analyst"]["status"], float(seen["analyst"]["budget_usd"])) == ("ok", 10)
-            assert float(seen["analyst"]["spent_usd"]) > 0
-            assert seen["regime"] == "trending"
-            assert seen["indicators"]["rsi"] is not None
-            assert len(seen["indicators"]["curves"]["macd_histogram"]) == 60
-            titles = [story["title"] for story in api.get("/api/v1/news").json()["items"]]
-            assert sorted(titles) == sorted([GOOD_NEWS, "Bitcoin miner opens a second site in Texas"])
-            rows = {row["name"]: row for row in api.get("/api/v1/strategies").json()["items"]}
-            assert {name: rows[name]["status"] for name in VOTERS} == dict.fromkeys(VOTERS, "running")
-            assert rows["deepseek_analyzer"]["performance"]["signals_generated"] >= 0
+        seen = watch.insights()
+        assert {source["name"]: source["status"] for source in seen["news_sources"]} == dict.fromkeys(
+            ("CryptoPanic", "NewsAPI", "127.0.0.1"), "ok"
+        )
+        assert (seen["analyst"]["status"], float(seen["analyst"]["budget_usd"])) == ("ok", 10)
+        assert float(seen["analyst"]["spent_usd"]) > 0
+        assert seen["regime"] == "trending"
+        assert seen["indicators"]["rsi"] is not None
+        assert len(seen["indicators"]["curves"]["macd_histogram"]) == 60
+        titles = [story["title"] for story in api.get("/api/v1/news").json()["items"]]
+        assert sorted(titles) == sorted([GOOD_NEWS, "Bitcoin miner opens a second site in Texas"])
+        rows = {row["name"]: row for row in api.get("/api/v1/strategies").json()["items"]}
+        assert {name: rows[name]["status"] for name in VOTERS} == dict.fromkeys(VOTERS, "running")
+        assert rows["deepseek_analyzer"]["performance"]["signals_generated"] >= 0
 
-            model.say(*[Saying(status=401)] * 200)  # the key is revoked
-            failed = watch.until("the refusal", deepseek_analyzer="failed")
-            assert "deepseek_analyzer failed (counts as HOLD × 50)" in failed["vote"]["text"]
-            assert watch.insights()["analyst"]["status"] == "refused"
-            assert any(gate["gate"] == "deepseek_analyzer" for gate in watch.insights()["why_not"])
-            trader.until(
-                lambda: "analyst" in [alert["event"] for alert in api.get("/api/v1/alerts").json()["items"]],
-                "the alert",
-            )
+        model.say(*[Saying(status=401)] * 200)  # the key is revoked
+        failed = watch.until("the refusal", deepseek_analyzer="failed")
+        assert "deepseek_analyzer failed (counts as HOLD × 50)" in failed["vote"]["text"]
+        assert watch.insights()["analyst"]["status"] == "refused"
+        assert any(gate["gate"] == "deepseek_analyzer" for gate in watch.insights()["why_not"])
+        trader.until(
+            lambda: "analyst" in [alert["event"] for alert in api.get("/api/v1/alerts").json()["items"]],
+            "the alert",
+        )
 
-            assert api.post("/api/v1/pause").status_code == 200
-            asked = len(model.asked())
-            before = api.get("/api/v1/status").json()["market_at"]
-            trader.until(lambda: api.get("/api/v1/status").json()["market_at"][:10] > before[:10], "a day to pass")
-            assert len(model.asked()) == asked, "a paused trader asks nobody"
-            assert watch.insights()["recommendation"].startswith("paused (manual)")
-            day = decision["at"][:10]
-    finally:
-        process.terminate()
-    assert process.wait(10) == 0
+        assert api.post("/api/v1/pause").status_code == 200
+        before = api.get("/api/v1/status").json()["market_at"]
+        trader.until(lambda: api.get("/api/v1/status").json()["market_at"] > before, "the last question's answer")
+        asked, before = len(model.asked()), api.get("/api/v1/status").json()["market_at"]
+        trader.until(lambda: api.get("/api/v1/status").json()["market_at"][:10] > before[:10], "a day to pass")
+        assert len(model.asked()) == asked, "a paused trader asks nobody"
+        assert watch.insights()["recommendation"].startswith("paused (manual)")
+        day = decision["at"][:10]
     assert KEY not in (trader.folder / "output.txt").read_text()
     assert "c4n4ry" not in (trader.folder / "output.txt").read_text()
     replayed = trader.command("replay", day)
