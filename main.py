@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from app.core.errors import ConfigError, DataError, ExchangeError, StoreError, TraderError
+from app.core.errors import ConfigError, ExchangeError, StoreError, TraderError
 from app.core.money import positive
 from app.core.rules import Rules, StrategyRule
 from app.ports import LedgerRow, StrategyFace
@@ -977,38 +977,33 @@ def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
     from app.seam import Clock
     from backtest import history, result
-    from backtest.replay import Replay
-    from backtest.simulator import instrument_for
+    from backtest.running import Plan
+    from backtest.running import run as traded
     from services.settings import load_rules
     from strategies.runtime import LocalStrategies
 
     settings, began = settings_of(), clock.now()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
-    candles = list(history.candles(series))
     local = LocalStrategies(settings.strategies_dir)
     rules = configured(loaded.rules, settings.strategies_dir)
     faces = local.load([rule for rule in rules.voting.strategies if rule.configured])
     rules = with_faces(rules, faces)
     deaf = [face.name for face in faces if face.reads_text]
     faces = [face for face in faces if not face.reads_text]
-    warmup = warmup_minutes(rules, faces)
-    if len(candles) <= warmup:
-        raise DataError(
-            f"{arguments.data}: has {len(candles)} minutes, and the strategies need {warmup} before the first trade"
-        )
-    cash = positive(arguments.cash if arguments.cash is not None else settings.paper_cash, "--cash")
-    replay = Replay(
+    plan = Plan(
+        series=series,
+        data=str(arguments.data),
+        warmup=warmup_minutes(rules, faces),
         rules=rules,
         simulation=loaded.simulation,
-        instrument=instrument_for(candles[0].symbol, loaded.simulation),
-        cash=cash,
+        cash=positive(arguments.cash if arguments.cash is not None else settings.paper_cash, "--cash"),
         strategies=local,
         faces=faces,
         version=version(),
         config_sha256=loaded.sha256,
     )
-    finished = replay.live_through(candles[:warmup], candles[warmup:])
+    finished = traded(plan)
     if left_out := [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]:
         finished.warnings.insert(0, f"history has no news and no language model: without {', '.join(left_out)}")
     source = result.Source(
@@ -1017,11 +1012,12 @@ def backtest(arguments: argparse.Namespace) -> int:
         config_sha256=loaded.sha256,
         version=version(),
         timeframe=rules.voting.timeframe,
-        cash=cash,
+        cash=plan.cash,
         fee_pct=loaded.simulation.fee_pct,
     )
     folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{Clock().now():%Y-%m-%d_%H-%M-%S}"
-    report = result.write(folder, finished, source, candles[warmup], candles[-1])
+    first, last = history.candles(series[plan.warmup : plan.warmup + 1]), history.candles(series[-1:])
+    report = result.write(folder, finished, source, next(first), next(last))
     put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
     print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
     return 0

@@ -1,0 +1,53 @@
+"""Every opinion of one strategy over a history, as arrays: computed once, or recorded while it traded.
+
+Fast-forward, the sweep and the ledger of voices read these; the dense replay is answered from them by `Recorded`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import StrategyError
+from app.core.model import MarketData, NewsEvent
+from app.core.rules import StrategyRule
+from app.core.voting import DIRECTIONS
+from backtest.series import Floats, Times, ms_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Oldest first; row i holds from `given_ms[i]` until the next row.
+
+    `given_ms`: ms since 1970. `action`: +1 BUY, 0 HOLD, −1 SELL. `confidence`: 0–100 in steps of 0.01, NaN where the
+    strategy failed. `reasoning` gives the words of a row; it is asked only for rows that led to something.
+    """
+
+    name: str
+    given_ms: Times
+    action: NDArray[np.int8]
+    confidence: Floats
+    reasoning: Callable[[int], str]
+
+    def row_at(self, ms: int) -> int | None:
+        """The newest row given at `ms` or before."""
+        row = int(np.searchsorted(self.given_ms, ms, side="right")) - 1
+        return row if row >= 0 else None
+
+
+class Recorded:
+    """Implements backtest.replay.LocalStrategies: answers what a timeline says."""
+
+    def __init__(self, timelines: Mapping[str, Timeline]) -> None:
+        self._timelines = timelines
+
+    def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
+        """Raises StrategyError where it failed then, or had said nothing yet."""
+        timeline = self._timelines[rule.name]
+        row = timeline.row_at(ms_of(data.at))
+        if row is None or np.isnan(timeline.confidence[row]):
+            raise StrategyError(f"{rule.name}: gave no answer" if row is None else timeline.reasoning(row))
+        confidence = Decimal(repr(round(float(timeline.confidence[row]), 2)))
+        return DIRECTIONS[int(timeline.action[row])].value, confidence, timeline.reasoning(row)
