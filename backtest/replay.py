@@ -11,6 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+import numpy as np
+
 from app.core.decisions import Decision
 from app.core.engine import Engine
 from app.core.errors import ExchangeRefused, StrategyError
@@ -40,6 +42,8 @@ from app.core.state import held
 from app.cycle import Cycle
 from app.outcomes import cancelling_failed, placing_failed
 from app.ports import StrategyFace
+from backtest.curve import EquityCurve, PositionSpans
+from backtest.series import Floats, Times, ms_of
 from backtest.simulator import Book, Simulator
 
 
@@ -51,13 +55,14 @@ class LocalStrategies(Protocol):
 
 @dataclass(slots=True)
 class Run:
-    """What a replay gave. The curve has one point per fed candle: (closed at, cash, bitcoin of ours, close)."""
+    """What a replay gave."""
 
     engine: Engine
     trades: list[Trade] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
-    curve: list[tuple[datetime, Decimal, Decimal, Decimal]] = field(default_factory=list)
+    curve: EquityCurve = field(default_factory=EquityCurve)
+    positions: PositionSpans = field(default_factory=PositionSpans)
     exposed_candles: int = 0
     warnings: list[str] = field(default_factory=list)
     ended_early: bool = False
@@ -149,14 +154,20 @@ class Replay:
         self._tell(VoteCalled(at=at, shown=due.shown))
 
     def _mark(self, candle: Candle) -> None:
-        account = self.engine.state.account
-        if account is None:
-            return
-        quantity = held(self.engine.state)
-        self.run.curve.append((candle.closed_at, account.cash, quantity, candle.close))
-        self.run.exposed_candles += bool(self.engine.state.positions)
-        if LatchKind.KILL_SWITCH in self.engine.state.latches and not self.engine.state.positions:
+        self._mark_all(np.array([ms_of(candle.closed_at)]), np.array([float(candle.close)]))
+        state = self.engine.state
+        if LatchKind.KILL_SWITCH in state.latches and not state.positions:
             self.run.ended_early = True
+
+    def _mark_all(self, at_ms: Times, closes: Floats) -> None:
+        """Candles over which the account stayed the same."""
+        state, run = self.engine.state, self.run
+        if state.account is None:
+            return
+        first = len(run.curve)
+        run.curve.add(at_ms, state.account.cash, held(state), closes)
+        if run.positions.add(state.positions.values(), first, len(run.curve)):
+            run.exposed_candles += len(at_ms)
 
     def _unlock_runaway(self, at: datetime) -> None:
         """Nobody can press reset in a backtest: entries rest until the next UTC day."""

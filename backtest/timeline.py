@@ -14,6 +14,7 @@ from app.core.errors import StrategyError
 from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
 from app.core.voting import DIRECTIONS
+from backtest.replay import LocalStrategies
 from backtest.series import Floats, Times, ms_of
 
 
@@ -38,14 +39,16 @@ class Timeline:
 
 
 class Recorded:
-    """Implements backtest.replay.LocalStrategies: answers what a timeline says."""
+    """Implements backtest.replay.LocalStrategies: answers what a timeline says; who has none is asked."""
 
-    def __init__(self, timelines: Mapping[str, Timeline]) -> None:
-        self._timelines = timelines
+    def __init__(self, timelines: Mapping[str, Timeline], others: LocalStrategies) -> None:
+        self._timelines, self._others = timelines, others
 
     def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
         """Raises StrategyError where it failed then, or had said nothing yet."""
-        timeline = self._timelines[rule.name]
+        timeline = self._timelines.get(rule.name)
+        if timeline is None:
+            return self._others.ask(rule, data, news)
         row = timeline.row_at(ms_of(data.at))
         if row is None or np.isnan(timeline.confidence[row]):
             raise StrategyError(f"{rule.name}: gave no answer" if row is None else timeline.reasoning(row))
