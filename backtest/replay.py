@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import tee, zip_longest
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +28,7 @@ from app.core.messages import (
     OrderReported,
     OrderSending,
     PlaceOrder,
+    PriceSeen,
     QueryOrder,
     ReadAccount,
     ReplaceStop,
@@ -91,6 +93,7 @@ class Replay:
         self._strategies = strategies
         self._rules, self._version, self._config_sha256 = rules, version, config_sha256
         self._reset_runaway = reset_runaway
+        self._decides_at_open = simulation.decides_at == "open"
         self._now: datetime | None = None
         self._todo: deque[Action] = deque()
 
@@ -98,10 +101,12 @@ class Replay:
         """Show `past` to the strategies only, then trade on `candles`. Both are 1-minute candles, oldest first."""
         for candle in past:
             self.cycle.remember(candle)
-        for candle in candles:
+        feed, ahead = tee(candles)
+        next(ahead, None)
+        for candle, following in zip_longest(feed, ahead):
             if self._now is None:
                 self._start(candle)
-            self._candle(candle)
+            self._candle(candle, following)
             if self.run.ended_early:
                 break
         return self.run
@@ -124,7 +129,7 @@ class Replay:
             )
         )
 
-    def _candle(self, candle: Candle) -> None:
+    def _candle(self, candle: Candle, following: Candle | None) -> None:
         """The four steps; after each one everything asked for is performed."""
         self._now = candle.opened_at
         self._unlock_runaway(candle.opened_at)
@@ -136,6 +141,8 @@ class Replay:
         self._now = candle.closed_at
         self._tell(CandleClosed(at=candle.closed_at, candle=candle))
         self.cycle.remember(candle)
+        if self._decides_at_open and following is not None:
+            self._tell(PriceSeen(at=candle.closed_at, bid=following.open, ask=following.open))
         self._ask(candle.closed_at)
         self._mark(candle)
 
