@@ -8,7 +8,7 @@ import pytest
 from backtest.replay import Run
 from backtest.running import run
 from backtest.series import CandleSeries
-from backtest.timeline import Recorded, Timeline
+from backtest.timeline import Timeline
 from tests.benchmarks.bench_plan import planned
 from tests.benchmarks.market import bench_candles
 from tests.benchmarks.reference import CASES, Case, traded
@@ -36,7 +36,7 @@ def engine_run(case: Case, series: CandleSeries) -> Run:
         confidence=np.full(len(series), 100.0),
         reasoning=lambda row: f"signal of row {row}",
     )
-    return run(replace(plan, strategies=Recorded({case.strategy: opinions})))
+    return run(replace(plan, timelines={case.strategy: opinions}))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -44,11 +44,6 @@ def test_trades_stops_and_equity_are_those_of_the_plain_loop(case: Case, series:
     found, wanted = engine_run(case, series), traded(series, *case.signals(series.close), case.stop_pct)
     stops = [trade for trade in found.trades if trade.exit_reason == "stop"]
     assert (len(found.trades), len(stops)) == (wanted.trades, wanted.stops)
-    assert final_equity(found) == pytest.approx(wanted.final_equity, abs=1e-6)
+    assert found.curve.equity[-1] == pytest.approx(wanted.final_equity, abs=1e-6)
     assert len(found.trades) >= 4
     assert (len(stops) >= 3) is (case.stop_pct == 1)
-
-
-def final_equity(run: Run) -> float:
-    _, cash, quantity, close = run.curve[-1]
-    return float(cash + quantity * close)

@@ -17,18 +17,10 @@ from backtest.running import Plan, run
 from backtest.series import candles, ms_of
 from backtest.timeline import Timeline
 from tests.builders import a_strategy_rule, some_rules
-from tests.fakes import ScriptedStrategies
-from tests.histories import random_walk, series_of
+from tests.histories import Scripted, random_walk, series_of
 from tests.trading_day import LIVELY, random_candles, swings
 
 WARMUP = 400
-
-
-class Asked:
-    """Strategies of this process that answer by a function."""
-
-    def __init__(self) -> None:
-        self.ask = ScriptedStrategies(swings).now
 
 
 def a_plan(**changes: object) -> Plan:
@@ -40,8 +32,8 @@ def a_plan(**changes: object) -> Plan:
         rules=replace(rules, voting=replace(rules.voting, timeframe="5m")),
         simulation=Simulation(),
         cash=Decimal(10_000),
-        strategies=Asked(),
-        faces=[ScriptedStrategies(swings).face()],
+        strategies=Scripted(swings),
+        faces=[Scripted(swings).face()],
     )
     return replace(standard, **changes)  # type: ignore[arg-type]
 
@@ -85,7 +77,7 @@ def test_recorded_opinions_are_traded_without_asking_anybody() -> None:
 
 
 def test_where_the_record_says_failed_the_vote_counts_the_voice_as_missing() -> None:
-    finished = run(recorded(a_plan(), failed=(0, 1)))
+    finished = run(recorded(a_plan(), failed=(0, 1)), dense=True)
     early = [decision for decision in finished.decisions if decision.signals][:3]
     assert [decision.vote.terms[0].status for decision in early] == ["failed"] * 3
     assert finished.trades[0].reasoning.endswith("oracle: row 2")
