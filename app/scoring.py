@@ -14,7 +14,7 @@ from typing import Any
 from app.core.decisions import Decision
 from app.core.model import Direction, Signal, SignalStatus
 from app.core.money import ZERO
-from app.core.voting import SIGNS
+from app.core.voting import SIGNS, shares
 
 HORIZON = timedelta(hours=24)
 DAYS = 30  # over which a strategy is judged
@@ -77,11 +77,8 @@ class Scores:
 
     def earned(self, closed_at: datetime, result: Decimal, entry: Decision) -> None:
         """A trade's result, shared among those who agreed with its entry."""
-        agreed = {term.strategy: abs(term.product) for term in entry.vote.terms if term.sign == SIGNS[entry.action]}
-        total = sum(agreed.values(), ZERO)
-        for strategy, product in agreed.items():
-            if total:
-                self._of(strategy, closed_at).earned += result * product / total
+        for strategy, share in shares(entry.vote).items():
+            self._of(strategy, closed_at).earned += result * share
 
     def _of(self, strategy: str, at: datetime) -> Score:
         key = strategy, at.date()

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from app.core.model import Candle, Direction, Trade
-from app.core.money import ZERO, plain
+from app.core.decisions import Decision
+from app.core.model import Candle, Trade
+from app.core.money import plain
 from app.core.performance import Curve, Drawdown, report
+from app.core.voting import shares
 from backtest.curve import EquityCurve, Span
 from backtest.replay import Run
 from backtest.series import Floats, Times
@@ -133,7 +135,7 @@ def summary(run: Run, source: Source, first: Candle, last: Candle) -> dict[str, 
         "final_equity": float(equity[-1]),
         **asdict(figures),
         "open_positions_at_end": len(run.engine.state.positions),
-        "by_strategy": by_strategy(run.trades),
+        "by_strategy": by_strategy(run.trades, run.decisions),
         "warnings": run.warnings,
     }
 
@@ -181,17 +183,17 @@ def _times(at_ms: Times) -> pa.Array:
     return pa.array(at_ms, pa.timestamp("ms", tz="UTC"))
 
 
-def by_strategy(trades: Sequence[Trade]) -> dict[str, dict[str, float]]:
+def by_strategy(trades: Sequence[Trade], decisions: Iterable[Decision]) -> dict[str, dict[str, float]]:
     """Each trade's result shared by weight × confidence among the strategies that agreed with its entry."""
-    shares: dict[str, dict[str, float]] = {}
+    entries = {decision.id: decision for decision in decisions}
+    rows: dict[str, dict[str, float]] = {}
     for trade in trades:
-        agreed = [signal for signal in trade.signals if signal.action is Direction.BUY and signal.confidence > ZERO]
-        total = sum((signal.confidence for signal in agreed), ZERO)
-        for signal in agreed:
-            row = shares.setdefault(signal.strategy, {"trades": 0, "contribution": 0.0})
+        entry = entries.get(trade.decision_id)
+        for strategy, share in (shares(entry.vote) if entry else {}).items():
+            row = rows.setdefault(strategy, {"trades": 0, "contribution": 0.0})
             row["trades"] += 1
-            row["contribution"] += float(trade.profit_loss * signal.confidence / total)
-    return shares
+            row["contribution"] += float(trade.profit_loss * share)
+    return rows
 
 
 def write_trades(path: Path, trades: Sequence[Trade]) -> None:

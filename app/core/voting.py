@@ -75,6 +75,13 @@ def _reads_text(rule: StrategyRule, signals: Mapping[str, Signal]) -> bool:
     return rule.reads_text or (signal is not None and signal.reads_text)
 
 
+def shares(vote: Vote) -> dict[str, Decimal]:
+    """What part of a decision each strategy that agreed with it has, by weight × confidence; together 1."""
+    agreed = {term.strategy: abs(term.product) for term in vote.terms if term.sign == SIGNS[vote.action]}
+    total = sum(agreed.values(), ZERO)
+    return {strategy: product / total for strategy, product in agreed.items() if product} if total else {}
+
+
 def status_at(signal: Signal, now: datetime) -> SignalStatus:
     """The signal's status at `now`: an opinion past its time to live is stale."""
     if signal.status in (SignalStatus.OK, SignalStatus.ABSTAINS) and now >= signal.expires_at:
