@@ -5,6 +5,7 @@ CASE RUNS` tells one line of JSON.
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -98,7 +99,12 @@ def crossing(series: CandleSeries) -> Votes:
     return votes
 
 
-FORMS = {"exact": exact, "kernel": kernel, "sweep": swept}
+def steps(series: CandleSeries, case: Case) -> Callable[[], Told]:
+    """The exact engine with a plug-in that has no `signals`."""
+    return exact(series, replace(case, strategy="bench_steps"))
+
+
+FORMS = {"exact": exact, "kernel": kernel, "sweep": swept, "steps": steps}
 
 
 def main() -> None:
