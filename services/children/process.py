@@ -77,7 +77,6 @@ async def run_child(
         stderr=asyncio.subprocess.PIPE,
         env={**PLAIN, "HOME": str(home), "TMPDIR": str(home), **environment},
         cwd=home,
-        process_group=0,  # but in the trader's session: elsewhere being nice would not count
     )
     ended, complaints = Ended(), deque[str](maxlen=5)
 
@@ -99,8 +98,9 @@ async def run_child(
         ended.error = f"it printed more than {limits.printed_mb} MB; a strategy may not print so much"
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            for kill in (lambda: os.killpg(process.pid, signal.SIGKILL), process.kill):
+                with suppress(ProcessLookupError):  # one that has only just begun has no group of its own yet
+                    kill()
             await process.wait()
     return ended
 

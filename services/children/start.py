@@ -20,6 +20,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(KILL_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:  # it died before it could be told of
         sys.exit(1)
+    os.setpgid(0, 0)  # but in the trader's session: elsewhere being nice would not count
     os.nice(NICE)
     for name, most in limits.items():
         number = getattr(resource, name)

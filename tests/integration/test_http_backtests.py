@@ -333,16 +333,17 @@ async def test_one_that_takes_too_long_is_ended(laboratory: Laboratory) -> None:
 
 
 def test_a_child_ends_with_the_trader_however_that_ends(laboratory: Laboratory) -> None:
+    """On the event loop that the server brings, which starts processes in its own way."""
     laboratory.behave("slow")
     home = laboratory.folder / "data/backtests/x/work"
     home.mkdir(parents=True)
     script = (
-        "import asyncio, pathlib\nfrom services.children.process import *\n"
+        "import pathlib, uvloop\nfrom services.children.process import *\n"
         f"home = pathlib.Path({str(home)!r})\n"
         f"command = [{str(STAND_IN)!r}, 'backtest', '--cash=1', '--out={home.parent}/results']\n"
         "limits = Limits(seconds=60, memory_mb=512)\n"
         "say = lambda line: print(line, flush=True)\n"
-        "asyncio.run(run_child(command, home=home, environment={}, limits=limits, hear=say))\n"
+        "uvloop.run(run_child(command, home=home, environment={}, limits=limits, hear=say))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
