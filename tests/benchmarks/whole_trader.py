@@ -157,7 +157,8 @@ class ToldTrader(main.Trader):
 def run() -> int:
     settings = main.settings_of()
     loaded = load_rules(settings.config_dir)
-    voters = VotingRules(timeframe="1m", strategies=(StrategyRule(name=STRATEGY, enabled=True, weight=Decimal(30)),))
+    rule = StrategyRule(name=STRATEGY, enabled=True, weight=Decimal(30), sha256=APPROVED)
+    voters = VotingRules(timeframe="1m", strategies=(rule,))
     loaded = replace(loaded, rules=replace(RULES, voting=voters))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database, ledger = main.open_books(settings)
