@@ -24,7 +24,8 @@ KEPT_LINES = 200
 LONGEST_LINE = 1000
 # Each library that would start a thread for every processor, and reserve memory for it.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-PLAIN = {"LANG": "C.UTF-8", "TZ": "UTC", **ONE_THREAD}
+# Arrow's own allocator takes hold of a gigabyte at once, which the limit would count.
+PLAIN = {"LANG": "C.UTF-8", "TZ": "UTC", "ARROW_DEFAULT_MEMORY_POOL": "system", **ONE_THREAD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +99,10 @@ async def run_child(
         ended.error = f"it printed more than {limits.printed_mb} MB; a strategy may not print so much"
     finally:
         if process.returncode is None:
-            for kill in (lambda: os.killpg(process.pid, signal.SIGKILL), process.kill):
-                with suppress(ProcessLookupError):  # one that has only just begun has no group of its own yet
-                    kill()
+            with suppress(ProcessLookupError):  # one that has only just begun has no group of its own yet
+                os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
     return ended
 
