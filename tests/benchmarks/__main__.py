@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.benchmarks import crowd, headlines, latency, protecting, replaying, restarting, starting
+from tests.benchmarks import beside, crowd, headlines, latency, protecting, replaying, restarting, starting
 from tests.benchmarks.rows import Row, table
 
 Measure = Callable[[], list[Row] | Coroutine[Any, Any, list[Row]]]
@@ -18,6 +18,7 @@ PARTS: dict[str, tuple[Measure, ...]] = {
     "start": (starting.whole_process,),
     "protection": (protecting.fill_to_stop, protecting.lost_stop, protecting.kill_to_closes),
     "crowd": (crowd.signal_to_wire,),
+    "lag": (beside.beside_two_backtests,),
     "restart": (restarting.restart,),
     "headlines": (headlines.right, headlines.fast),
 }
