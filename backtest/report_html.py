@@ -128,14 +128,14 @@ def table(group: words.Group, kind: str) -> Iterator[str]:
 
 def monthly(years: Sequence[curves.Year]) -> Iterator[str]:
     yield '<section class="panel"><h2>Return per month</h2><p class="soft">In per cent of equity, UTC months.</p>'
-    yield '<div class="scroll" tabindex="0"><table class="months"><thead><tr><th scope="col">Year</th>'
+    yield '<div class="scroll" tabindex="0"><table class="months"><thead><tr><th scope="col">Year</th><th scope="col">Whole</th>'
     yield "".join(f'<th scope="col">{month}</th>' for month in MONTHS)
-    yield '<th scope="col">Whole</th></tr></thead><tbody>\n'
+    yield "</tr></thead><tbody>\n"
     strongest = max((abs(cell) for year in years for cell in year.months if cell is not None), default=0.0)
     for year in years:
         cells = "".join(heat(cell, strongest) for cell in year.months)
-        yield f'<tr><th scope="row">{year.year}</th>{cells}'
-        yield f'<td class="whole {tone(words.tone(year.whole))}">{words.number(year.whole, 1, signed=True)}</td></tr>\n'
+        whole = f'<td class="whole {tone(words.tone(year.whole))}">{words.number(year.whole, 1, signed=True)}</td>'
+        yield f'<tr><th scope="row">{year.year}</th>{whole}{cells}</tr>\n'
     yield "</tbody></table></div></section>\n"
 
 

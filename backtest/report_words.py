@@ -6,7 +6,7 @@ Everything is plain text here; whoever draws it escapes it.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from backtest.report import Finished
@@ -95,7 +95,8 @@ def moment(text: str) -> str:
 
 
 def title(run: Finished) -> str:
-    start, end = (datetime.fromisoformat(run.result[name]) for name in ("start", "end"))
+    start = datetime.fromisoformat(run.result["start"])
+    end = datetime.fromisoformat(run.result["end"]) - timedelta(microseconds=1)  # midnight ends the day before
     return f"{run.price.symbol or 'Bitcoin'}, {start:%-d %B %Y} to {end:%-d %B %Y}"
 
 
@@ -176,7 +177,7 @@ def outcome(run: Finished) -> list[Figure]:
         ),
         Figure(
             name="Against holding",
-            value=f"{number(ahead, signed=True)} points",
+            value=f"{number(ahead, signed=True)} pts",
             meaning="return less that of buy and hold, in percentage points",
             tone=tone(ahead),
         ),

@@ -122,10 +122,11 @@
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: c.text, size: 12, family: "system-ui, sans-serif" },
       margin: { l: narrow() ? 54 : 66, r: 12, t: 34, b: 40 }, hovermode: "closest", dragmode: narrow() ? false : "zoom",
-      legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { size: narrow() ? 11 : 12 } },
+      legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal", bgcolor: "rgba(0,0,0,0)", font: { size: narrow() ? 11 : 12 } },
       hoverlabel: { bgcolor: c.card, bordercolor: c.line, font: { color: c.text }, align: "left" }, ...more,
     };
   }
+  const cash = lead === "$" ? { tickformat: "$,.0f" } : { tickprefix: lead, tickformat: ",.0f" };
   const across = (c, more) => ({ type: "date", gridcolor: c.line, linecolor: c.line, zeroline: false, ...more });
   const upward = (c, more) => ({ gridcolor: c.line, linecolor: c.line, zerolinecolor: c.soft, automargin: true, ...more });
   const setting = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
@@ -170,15 +171,17 @@
     for (const [name, colour, fits] of [["gain", c.gain, (v) => v >= 0], ["loss", c.loss, (v) => v < 0]]) {
       const x = [], y = [];
       for (const row of rows) if (fits(trades.gain[row])) { x.push(trades.opened[row], trades.closed[row], null); y.push(trades.entry[row], trades.exit[row], null); }
-      if (x.length) traces.push({ x, y, mode: "lines", name, line: { color: colour, width: 1.2 }, hoverinfo: "skip", showlegend: false });
+      if (x.length) traces.push({ x, y, mode: "lines", name: `${name === "gain" ? "Gain" : "Loss"}, entry to exit`, line: { color: colour, width: 1.2 }, hoverinfo: "skip" });
     }
     if (rows.length) traces.push({ x: pick("opened"), y: pick("entry"), mode: "markers", name: "Entry", marker: { symbol: "triangle-up", size: 9, color: c.card, line: { color: c.text, width: 1.4 } },
       text: rows.map((row) => `<b>Entry</b> ${minute(trades.opened[row])}<br>${price(trades.entry[row])}<br>${broken(trades.why[row])}`), hovertemplate: "%{text}<extra></extra>" });
     for (const why of Object.keys(SIGNS).concat([...new Set(trades.reason)].filter((each) => !(each in SIGNS)))) {
       const some = rows.filter((row) => trades.reason[row] === why);
       if (!some.length) continue;
-      traces.push({ x: some.map((row) => trades.closed[row]), y: some.map((row) => trades.exit[row]), mode: "markers", name: why[0].toUpperCase() + why.slice(1),
-        marker: { symbol: SIGNS[why] || "pentagon", size: 8, color: some.map((row) => (trades.gain[row] < 0 ? c.loss : c.gain)), line: { color: c.card, width: 0.6 } },
+      const name = why[0].toUpperCase() + why.slice(1), symbol = SIGNS[why] || "pentagon";
+      traces.push({ x: [null], y: [null], mode: "markers", name, legendgroup: why, marker: { symbol, size: 8, color: c.soft } }); // the legend tells the sign, not gain or loss
+      traces.push({ x: some.map((row) => trades.closed[row]), y: some.map((row) => trades.exit[row]), mode: "markers", legendgroup: why, showlegend: false,
+        marker: { symbol, size: 8, color: some.map((row) => (trades.gain[row] < 0 ? c.loss : c.gain)), line: { color: c.card, width: 0.6 } },
         text: some.map((row) => `<b>${escaped(why)}</b> ${minute(trades.closed[row])}<br>${price(trades.exit[row])}<br>${money(trades.gain[row])} (${signed(trades.pct[row], 2)} %)`), hovertemplate: "%{text}<extra></extra>" });
     }
     return traces;
@@ -229,7 +232,7 @@
     if (h.at.length) traces.push({ x: h.at, y: h.value, mode: "lines", name: "Buy and hold", line: { color: c.soft, width: 1.4, dash: "dot" }, hovertemplate: hover("held") });
     traces.push({ x: u.at, y: u.value, mode: "lines", name: "Drawdown", yaxis: "y2", fill: "tozeroy", fillcolor: c.loss + "40", line: { color: c.loss, width: 1.2 }, hovertemplate: "%{y:.2f} %<extra></extra>" });
     await Plotly.react("equity", traces, look(c, { height: narrow() ? 440 : 520, hovermode: "x unified", xaxis: across(c, { anchor: "y2" }),
-      yaxis: upward(c, { domain: [0.34, 1], tickprefix: lead, tickformat: ",.0f" }), yaxis2: upward(c, { domain: [0, 0.26], ticksuffix: " %", rangemode: "tozero" }) }), setting);
+      yaxis: upward(c, { domain: [0.34, 1], ...cash }), yaxis2: upward(c, { domain: [0, 0.26], ticksuffix: " %", rangemode: "tozero" }) }), setting);
   }
 
   async function paintResults() {
@@ -244,9 +247,9 @@
   async function paintVoices() {
     const c = colours(), rows = run.voices.slice().reverse();
     if (!rows.length) return empty("voices", "No strategy's vote led to a closed trade.");
-    await Plotly.react("voices", [{ type: "bar", orientation: "h", y: rows.map((row) => escaped(row[0].replaceAll("_", " "))), x: rows.map((row) => row[2]), width: 0.5, marker: { color: rows.map((row) => (row[2] < 0 ? c.loss : c.gain)) },
+    await Plotly.react("voices", [{ type: "bar", orientation: "h", y: rows.map((row) => escaped(row[0].replaceAll("_", " "))), x: rows.map((row) => row[2]), width: 0.4, marker: { color: rows.map((row) => (row[2] < 0 ? c.loss : c.gain)) },
       text: rows.map((row) => `${money(row[2])} · ${row[1].toLocaleString("en-US")} trades`), textposition: "auto", hoverinfo: "text", cliponaxis: false }],
-      look(c, { height: Math.max(260, 70 * rows.length + 60), margin: { l: 20, r: 20, t: 10, b: 40 }, xaxis: upward(c, { tickprefix: lead, tickformat: ",.0f", nticks: 6 }), yaxis: { automargin: true, gridcolor: c.line } }), setting);
+      look(c, { height: Math.max(180, 60 * rows.length + 60), margin: { l: 20, r: 20, t: 10, b: 40 }, xaxis: upward(c, { ...cash, nticks: 6 }), yaxis: { automargin: true, gridcolor: c.line } }), setting);
   }
 
   function empty(id, text) {
