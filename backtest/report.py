@@ -6,7 +6,6 @@ the eye. Of all files in the folder, candles.parquet and the two reports are our
 
 import csv
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -152,17 +151,15 @@ def one_candle(part: CandleSeries, seconds: int, opened_ms: int) -> CandleSeries
 
 
 def joined(first: CandleSeries, then: CandleSeries) -> CandleSeries:
-    columns = {name: np.concatenate((getattr(first, name), getattr(then, name))) for name in COLUMNS}
-    return replace(first, ts=np.concatenate((first.ts, then.ts)), **columns)
+    columns = {name: np.concatenate((getattr(first, name), getattr(then, name))) for name in ("ts", *COLUMNS)}
+    return CandleSeries(symbol=first.symbol, seconds=first.seconds, **columns)
 
 
 def read_candles(path: Path) -> CandleSeries:
     """Empty where an older run kept none."""
     if not path.exists():
         nothing = np.empty(0)
-        return CandleSeries(
-            symbol="", seconds=60, ts=np.empty(0, np.int64), **{name: nothing for name in COLUMNS}
-        )
+        return CandleSeries(symbol="", seconds=60, ts=np.empty(0, np.int64), **dict.fromkeys(COLUMNS, nothing))
     table = pq.read_table(path)
     said = table.schema.metadata or {}
     return CandleSeries(
@@ -229,8 +226,3 @@ def stop_line(position_id: str, at: Times, price: Floats) -> StopLine | None:
 
 def milliseconds(column: pa.ChunkedArray) -> Times:
     return np.asarray(column.cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_numpy(), dtype=np.int64)
-
-
-def exit_reasons(trades: Sequence[Row]) -> list[str]:
-    """Those that occur, most frequent first."""
-    return sorted({each.exit_reason for each in trades}, key=lambda why: (-sum(t.exit_reason == why for t in trades), why))

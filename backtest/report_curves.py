@@ -85,9 +85,7 @@ def held(run: Finished) -> Line:
     final = run.result["initial_cash"] * (1 + run.result["buy_and_hold_return_pct"] / 100)
     last = int(datetime.fromisoformat(run.result["end"]).timestamp() * 1000)
     closed = np.minimum(price.ts + price.seconds * 1000, last)
-    return thin(
-        np.append(price.ts[0], closed), np.append(price.open[0], price.close) / float(price.close[-1]) * final
-    )
+    return thin(np.append(price.ts[0], closed), np.append(price.open[0], price.close) / float(price.close[-1]) * final)
 
 
 def years(run: Finished) -> list[Year]:
@@ -109,7 +107,9 @@ def months_counted(run: Finished) -> dict[str, float]:
     last = np.flatnonzero(np.append(months[1:] != months[:-1], True))
     ends = run.equity[last]
     before = np.append(float(run.result["initial_cash"]), ends[:-1])
-    return {str(months[row]): float((end / start - 1) * 100) for row, end, start in zip(last, ends, before, strict=True)}
+    return {
+        str(months[row]): float((end / start - 1) * 100) for row, end, start in zip(last, ends, before, strict=True)
+    }
 
 
 def months_of(block: Any) -> dict[str, float]:
@@ -144,10 +144,6 @@ def class_width(rough: float) -> float:
         return 0.5
     power = 10 ** np.floor(np.log10(rough))
     return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * 0.999))
-
-
-def day(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}"
 
 
 def minute(ms: int) -> str:

@@ -75,7 +75,7 @@ def body(run: Finished) -> Iterator[str]:
     for group in words.groups(run):
         yield from table(group, "figures")
     if honesty := words.honesty(run):
-        yield '<h2 id="honesty">How far to believe it</h2>\n<div class="pair">\n'
+        yield '<h2 id="honesty">How far to believe it</h2>\n<div class="columns">\n'
         for group in honesty:
             yield from table(group, "checks")
         yield "</div>\n"
@@ -128,8 +128,8 @@ def table(group: words.Group, kind: str) -> Iterator[str]:
 
 def monthly(years: Sequence[curves.Year]) -> Iterator[str]:
     yield '<section class="panel"><h2>Return per month</h2><p class="soft">In per cent of equity, UTC months.</p>'
-    yield '<div class="scroll" tabindex="0"><table class="months"><thead><tr><th scope="col">Year</th><th scope="col">Whole</th>'
-    yield "".join(f'<th scope="col">{month}</th>' for month in MONTHS)
+    yield '<div class="scroll" tabindex="0"><table class="months"><thead><tr>'
+    yield "".join(f'<th scope="col">{name}</th>' for name in ("Year", "Whole", *MONTHS))
     yield "</tr></thead><tbody>\n"
     strongest = max((abs(cell) for year in years for cell in year.months if cell is not None), default=0.0)
     for year in years:
@@ -143,7 +143,9 @@ def heat(cell: float | None, strongest: float) -> str:
     if cell is None:
         return '<td class="none">·</td>'
     share = round(8 + 47 * abs(cell) / strongest) if strongest and words.tone(cell) else 0
-    return f'<td class="heat {tone(words.tone(cell))}" style="--share:{share}%">{words.number(cell, 1, signed=True)}</td>'
+    return (
+        f'<td class="heat {tone(words.tone(cell))}" style="--share:{share}%">{words.number(cell, 1, signed=True)}</td>'
+    )
 
 
 def trade_list(run: Finished) -> Iterator[str]:

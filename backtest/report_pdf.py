@@ -19,26 +19,29 @@ from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph,
 from backtest import report_curves as curves
 from backtest import report_words as words
 from backtest.report import Finished, Row
-from backtest.report_pdf_charts import GAIN, LOSS, INK, RULE, SOFT, charts_of
+from backtest.report_pdf_charts import GAIN, INK, LOSS, MOST_SIGNS, RULE, SOFT, charts_of
 from backtest.report_pdf_fonts import BOLD, REGULAR, register, safe
 
 SIDE, FOOT = 18 * mm, 18 * mm
-WIDTH = A4[0] - 2 * SIDE
+PAD = 6  # of the page frame, which text keeps and tables would not
+WIDTH = A4[0] - 2 * SIDE - 2 * PAD
 WARN, WARN_BACK, BAND = HexColor("#8a5a00"), HexColor("#fff6e0"), HexColor("#f4f6f9")
 FIRST_TRADES, LAST_TRADES = 15, 25
-MOST_WORDS = 230
+MOST_WORDS = 110
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def style(name: str, size: float, **more: Any) -> ParagraphStyle:
-    return ParagraphStyle(name, **{"fontName": REGULAR, "fontSize": size, "leading": size * 1.38, "textColor": INK} | more)
+    return ParagraphStyle(
+        name, **{"fontName": REGULAR, "fontSize": size, "leading": size * 1.38, "textColor": INK} | more
+    )
 
 
 BODY = style("body", 9)
 SMALL = style("small", 7.2)
 QUIET = style("quiet", 7.2, textColor=SOFT)
 KIND = style("kind", 9, textColor=SOFT)
-TITLE = style("title", 19, fontName=BOLD, spaceAfter=8)
+TITLE = style("title", 16.5, fontName=BOLD, spaceAfter=8)
 HEAD = style("head", 11.5, fontName=BOLD, spaceBefore=10, spaceAfter=3)
 VALUE = style("value", 14, fontName=BOLD)
 NUMBER = style("number", 8, fontName=BOLD, alignment=TA_RIGHT)
@@ -74,14 +77,16 @@ def story(run: Finished) -> list[Flowable]:
     parts += section("Return per month", "In per cent of equity, UTC months.", monthly(curves.years(run)))
     parts += section(
         "Price and trades",
-        "Triangles: entries. Blue circles: exits with a gain; orange crosses: with a loss. Dotted: stops.",
+        price_told(run),
         charts.price,
     )
-    parts += section("Results of the trades", "How many trades ended with which gain or loss, in per cent.", charts.bins)
+    parts += section(
+        "Results of the trades", "How many trades ended with which gain or loss, in per cent.", charts.bins
+    )
     parts += section(
         "Contribution by strategy", "Each result shared among the strategies that agreed to buy.", charts.voices
     )
-    parts += [CondPageBreak(90 * mm), text("Figures and what they mean", HEAD)]
+    parts += [CondPageBreak(60 * mm), text("Figures and what they mean", HEAD)]
     parts += [figures(group) for group in words.groups(run)]
     if honesty := words.honesty(run):
         parts += [CondPageBreak(60 * mm), text("How far to believe it", HEAD)]
@@ -98,6 +103,13 @@ def text(words_: str, look: ParagraphStyle, **more: Any) -> Paragraph:
 def section(title: str, meaning: str, what: Flowable) -> list[Flowable]:
     head: list[Flowable] = [text(title, HEAD)]
     return [KeepTogether([*head, *([text(meaning, QUIET), Spacer(1, 4)] if meaning else []), what])]
+
+
+def price_told(run: Finished) -> str:
+    told = "Triangles: entries. Blue circles: exits with a gain; orange crosses: with a loss."
+    if len(run.trades) > MOST_SIGNS:
+        return f"{told} Of {len(run.trades):,} trades the {MOST_SIGNS} with the largest results are drawn."
+    return f"{told} Dotted: stops." if run.stops else told
 
 
 def toned(look: ParagraphStyle, sign: int) -> ParagraphStyle:
@@ -176,7 +188,9 @@ def figures(group: words.Group) -> Flowable:
     ]
     table = Table(
         rows or [["", "", ""]],
-        colWidths=[WIDTH * 0.23, WIDTH * 0.19, WIDTH * 0.58] if explained else [WIDTH * 0.5, WIDTH * 0.45, WIDTH * 0.05],
+        colWidths=[WIDTH * 0.23, WIDTH * 0.19, WIDTH * 0.58]
+        if explained
+        else [WIDTH * 0.5, WIDTH * 0.45, WIDTH * 0.05],
         style=[
             ("LINEBELOW", (0, 0), (-1, -1), 0.4, RULE),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -199,8 +213,8 @@ def trade_list(run: Finished) -> list[Flowable]:
     if left_out:
         parts.append(
             text(
-                f"The first {FIRST_TRADES} and the last {LAST_TRADES} of {len(rows):,}; {left_out:,} between them are left"
-                " out here and stand in trades.csv and report.html.",
+                f"The first {FIRST_TRADES} and the last {LAST_TRADES} of {len(rows):,}; {left_out:,} between them are"
+                " left out here and stand in trades.csv and report.html.",
                 QUIET,
             )
         )
@@ -210,7 +224,7 @@ def trade_list(run: Finished) -> list[Flowable]:
     sign = words.currency(run)
     head = [text(name, look) for name, look in zip(TRADE_HEADS, (QUIET, QUIET, *[QUIET_RIGHT] * 4, QUIET), strict=True)]
     lines = [head, *[trade_line(row, sign) if row else gap(left_out) for row in chosen]]
-    shares = (0.125, 0.125, 0.095, 0.095, 0.105, 0.08, 0.375)
+    shares = (0.115, 0.115, 0.095, 0.095, 0.1, 0.075, 0.405)
     return [
         *parts,
         Spacer(1, 3),
@@ -243,7 +257,7 @@ def trade_line(row: Row, sign: str) -> list[Flowable]:
         text(words.number(row.exit_price), RIGHT),
         text(words.money(row.profit_loss, sign, signed=True), toned(RIGHT, tone)),
         text(words.number(row.profit_loss_pct, signed=True), toned(RIGHT, tone)),
-        text(f"{words.reason(row.exit_reason).capitalize()}. {shortened(row.reasoning, MOST_WORDS)}", SMALL),
+        text(f"{words.reason(row.exit_reason).capitalize()}. {shortened(why(row.reasoning), MOST_WORDS)}", SMALL),
     ]
 
 
@@ -252,7 +266,12 @@ def gap(left_out: int) -> list[Flowable]:
 
 
 def shortened(words_: str, most: int) -> str:
-    return words_ if len(words_) <= most else f"{words_[: most - 1].rstrip()}…"
+    return words_ if len(words_) <= most else f"{words_[: most - 1].rsplit(' ', 1)[0].rstrip()}…"
+
+
+def why(reasoning: str) -> str:
+    """Without the vote's arithmetic, which stands in trades.csv and report.html."""
+    return reasoning.partition(": buy; ")[2] or reasoning
 
 
 def table_of_facts(run: Finished) -> Table:
@@ -260,13 +279,19 @@ def table_of_facts(run: Finished) -> Table:
     return Table(
         rows,
         colWidths=[WIDTH * 0.23, WIDTH * 0.77],
-        style=[("TOPPADDING", (0, 0), (-1, -1), 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 1), ("LEFTPADDING", (0, 0), (0, -1), 0)],
+        style=[
+            ("TOPPADDING", (0, 0), (-1, -1), 1),
+            ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
+            ("LEFTPADDING", (0, 0), (0, -1), 0),
+        ],
     )
 
 
 def numbered(run: Finished) -> type[Canvas]:
     """A canvas that knows how many pages there are before it writes the first footer."""
-    left = f"Data {run.result['data_sha256'][:16]}  ·  bitcoin-autotrader {run.result['version']}  ·  {words.title(run)}"
+    left = (
+        f"Data {run.result['data_sha256'][:16]}  ·  bitcoin-autotrader {run.result['version']}  ·  {words.title(run)}"
+    )
 
     class Numbered(Canvas):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -282,8 +307,8 @@ def numbered(run: Finished) -> type[Canvas]:
                 self.__dict__.update(page)
                 self.setFont(REGULAR, 7)
                 self.setFillColor(SOFT)
-                self.drawString(SIDE, FOOT - 10, safe(left))
-                self.drawRightString(A4[0] - SIDE, FOOT - 10, f"Page {place} of {len(self.pages)}")
+                self.drawString(SIDE + PAD, FOOT - 10, safe(left))
+                self.drawRightString(A4[0] - SIDE - PAD, FOOT - 10, f"Page {place} of {len(self.pages)}")
                 super().showPage()
             super().save()
 

@@ -1,9 +1,7 @@
 """The charts of report.pdf: vectors on the page, thinned for the eye, with axes that a person can read."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from reportlab.lib.colors import Color, HexColor
 from reportlab.pdfbase.pdfmetrics import stringWidth
@@ -13,12 +11,13 @@ from reportlab.platypus import Flowable
 from backtest import report_curves as curves
 from backtest import report_words as words
 from backtest.report import Finished
-from backtest.report_pdf_fonts import BOLD, REGULAR, safe
+from backtest.report_pdf_axes import roomy, round_steps, span, times
+from backtest.report_pdf_fonts import REGULAR, safe
 
 INK, SOFT, RULE = HexColor("#17202b"), HexColor("#566576"), HexColor("#d5dde6")
-GAIN, LOSS = HexColor("#0072b2"), HexColor("#d55e00")
+GAIN, LOSS, STOP = HexColor("#0072b2"), HexColor("#d55e00"), HexColor("#7d4aa8")
 POINTS = 900  # a line on paper is not finer
-MOST_SIGNS = 400  # more trades than this hide the price
+MOST_SIGNS = 160  # more trades than this hide the price
 Draw = Callable[[Canvas, "Frame"], None]
 
 
@@ -73,7 +72,7 @@ class Chart(Flowable):  # type: ignore[misc]
         ticks = round_steps(*self.y, max(3, int(self.height / 28)))
         left = max((stringWidth(self.upward(tick), REGULAR, 7) for tick in ticks), default=20) + 6
         frame = Frame(
-            left=left, bottom=14, width=self.width - left - 6, height=self.height - 14 - top, x=self.x, y=self.y
+            left=left, bottom=14, width=self.width - left - 14, height=self.height - 14 - top, x=self.x, y=self.y
         )
         canvas.setFont(REGULAR, 7)
         canvas.setLineWidth(0.4)
@@ -209,6 +208,8 @@ def bins(run: Finished, width: float) -> Flowable:
 
     def bars(canvas: Canvas, frame: Frame) -> None:
         for left, right, count in zip(edges, edges[1:], counts, strict=False):
+            if not count:
+                continue
             canvas.setFillColor(LOSS if (left + right) < 0 else GAIN)
             at, end = frame.at(left) + 0.6, frame.at(right) - 0.6
             canvas.rect(at, frame.up(0), end - at, frame.up(count) - frame.up(0), stroke=0, fill=1)
@@ -262,7 +263,7 @@ def area(line: curves.Line, colour: Color) -> Draw:
 
 def stops(canvas: Canvas, frame: Frame, run: Finished) -> None:
     canvas.saveState()
-    canvas.setStrokeColor(LOSS, alpha=0.7)
+    canvas.setStrokeColor(STOP)
     canvas.setLineWidth(0.5)
     canvas.setDash(1, 1)
     for stop in run.stops if len(run.stops) <= MOST_SIGNS else ():
@@ -278,7 +279,7 @@ def stops(canvas: Canvas, frame: Frame, run: Finished) -> None:
 def signs(canvas: Canvas, frame: Frame, run: Finished) -> None:
     """Of very many trades those with the largest results, so that the price stays to be seen."""
     rows = sorted(run.trades, key=lambda row: -abs(row.profit_loss))[:MOST_SIGNS]
-    size = 2.6 if len(rows) <= 150 else 1.8
+    size = 2.6 if len(rows) <= 60 else 1.9
     for row in sorted(rows, key=lambda row: row.opened_ms):
         start = frame.at(row.opened_ms), frame.up(row.entry_price)
         end = frame.at(row.closed_ms), frame.up(row.exit_price)
@@ -306,52 +307,3 @@ def triangle(canvas: Canvas, x: float, y: float, size: float) -> None:
     canvas.setStrokeColor(INK)
     canvas.setLineWidth(0.6)
     canvas.drawPath(path, stroke=1, fill=1)
-
-
-# ---------------------------------------------------------------- axes
-
-
-def span(line: curves.Line) -> tuple[float, float]:
-    return float(line.at_ms[0]), float(line.at_ms[-1])
-
-
-def roomy(low: float, high: float) -> tuple[float, float]:
-    room = (high - low) * 0.06 or abs(high) * 0.01 or 1.0
-    return low - room, high + room
-
-
-def round_steps(low: float, high: float, most: int) -> list[float]:
-    """Round values between `low` and `high`, at most about `most`."""
-    width = curves.class_width((high - low) / most)
-    first = math.ceil(low / width - 1e-9)
-    return [round(step * width, 10) for step in range(first, math.floor(high / width + 1e-9) + 1)]
-
-
-def times(first: float, last: float) -> list[tuple[float, str]]:
-    """Seven dates or hours at most, at their beginnings."""
-    start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (first, last))
-    length = end - start
-    if length > timedelta(days=75):
-        months = max(1, round(length.days / 30.4 / 7))
-        step = next((each for each in (1, 2, 3, 6, 12) if each >= months), 12 * max(1, round(months / 12)))
-        return [(at.timestamp() * 1000, f"{at:%b %Y}") for at in month_starts(start, end, step)]
-    for hours in (1, 3, 6, 12, 24, 48, 96, 168, 336):
-        if length / timedelta(hours=hours) <= 7:
-            break
-    words_ = "%-d %b" if hours >= 24 else "%-d %b %H:%M"
-    at = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    found = []
-    while at <= end:
-        if at >= start:
-            found.append((at.timestamp() * 1000, f"{at:{words_}}"))
-        at += timedelta(hours=hours)
-    return found
-
-
-def month_starts(start: datetime, end: datetime, step: int) -> Iterator[datetime]:
-    months = start.year * 12 + start.month - 1
-    months += -months % step
-    while (at := datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)) <= end:
-        if at >= start:
-            yield at
-        months += step

@@ -15,7 +15,12 @@ MINUS = "−"
 NONE = "–"
 SIGNS = {"USD": "$", "USDT": "$", "USDC": "$", "BUSD": "$", "EUR": "€", "GBP": "£"}
 EVENT = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d) (\w+): (.*)$", re.DOTALL)
-ORDINARY = {"entry_fill", "exit_fill", "started", "alive"}  # news for a person who waits, not warnings for one who reads
+ORDINARY = {
+    "entry_fill",
+    "exit_fill",
+    "started",
+    "alive",
+}  # news for a person who waits, not warnings for one who reads
 REASONS = {
     "vote": "sold by vote",
     "stop": "stop",
@@ -150,7 +155,7 @@ def groups(run: Finished) -> list[Group]:
     return [
         Group(title="Result", figures=outcome(run)),
         Group(title="Risk", figures=risk(run)),
-        Group(title="Trades", figures=trading(run)),
+        Group(title="Trading", figures=trading(run)),
     ]
 
 
@@ -323,8 +328,10 @@ def honesty(run: Finished) -> list[Group]:
     """The honesty block as tables: one for each of its parts, whatever it holds."""
     found: list[Group] = []
     for part, block in (run.result.get("honesty") or {}).items():
-        rows = [Figure(name=readable(" ".join(path)), value=told(".".join(path), value), meaning="")
-                for path, value in leaves(block, ())]
+        rows = [
+            Figure(name=readable(" ".join(path)), value=told(".".join(path), value), meaning="")
+            for path, value in leaves(block, ())
+        ]
         found.append(Group(title=readable(part).capitalize(), figures=rows))
     return found
 

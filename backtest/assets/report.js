@@ -6,7 +6,7 @@
   const by = (id) => document.getElementById(id);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = () => innerWidth < 860;
-  const MOST_SIGNS = 1200, MOST_CANDLES = 350;
+  const MOST_SIGNS = 250, MOST_STOPS = 80, MOST_CANDLES = 350;
 
   const plain = (value, digits) => Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const signed = (value, digits, lead = "") => {
@@ -114,7 +114,7 @@
 
   const colours = () => {
     const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(name).trim();
-    return { text: colour("--text"), soft: colour("--soft"), line: colour("--line"), card: colour("--card"), gain: colour("--heat-gain"), loss: colour("--heat-loss") };
+    return { text: colour("--text"), soft: colour("--soft"), line: colour("--line"), card: colour("--card"), gain: colour("--heat-gain"), loss: colour("--heat-loss"), stop: colour("--stop") };
   };
   const SIGNS = { "sold by vote": "circle", stop: "x", "trailing stop": "diamond", "closed by hand": "square", "kill switch": "star", emergency: "hexagram" };
 
@@ -155,13 +155,12 @@
       traces.push({ ...band, y: p.low }, { ...band, y: p.high, fill: "tonexty", fillcolor: c.soft + "33" });
       traces.push({ x: p.at, y: p.close, mode: "lines", name: "Price", line: { color: c.soft, width: 1 }, hovertemplate: "%{y:,.2f}<extra></extra>", showlegend: false });
     }
-    const at = [], level = [];
-    for (const stop of run.stops) {
-      if (stop.at[stop.at.length - 1] < from || stop.at[0] > to) continue;
+    const at = [], level = [], near = run.stops.filter((stop) => stop.at[stop.at.length - 1] >= from && stop.at[0] <= to);
+    for (const stop of near.length <= MOST_STOPS ? near : []) {
       at.push(...stop.at, null);
       level.push(...stop.price, null);
     }
-    if (at.length) traces.push({ x: at, y: level, mode: "lines", name: "Stop", line: { color: c.loss, width: 1, dash: "dot", shape: "hv" }, connectgaps: false, hovertemplate: "stop %{y:,.2f}<extra></extra>" });
+    if (at.length) traces.push({ x: at, y: level, mode: "lines", name: "Stop", line: { color: c.stop, width: 1, dash: "dot", shape: "hv" }, connectgaps: false, hovertemplate: "stop %{y:,.2f}<extra></extra>" });
     return traces;
   }
 
@@ -173,7 +172,7 @@
       for (const row of rows) if (fits(trades.gain[row])) { x.push(trades.opened[row], trades.closed[row], null); y.push(trades.entry[row], trades.exit[row], null); }
       if (x.length) traces.push({ x, y, mode: "lines", name: `${name === "gain" ? "Gain" : "Loss"}, entry to exit`, line: { color: colour, width: 1.2 }, hoverinfo: "skip" });
     }
-    if (rows.length) traces.push({ x: pick("opened"), y: pick("entry"), mode: "markers", name: "Entry", marker: { symbol: "triangle-up", size: 9, color: c.card, line: { color: c.text, width: 1.4 } },
+    if (rows.length) traces.push({ x: pick("opened"), y: pick("entry"), mode: "markers", name: "Entry", marker: { symbol: "triangle-up", size: rows.length > 100 ? 7 : 9, color: c.card, line: { color: c.text, width: 1.4 } },
       text: rows.map((row) => `<b>Entry</b> ${minute(trades.opened[row])}<br>${price(trades.entry[row])}<br>${broken(trades.why[row])}`), hovertemplate: "%{text}<extra></extra>" });
     for (const why of Object.keys(SIGNS).concat([...new Set(trades.reason)].filter((each) => !(each in SIGNS)))) {
       const some = rows.filter((row) => trades.reason[row] === why);
@@ -181,7 +180,7 @@
       const name = why[0].toUpperCase() + why.slice(1), symbol = SIGNS[why] || "pentagon";
       traces.push({ x: [null], y: [null], mode: "markers", name, legendgroup: why, marker: { symbol, size: 8, color: c.soft } }); // the legend tells the sign, not gain or loss
       traces.push({ x: some.map((row) => trades.closed[row]), y: some.map((row) => trades.exit[row]), mode: "markers", legendgroup: why, showlegend: false,
-        marker: { symbol, size: 8, color: some.map((row) => (trades.gain[row] < 0 ? c.loss : c.gain)), line: { color: c.card, width: 0.6 } },
+        marker: { symbol, size: rows.length > 100 ? 6 : 8, color: some.map((row) => (trades.gain[row] < 0 ? c.loss : c.gain)), line: { color: c.card, width: 0.6 } },
         text: some.map((row) => `<b>${escaped(why)}</b> ${minute(trades.closed[row])}<br>${price(trades.exit[row])}<br>${money(trades.gain[row])} (${signed(trades.pct[row], 2)} %)`), hovertemplate: "%{text}<extra></extra>" });
     }
     return traces;
@@ -208,7 +207,8 @@
     const c = colours(), { rows, all } = signs(...seen);
     const layout = look(c, { height: narrow() ? 440 : 520, xaxis: across(c, { range: seen.slice(), rangeslider: { visible: false } }), yaxis: upward(c, { tickformat: ",.0f", ...fitting(...seen) }) });
     await Plotly.react("price", [...priceTraces(c, ...seen), ...tradeTraces(c, rows)], layout, setting);
-    by("price-note").textContent = rows.length < all ? `${rows.length.toLocaleString("en-US")} of ${all.toLocaleString("en-US")} trades are drawn here, those with the largest results; zoom in to see all.`
+    by("price-note").textContent = rows.length < all ? `${rows.length.toLocaleString("en-US")} of ${all.toLocaleString("en-US")} trades are drawn here, those with the largest results; zoom in to see all, and their stops.`
+      : run.stops.length > MOST_STOPS && seen[0] <= whole()[0] && seen[1] >= whole()[1] ? "Stops are drawn where you zoom in."
       : run.price.at.length ? "" : "The folder of this run keeps no candles: only the trades are drawn.";
     painting = false;
   }
@@ -247,8 +247,8 @@
   async function paintVoices() {
     const c = colours(), rows = run.voices.slice().reverse();
     if (!rows.length) return empty("voices", "No strategy's vote led to a closed trade.");
-    await Plotly.react("voices", [{ type: "bar", orientation: "h", y: rows.map((row) => escaped(row[0].replaceAll("_", " "))), x: rows.map((row) => row[2]), width: 0.4, marker: { color: rows.map((row) => (row[2] < 0 ? c.loss : c.gain)) },
-      text: rows.map((row) => `${money(row[2])} · ${row[1].toLocaleString("en-US")} trades`), textposition: "auto", hoverinfo: "text", cliponaxis: false }],
+    await Plotly.react("voices", [{ type: "bar", orientation: "h", y: rows.map((row) => `${escaped(row[0].replaceAll("_", " "))}<br>${money(row[2])} · ${row[1].toLocaleString("en-US")} trades`), x: rows.map((row) => row[2]), width: 0.4, marker: { color: rows.map((row) => (row[2] < 0 ? c.loss : c.gain)) },
+      hoverinfo: "none" }],
       look(c, { height: Math.max(180, 60 * rows.length + 60), margin: { l: 20, r: 20, t: 10, b: 40 }, xaxis: upward(c, { ...cash, nticks: 6 }), yaxis: { automargin: true, gridcolor: c.line } }), setting);
   }
 
