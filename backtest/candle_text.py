@@ -53,7 +53,8 @@ def blocks(path: Path) -> Iterator[Block]:
     """The lines of a text file. Raises DataError at the first that cannot be part of a table."""
     with _opened(path) as file:
         start = file.read(MAX_LINE)
-        pieces = (_json_lines if start.lstrip()[:1] == b"[" else _lines)(path, file, start)
+        is_json = start.lstrip()[:1] == b"["
+        pieces = (_json_lines if is_json else _lines)(path, file, start)
         header: str | None = None
         commas, line = -1, 1
         for raw in pieces:
@@ -61,7 +62,7 @@ def blocks(path: Path) -> Iterator[Block]:
                 raw = raw.removeprefix(b"\xef\xbb\xbf")
                 commas, is_header = _first_line(path, raw)
                 _check(path, raw, line, commas)
-                if is_header:
+                if is_header and not is_json:
                     first, _, raw = raw.partition(b"\n")
                     header, line = first.decode(), 2
             else:

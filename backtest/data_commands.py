@@ -33,10 +33,10 @@ def import_file(path: Path, symbol: str, timeframe: str, data_dir: Path, now: da
         read = collect(path, rows, now)
         seconds = read.seconds(path.name, timeframe_seconds(timeframe))
         held = store.add(read.parts(symbol, seconds), symbol, timeframe, data_dir, now, path.name)
-        ts = read.times()
+        count, gaps = read.count, read.gaps(seconds)
     lines = [f"{path.name}: {note}" for note in read.notes]
-    lines += gap_lines(history.gaps_between(ts, seconds))
-    lines.append(f"{path.name}: {len(ts)} candles of {symbol} {timeframe} imported")
+    lines += gap_lines(gaps)
+    lines.append(f"{path.name}: {count} candles of {symbol} {timeframe} imported")
     lines.append(f"{symbol}:{timeframe} now holds {held.rows}, {held.first:%Y-%m-%d} to {held.last:%Y-%m-%d}")
     return lines
 

@@ -10,7 +10,7 @@ import numpy as np
 from app.core.errors import DataError
 from app.core.model import timeframe_seconds
 from backtest import store
-from backtest.series import COLUMNS, CandleSeries, Times, at_ms, candles, data_sha256, resample
+from backtest.series import COLUMNS, CandleSeries, candles, data_sha256, gaps_between, resample
 from backtest.store import Saved, merge
 
 if TYPE_CHECKING:
@@ -173,12 +173,6 @@ def check(series: CandleSeries, duplicates: int = 0) -> CheckReport:
 def gaps(series: CandleSeries) -> list[tuple[datetime, int]]:
     """(Opening time of the first missing candle, how many are missing) of each gap."""
     return gaps_between(series.ts, series.seconds)
-
-
-def gaps_between(ts: Times, seconds: int) -> list[tuple[datetime, int]]:
-    step = seconds * 1000
-    rows = np.flatnonzero(np.diff(ts) > step)
-    return [(at_ms(int(ts[row]) + step), int((ts[row + 1] - ts[row]) // step) - 1) for row in rows.tolist()]
 
 
 def _range(series: CandleSeries) -> str:

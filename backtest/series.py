@@ -113,6 +113,12 @@ def resample(series: CandleSeries, seconds: int) -> CandleSeries:
     return whole if finished else whole[:-1]
 
 
+def gaps_between(ts: Times, seconds: int) -> list[tuple[datetime, int]]:
+    step = seconds * 1000
+    rows = np.flatnonzero(np.diff(ts) > step)
+    return [(at_ms(int(ts[row]) + step), int((ts[row + 1] - ts[row]) // step) - 1) for row in rows.tolist()]
+
+
 def by_month(series: CandleSeries) -> Iterator[tuple[str, CandleSeries]]:
     """("2024-01", the candles that open in it), oldest first."""
     months = series.ts.astype("datetime64[ms]").astype("datetime64[M]")

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import DataError
-from backtest.series import COLUMNS, CandleSeries, Floats, Times, at_ms
+from backtest.series import COLUMNS, CandleSeries, Floats, Times, at_ms, gaps_between
 
 AT_ONCE = 400_000  # rows in memory before they are put by month
 IN_MEMORY = 600_000  # rows, as months; what is more goes to the folder
@@ -170,8 +171,16 @@ class Sorted:
                 raise DataError(f"{name}: {at:%Y-%m-%d %H:%M:%S} is not on the grid of {length} s; use opening times")
         return length
 
-    def times(self) -> Times:
-        return np.concatenate(list(self._times()))
+    def gaps(self, seconds: int) -> list[tuple[datetime, int]]:
+        found, last = [], None
+        for ts in self._times():
+            found += gaps_between(ts if last is None else np.concatenate(([last], ts)), seconds)
+            last = ts[-1]
+        return found
+
+    @property
+    def count(self) -> int:
+        return sum(len(ts) for ts in self._times())
 
     def _times(self) -> Iterator[Times]:
         for month in self._rows.months:
