@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.benchmarks import crowd, headlines, latency, protecting, replaying, restarting, starting
+from tests.benchmarks import candles, crowd, headlines, latency, protecting, replaying, restarting, starting
 from tests.benchmarks.rows import Row, table
 
 MARGIN = 1.25  # machines are shared and noisy: a target counts as missed by more than a quarter
 Measure = Callable[[], list[Row] | Coroutine[Any, Any, list[Row]]]
 PARTS: dict[str, tuple[Measure, ...]] = {
     "latency": (latency.decision_to_order, latency.closing_while_mail_is_down, latency.event_to_text),
+    "history": (candles.stored, candles.imported),
     "replay": (replaying.dense,),
     "start": (starting.whole_process,),
     "protection": (protecting.fill_to_stop, protecting.lost_stop, protecting.kill_to_closes),
