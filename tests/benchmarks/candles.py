@@ -16,14 +16,15 @@ from tests.benchmarks.rows import Row
 
 MINUTES = 1_051_200
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
-IMPORT = """
-import resource, sys, time
+IMPORT = r"""
+import re, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from backtest import data_commands
 began = time.perf_counter()
 data_commands.import_file(Path(sys.argv[1]), "BTC/USD", "1m", Path(sys.argv[2]), datetime(2040, 1, 1, tzinfo=UTC))
-print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text()).group(1)
+print(time.perf_counter() - began, int(peak) / 1024)
 """
 
 
