@@ -62,12 +62,12 @@ class PastCandles:
         return self._client.time.now() - SETTLED
 
     async def page(self, start: datetime, end: datetime) -> list[Candle]:
-        """The first closed candles from `start` on, before `end`. Where some are missing in between the exchange is
+        """The first closed candles from `start` on, before `end`. Where some are missing, or all, the exchange is
         asked once more. ExchangeUnreachable after many tries in vain."""
         found = await self._ask(start, end)
-        if not found or (found[0].opened_at == start and not gaps(found)):
+        if found and found[0].opened_at == start and not gaps(found):
             return found
-        again = await self._ask(start, found[-1].closed_at)
+        again = await self._ask(start, found[-1].closed_at if found else end)
         together = {each.opened_at: each for each in (*again, *found)}
         return [together[at] for at in sorted(together)]
 

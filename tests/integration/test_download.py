@@ -122,6 +122,29 @@ async def test_a_gap_is_asked_for_twice_and_then_listed_for_good(exchange: Binan
     assert len(exchange.requests.of(KLINES)) - asked <= 2
 
 
+async def test_a_file_may_fill_a_gap_of_the_exchange(exchange: BinanceDouble, tmp_path: Path) -> None:
+    first = fill(exchange, 300)
+    gone = int(first.timestamp() * 1000) + 100 * 60_000
+    for minute in range(3):
+        exchange.candles.remove(gone + minute * 60_000)
+    await bring(exchange, tmp_path, first)
+    rows = "".join(f"{gone + minute * 60_000},50000,50000,50000,50000,0\n" for minute in range(3))
+    (tmp_path / "gap.csv").write_text("ts,open,high,low,close,volume\n" + rows)
+    data_commands.import_file(tmp_path / "gap.csv", "BTC/USD", "1m", tmp_path, datetime.now(UTC))
+    assert history.load("BTC/USD", tmp_path).missing == 0
+    assert history.absent("BTC/USD", tmp_path) == []
+
+
+async def test_an_empty_answer_is_asked_for_twice_too(exchange: BinanceDouble, tmp_path: Path) -> None:
+    first = fill(exchange, 300)
+    await bring(exchange, tmp_path, first)
+    asked = len(exchange.requests.of(KLINES))
+    result = await bring(exchange, tmp_path, first - 60 * MINUTE, first)
+    assert len(exchange.requests.of(KLINES)) - asked == 2
+    assert [(end - start) // 60_000 for start, end in result.absent] == [60]
+    assert history.absent("BTC/USD", tmp_path) == result.absent
+
+
 async def test_an_answer_with_a_hole_is_mended_by_the_next(exchange: BinanceDouble, tmp_path: Path) -> None:
     first = fill(exchange, 900)
     exchange.faults.edit(KLINES, lambda rows: rows[:200] + rows[300:])

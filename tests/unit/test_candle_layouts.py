@@ -188,6 +188,21 @@ def test_only_the_months_that_change_are_written_again(tmp_path: Path) -> None:
     assert history.data_sha256(history.load("BTC/USD", data)) == history.data_sha256(whole)
 
 
+def test_months_stored_by_an_earlier_version_are_taken_over(tmp_path: Path) -> None:
+    data, whole = tmp_path / "data", a_series(100_000)
+    import_into(data, whole[:60_000])
+    path = data / "candles" / "BTC_USD" / "1m" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["months"] = {
+        name: {"rows": each["rows"], "sha256": each["sha256"]} for name, each in manifest["months"].items()
+    }
+    del manifest["absent_ms"]
+    path.write_text(json.dumps(manifest))
+    assert len(history.load("BTC/USD", data)) == 60_000
+    import_into(data, whole[60_000:])
+    assert history.stored(data)[0][1]["sha256"] == history.data_sha256(whole)
+
+
 def test_any_flipped_byte_of_a_month_is_found(tmp_path: Path) -> None:
     data = tmp_path / "data"
     import_into(data, a_series(500))
