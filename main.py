@@ -405,6 +405,7 @@ class Trader:
             [
                 *beat,
                 *self.signs_of_life(),
+                *self.history(),
                 *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="strategies", run=self.voters.look, every_seconds=1),
@@ -441,6 +442,17 @@ class Trader:
             watchdog = Ping(self.settings.alert_ping_url)
             found.append(Job(name="ping", run=ping(well, watchdog.call), every_seconds=60))
         return found
+
+    def history(self) -> "list[Job]":
+        """Candles of the market we trade on are kept for backtests, where it is a real one."""
+        from app.jobs import Job, keep_history
+        from services.history_child import HistoryChild
+
+        settings, at = self.settings, self.loaded.app["history"]["update_at"]
+        if at == "never" or self.ledger.market != BINANCEUS:
+            return []
+        child = HistoryChild(dict(os.environ), Path.cwd(), symbol=settings.symbol, data_dir=settings.data_dir)
+        return [Job(name="history", run=keep_history(child.update, self.tell), daily_at=at)]
 
     def _crashed(self, name: str, error: BaseException) -> None:
         """Crash-only: a part that died takes the process with it, and the next start recovers."""

@@ -29,7 +29,7 @@ class Urgency(Enum):
     CLOSING = 1.0
     READING = 0.8
     OPENING = 0.5
-    HISTORY = 0.4
+    HISTORY = 0.3
 
 
 class Limits:

@@ -4,14 +4,14 @@ after an outage. Never asks for what needs a key.
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app.core.errors import ExchangeBusy, ExchangeError, ExchangeRefused, ExchangeUnreachable
 from app.core.model import Candle
 from app.seam import Clock
 from services.binance_us.candles import SETTLED, CandleReader, gaps
 from services.binance_us.client import Client
-from services.binance_us.instrument import ALTERNATIVE, BAD_SYMBOL
+from services.binance_us.instrument import ALTERNATIVE, BAD_SYMBOL, market_id
 from services.binance_us.limits import Urgency
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class PastCandles:
         await self._client.open()
         await self._patiently(self._client.sync)
         try:
-            await self._ask(self.now() - timedelta(minutes=5), self.now())
+            await self._patiently(self._look)
         except ExchangeRefused as refused:
             if refused.code != BAD_SYMBOL:
                 raise
@@ -44,8 +44,15 @@ class PastCandles:
                     f"{self.symbol}: Binance.US does not list it; try --symbol {ALTERNATIVE}", code=BAD_SYMBOL
                 ) from None
             self.symbol = ALTERNATIVE
-            self._reader = CandleReader(self._client, self.symbol)
-            await self._ask(self.now() - timedelta(minutes=5), self.now())
+            await self._patiently(self._look)
+        self._reader = CandleReader(self._client, self.symbol)
+
+    async def _look(self) -> None:
+        """Whether there is such a symbol, and how much may be asked."""
+        what = f"reading the listing of {self.symbol}"
+        params = {"symbol": market_id(self.symbol)}
+        info = await self._client.ask("public_get_exchangeinfo", params, what=what, urgency=Urgency.HISTORY)
+        self._client.limits.learn(info.get("rateLimits") if isinstance(info, dict) else None)
 
     async def close(self) -> None:
         await self._client.close()
@@ -55,12 +62,12 @@ class PastCandles:
         return self._client.time.now() - SETTLED
 
     async def page(self, start: datetime, end: datetime) -> list[Candle]:
-        """The first closed candles from `start` on, before `end`. Where some are missing in between the exchange is
+        """The first closed candles from `start` on, before `end`. Where some are missing, or all, the exchange is
         asked once more. ExchangeUnreachable after many tries in vain."""
         found = await self._ask(start, end)
-        if not found or (found[0].opened_at == start and not gaps(found)):
+        if found and found[0].opened_at == start and not gaps(found):
             return found
-        again = await self._ask(start, found[-1].closed_at)
+        again = await self._ask(start, found[-1].closed_at if found else end)
         together = {each.opened_at: each for each in (*again, *found)}
         return [together[at] for at in sorted(together)]
 

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.benchmarks import beside, crowd, headlines, latency, protecting, replaying, restarting, starting
+from tests.benchmarks import beside, candles, crowd, headlines, latency, protecting, replaying, restarting, starting
 from tests.benchmarks.rows import Row, table
 
 Measure = Callable[[], list[Row] | Coroutine[Any, Any, list[Row]]]
 PARTS: dict[str, tuple[Measure, ...]] = {
     "latency": (latency.decision_to_order, latency.closing_while_mail_is_down, latency.event_to_text),
+    "history": (candles.stored, candles.imported),
     "replay": (replaying.dense,),
     "start": (starting.whole_process,),
     "protection": (protecting.fill_to_stop, protecting.lost_stop, protecting.kill_to_closes),

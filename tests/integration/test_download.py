@@ -52,7 +52,7 @@ async def exchange() -> AsyncIterator[BinanceDouble]:
 
 def fill(exchange: BinanceDouble, minutes: int) -> datetime:
     """So many minutes lie behind, each a dollar dearer; the running one is told, too. When they begin."""
-    now = exchange.clock.ms() // 60_000 * 60_000
+    now = (exchange.clock.ms() - 2_000) // 60_000 * 60_000  # a candle that has only just closed is not asked for yet
     first = now - minutes * 60_000
     rows = ((first + at * 60_000, 50_000 + at, 50_002 + at, 49_999 + at, 50_001 + at, 1) for at in range(minutes + 1))
     exchange.candles.fill(rows)
@@ -97,7 +97,7 @@ async def test_a_second_download_asks_only_for_what_is_missing(exchange: Binance
     await bring(exchange, tmp_path, first + 1_000 * MINUTE, first + 2_000 * MINUTE)
     asked = len(exchange.requests.of(KLINES))
     assert (await bring(exchange, tmp_path, first)).fetched in (2_000, 2_001)
-    assert len(exchange.requests.of(KLINES)) - asked <= 5  # one to see that it is listed, a page before, two after
+    assert len(exchange.requests.of(KLINES)) - asked <= 4  # a page before, one or two after
     assert history.load("BTC/USD", tmp_path).missing == 0
     asked = len(exchange.requests.of(KLINES))
     again = await bring(exchange, tmp_path, first)
@@ -122,9 +122,32 @@ async def test_a_gap_is_asked_for_twice_and_then_listed_for_good(exchange: Binan
     assert len(exchange.requests.of(KLINES)) - asked <= 2
 
 
+async def test_a_file_may_fill_a_gap_of_the_exchange(exchange: BinanceDouble, tmp_path: Path) -> None:
+    first = fill(exchange, 300)
+    gone = int(first.timestamp() * 1000) + 100 * 60_000
+    for minute in range(3):
+        exchange.candles.remove(gone + minute * 60_000)
+    await bring(exchange, tmp_path, first)
+    rows = "".join(f"{gone + minute * 60_000},50000,50000,50000,50000,0\n" for minute in range(3))
+    (tmp_path / "gap.csv").write_text("ts,open,high,low,close,volume\n" + rows)
+    data_commands.import_file(tmp_path / "gap.csv", "BTC/USD", "1m", tmp_path, datetime.now(UTC))
+    assert history.load("BTC/USD", tmp_path).missing == 0
+    assert history.absent("BTC/USD", tmp_path) == []
+
+
+async def test_an_empty_answer_is_asked_for_twice_too(exchange: BinanceDouble, tmp_path: Path) -> None:
+    first = fill(exchange, 300)
+    await bring(exchange, tmp_path, first)
+    asked = len(exchange.requests.of(KLINES))
+    result = await bring(exchange, tmp_path, first - 60 * MINUTE, first)
+    assert len(exchange.requests.of(KLINES)) - asked == 2
+    assert [(end - start) // 60_000 for start, end in result.absent] == [60]
+    assert history.absent("BTC/USD", tmp_path) == result.absent
+
+
 async def test_an_answer_with_a_hole_is_mended_by_the_next(exchange: BinanceDouble, tmp_path: Path) -> None:
     first = fill(exchange, 900)
-    exchange.faults.edit(KLINES, lambda rows: rows[:200] + rows[300:], after=1)
+    exchange.faults.edit(KLINES, lambda rows: rows[:200] + rows[300:])
     result = await bring(exchange, tmp_path, first)
     assert result.absent == []
     assert history.load("BTC/USD", tmp_path).missing == 0
@@ -163,7 +186,7 @@ async def test_what_was_fetched_before_a_long_outage_stays(
 ) -> None:
     monkeypatch.setattr(download, "SAVE_EVERY", 2_000)
     first = fill(exchange, 5_000)
-    exchange.faults.lost_before(KLINES, after=4, times=None)
+    exchange.faults.lost_before(KLINES, after=3, times=None)
     out = io.StringIO()
     async with source(exchange) as where:
         with pytest.raises(ExchangeError, match="asked 8 times"):
@@ -180,7 +203,7 @@ async def test_it_stays_clear_of_the_weight_that_a_trader_needs(exchange: Binanc
     async with source(exchange) as where:
         client, clock = where._client, where._clock
         assert isinstance(clock, Hasty)
-        client.limits.learn([{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 10}])
+        client.limits.learn([{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 50}])
         await Download(where, tmp_path, clock=Clock()).run(first, first + 1_200 * MINUTE)
         assert sum(clock.slept) > 0.5  # what was used up to look at the symbol lasts until the minute is over
     assert len(history.load("BTC/USD", tmp_path)) == 1_200
@@ -190,7 +213,7 @@ async def test_a_symbol_that_is_not_listed(exchange: BinanceDouble) -> None:
     with pytest.raises(ExchangeRefused, match=r"DOGE/USD: Binance\.US does not list it; try --symbol BTC/USDT"):
         async with source(exchange, "DOGE/USD"):
             raise AssertionError
-    exchange.faults.error(KLINES, -1121, msg="Invalid symbol.", where={"symbol": "BTCUSD"})
+    exchange.faults.error("GET /api/v3/exchangeInfo", -1121, msg="Invalid symbol.", where={"symbol": "BTCUSD"})
     async with source(exchange, alternative=True) as where:
         assert where.symbol == "BTC/USDT"
 

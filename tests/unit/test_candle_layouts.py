@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.core.errors import DataError
-from backtest import candle_text, data_commands, history, unsorted
+from backtest import candle_text, data_commands, history, import_candles, unsorted
 from backtest.import_candles import read_file
 from backtest.series import COLUMNS, CandleSeries
 from tests.unit.test_history import a_series, frame_of, import_into
@@ -94,6 +94,7 @@ TRAPS = {
     ),
     "lists in lists": ("a.json", b"[[[1704067200000,1,1,1,1,1]]]", "is no time"),
     "endless nothing": ("a.csv", b"1704067200000,1,1,1,1,1\n" + b"\n" * 60_000_000, "megabytes of nothing"),
+    "cut off in mid-line": ("a.csv", dump_of(SERIES)[:-20], "line 3000 has 5 columns, the first has 12"),
     "unit changes far down": (
         "a.csv",
         dump_of(a_series(200_000))[:20_000_000] + dump_of(a_series(3), 1_000),
@@ -111,6 +112,25 @@ def test_a_trap_is_refused_in_one_line_and_leaves_nothing(trap: str, tmp_path: P
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
     assert not list((tmp_path / "data").rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_file_of_more_rows_than_there_can_be_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_candles, "MAX_ROWS", 2_999)
+    (tmp_path / "a.csv").write_bytes(dump_of(SERIES))
+    frame_of(SERIES).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"3000 rows of 6 columns|more than 2999 rows"):
+        data_commands.import_file(tmp_path / name, "BTC/USD", "1m", tmp_path / "data", NOW)
+    assert not list((tmp_path / "data").rglob("*"))
+
+
+def test_a_file_larger_than_any_history_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "a.csv").open("wb") as file:
+        file.truncate(candle_text.MAX_BYTES + 1)  # a hole: it takes no room
+    with pytest.raises(DataError, match="is 4096 MB; at most 4096 MB are taken"):
+        data_commands.import_file(tmp_path / "a.csv", "BTC/USD", "1m", tmp_path / "data", NOW)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +188,21 @@ def test_only_the_months_that_change_are_written_again(tmp_path: Path) -> None:
     assert history.data_sha256(history.load("BTC/USD", data)) == history.data_sha256(whole)
 
 
+def test_months_stored_by_an_earlier_version_are_taken_over(tmp_path: Path) -> None:
+    data, whole = tmp_path / "data", a_series(100_000)
+    import_into(data, whole[:60_000])
+    path = data / "candles" / "BTC_USD" / "1m" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["months"] = {
+        name: {"rows": each["rows"], "sha256": each["sha256"]} for name, each in manifest["months"].items()
+    }
+    del manifest["absent_ms"]
+    path.write_text(json.dumps(manifest))
+    assert len(history.load("BTC/USD", data)) == 60_000
+    import_into(data, whole[60_000:])
+    assert history.stored(data)[0][1]["sha256"] == history.data_sha256(whole)
+
+
 def test_any_flipped_byte_of_a_month_is_found(tmp_path: Path) -> None:
     data = tmp_path / "data"
     import_into(data, a_series(500))
@@ -191,7 +226,7 @@ def test_longer_candles_are_made_of_stored_ones_where_asked(tmp_path: Path) -> N
         history.load("ETH/USD:1h", data)
 
 
-def test_a_file_without_a_header_row_of_many_batches_is_read_whole(tmp_path: Path) -> None:
+def test_a_parquet_of_many_row_groups_is_read_whole(tmp_path: Path) -> None:
     frame = frame_of(a_series(5_000))
     pd.DataFrame(frame).set_index("date").to_parquet(tmp_path / "a.parquet", row_group_size=700)
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 8
