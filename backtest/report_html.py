@@ -19,9 +19,18 @@ import plotly
 from backtest import report_curves as curves
 from backtest import report_words as words
 from backtest.report import Finished, Row
+from backtest.report_honesty import honesty
 from backtest.series import Floats
 
 ASSETS = Path(__file__).with_name("assets")
+SPANS = (  # a finger can scroll past the chart; it zooms with these
+    '<div class="spans" role="group" aria-label="Part of the price to show">'
+    '<button type="button" data-step="-1" aria-label="Earlier">◀</button>'
+    '<button type="button" data-days="0" aria-pressed="true">Whole</button>'
+    '<button type="button" data-days="91">Quarter</button><button type="button" data-days="30">Month</button>'
+    '<button type="button" data-days="7">Week</button><button type="button" data-days="1">Day</button>'
+    '<button type="button" data-step="1" aria-label="Later">▶</button></div>'
+)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -65,7 +74,7 @@ def body(run: Finished) -> Iterator[str]:
     yield f'<main>\n<header><p class="kind">Backtest report</p><h1>{escape(words.title(run))}</h1></header>\n'
     yield from warned(words.warnings(run))
     yield from headline(run)
-    yield chart("price", "Price and trades", "Triangles are entries; the sign of an exit tells why it was sold.")
+    yield chart("price", "Price and trades", "Triangles are entries; the sign of an exit tells why it was sold.", SPANS)
     yield chart("equity", "Equity against buy and hold", "Below: how far the equity stood under its last high.")
     yield from monthly(curves.years(run))
     yield '<div class="pair">\n'
@@ -74,11 +83,10 @@ def body(run: Finished) -> Iterator[str]:
     yield "</div>\n"
     for group in words.groups(run):
         yield from table(group, "figures")
-    if honesty := words.honesty(run):
-        yield '<h2 id="honesty">How far to believe it</h2>\n<div class="columns">\n'
-        for group in honesty:
-            yield from table(group, "checks")
-        yield "</div>\n"
+    if checks := honesty(run):
+        yield '<h2 id="honesty">How far to believe it</h2>\n'
+        for group in checks:
+            yield from table(group, "figures")
     yield from trade_list(run)
     yield from ran(run)
     yield "</main>\n"
@@ -107,9 +115,9 @@ def tone(sign: int) -> str:
     return {1: "gain", -1: "loss"}.get(sign, "flat")
 
 
-def chart(name: str, title: str, meaning: str) -> str:
+def chart(name: str, title: str, meaning: str, tools: str = "") -> str:
     return (
-        f'<section class="panel"><h2>{title}</h2><p class="soft">{meaning}</p>'
+        f'<section class="panel"><h2>{title}</h2><p class="soft">{meaning}</p>{tools}'
         f'<div class="chart" id="{name}" role="img" aria-label="{title}"></div>'
         f'<p class="soft note" id="{name}-note"></p></section>\n'
     )

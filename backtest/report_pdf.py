@@ -3,6 +3,7 @@
 Charts are vectors. Reasons may hold any script: a sign that no font here has is shown as an empty box.
 """
 
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -19,6 +20,7 @@ from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph,
 from backtest import report_curves as curves
 from backtest import report_words as words
 from backtest.report import Finished, Row
+from backtest.report_honesty import honesty
 from backtest.report_pdf_charts import GAIN, INK, LOSS, MOST_SIGNS, RULE, SOFT, charts_of
 from backtest.report_pdf_fonts import BOLD, REGULAR, register, safe
 
@@ -88,16 +90,17 @@ def story(run: Finished) -> list[Flowable]:
     )
     parts += [CondPageBreak(60 * mm), text("Figures and what they mean", HEAD)]
     parts += [figures(group) for group in words.groups(run)]
-    if honesty := words.honesty(run):
+    if checks := honesty(run):
         parts += [CondPageBreak(60 * mm), text("How far to believe it", HEAD)]
-        parts += [figures(group) for group in honesty]
+        parts += [figures(group) for group in checks]
     parts += trade_list(run)
     parts += section("What was run", "", table_of_facts(run))
     return parts
 
 
 def text(words_: str, look: ParagraphStyle, **more: Any) -> Paragraph:
-    return Paragraph(safe(escape(words_, quote=False)), look, **more)
+    kept = re.sub(r"(?<=\d) %", "\u00a0%", words_)  # a figure and its sign stay on one line
+    return Paragraph(safe(escape(kept, quote=False)), look, **more)
 
 
 def section(title: str, meaning: str, what: Flowable) -> list[Flowable]:

@@ -4,10 +4,8 @@ Everything is plain text here; whoever draws it escapes it.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from backtest.report import Finished
 
@@ -239,6 +237,28 @@ def risk(run: Finished) -> list[Figure]:
             value=percent(told["exposure_time_pct"], 1),
             meaning="part of the time in which bitcoin was held",
         ),
+        *days_told(run),
+    ]
+
+
+def days_told(run: Finished) -> list[Figure]:
+    """Figures that older results lack."""
+    told = run.result
+    if "worst_day_pct" not in told:
+        return []
+    best, worst = told.get("best_day_pct"), told["worst_day_pct"]
+    return [
+        Figure(
+            name="Best and worst day",
+            value=f"{percent(best, 1, signed=True)} / {percent(worst, 1, signed=True)}",
+            meaning="return of one UTC day",
+        ),
+        Figure(
+            name="A bad day",
+            value=percent(told.get("cvar_95_pct"), signed=True),
+            meaning="mean of the worst 5 % of days; – under 30 days",
+            tone=tone(told.get("cvar_95_pct")),
+        ),
     ]
 
 
@@ -282,6 +302,27 @@ def trading(run: Finished) -> list[Figure]:
             meaning="of what it cost",
             tone=tone(told["worst_trade_pct"]),
         ),
+        *patience(run),
+    ]
+
+
+def patience(run: Finished) -> list[Figure]:
+    """Figures that older results lack."""
+    told = run.result
+    if "longest_losing_streak" not in told:
+        return []
+    hours = told.get("average_holding_hours")
+    return [
+        Figure(
+            name="Longest losing streak",
+            value=f"{told['longest_losing_streak']:,}",
+            meaning="trades lost one after the other: would you have kept it running?",
+        ),
+        Figure(
+            name="Average holding",
+            value=days(None if hours is None else hours / 24),
+            meaning="from the entry of a trade to its exit",
+        ),
     ]
 
 
@@ -304,44 +345,3 @@ def contributions(run: Finished) -> list[tuple[str, int, float]]:
         for name, row in run.result.get("by_strategy", {}).items()
     ]
     return sorted(rows, key=lambda row: -row[2])
-
-
-def readable(name: str) -> str:
-    """bootstrap.return_pct → bootstrap, return"""
-    return name.removesuffix("_pct").replace("_", " ")
-
-
-def told(name: str, value: Any) -> str:
-    """A value of an unknown block as text; its name says whether it is per cent."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return percent(value) if "_pct" in name else number(value)
-    if isinstance(value, list):
-        return " … ".join(told(name, each) for each in value)
-    return NONE if value is None else str(value)
-
-
-def honesty(run: Finished) -> list[Group]:
-    """The honesty block as tables: one for each of its parts, whatever it holds."""
-    found: list[Group] = []
-    for part, block in (run.result.get("honesty") or {}).items():
-        rows = [
-            Figure(name=readable(" ".join(path)), value=told(".".join(path), value), meaning="")
-            for path, value in leaves(block, ())
-        ]
-        found.append(Group(title=readable(part).capitalize(), figures=rows))
-    return found
-
-
-def leaves(block: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if isinstance(block, dict):
-        for name, each in block.items():
-            yield from leaves(each, (*path, str(name)))
-    elif isinstance(block, list) and any(isinstance(each, dict | list) for each in block):
-        for place, each in enumerate(block, 1):
-            yield from leaves(each, (*path, str(place)))
-    else:
-        yield path, block

@@ -6,7 +6,7 @@
   const by = (id) => document.getElementById(id);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = () => innerWidth < 860;
-  const MOST_SIGNS = 250, MOST_STOPS = 80, MOST_CANDLES = 350;
+  const MOST_STOPS = 80, MOST_CANDLES = 350;
 
   const plain = (value, digits) => Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const signed = (value, digits, lead = "") => {
@@ -131,11 +131,13 @@
   const upward = (c, more) => ({ gridcolor: c.line, linecolor: c.line, zerolinecolor: c.soft, automargin: true, ...more });
   const setting = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
 
+  const mostSigns = () => (narrow() ? 90 : 250);
+
   function signs(from, to) {
     const rows = [];
     for (let row = 0; row < count; row++) if (trades.closed[row] >= from && trades.opened[row] <= to) rows.push(row);
-    if (rows.length <= MOST_SIGNS) return { rows, all: rows.length };
-    const most = rows.slice().sort((a, b) => Math.abs(trades.gain[b]) - Math.abs(trades.gain[a])).slice(0, MOST_SIGNS);
+    if (rows.length <= mostSigns()) return { rows, all: rows.length };
+    const most = rows.slice().sort((a, b) => Math.abs(trades.gain[b]) - Math.abs(trades.gain[a])).slice(0, mostSigns());
     return { rows: most.sort((a, b) => a - b), all: rows.length };
   }
 
@@ -160,7 +162,7 @@
       at.push(...stop.at, null);
       level.push(...stop.price, null);
     }
-    if (at.length) traces.push({ x: at, y: level, mode: "lines", name: "Stop", line: { color: c.stop, width: 1, dash: "dot", shape: "hv" }, connectgaps: false, hovertemplate: "stop %{y:,.2f}<extra></extra>" });
+    if (at.length) traces.push({ x: at, y: level, mode: "lines", name: "Stop price", line: { color: c.stop, width: 1, dash: "dot", shape: "hv" }, connectgaps: false, hovertemplate: "stop %{y:,.2f}<extra></extra>" });
     return traces;
   }
 
@@ -170,17 +172,17 @@
     for (const [name, colour, fits] of [["gain", c.gain, (v) => v >= 0], ["loss", c.loss, (v) => v < 0]]) {
       const x = [], y = [];
       for (const row of rows) if (fits(trades.gain[row])) { x.push(trades.opened[row], trades.closed[row], null); y.push(trades.entry[row], trades.exit[row], null); }
-      if (x.length) traces.push({ x, y, mode: "lines", name: `${name === "gain" ? "Gain" : "Loss"}, entry to exit`, line: { color: colour, width: 1.2 }, hoverinfo: "skip" });
+      if (x.length) traces.push({ x, y, mode: "lines", name: `${name === "gain" ? "Gain" : "Loss"}, entry to exit`, line: { color: colour, width: 1.2 }, hoverinfo: "skip", showlegend: !narrow() });
     }
-    if (rows.length) traces.push({ x: pick("opened"), y: pick("entry"), mode: "markers", name: "Entry", marker: { symbol: "triangle-up", size: rows.length > 100 ? 7 : 9, color: c.card, line: { color: c.text, width: 1.4 } },
+    if (rows.length) traces.push({ x: pick("opened"), y: pick("entry"), mode: "markers", name: "Entry", marker: { symbol: "triangle-up", size: rows.length > 100 || narrow() ? 7 : 9, color: c.card, line: { color: c.text, width: 1.4 } },
       text: rows.map((row) => `<b>Entry</b> ${minute(trades.opened[row])}<br>${price(trades.entry[row])}<br>${broken(trades.why[row])}`), hovertemplate: "%{text}<extra></extra>" });
     for (const why of Object.keys(SIGNS).concat([...new Set(trades.reason)].filter((each) => !(each in SIGNS)))) {
       const some = rows.filter((row) => trades.reason[row] === why);
       if (!some.length) continue;
       const name = why[0].toUpperCase() + why.slice(1), symbol = SIGNS[why] || "pentagon";
-      traces.push({ x: [null], y: [null], mode: "markers", name, legendgroup: why, marker: { symbol, size: 8, color: c.soft } }); // the legend tells the sign, not gain or loss
+      traces.push({ x: [null], y: [null], mode: "markers", name: narrow() ? name.replace("Sold by ", "").replace("Closed by ", "By ") : name, legendgroup: why, marker: { symbol, size: 8, color: c.soft } }); // the legend tells the sign, not gain or loss
       traces.push({ x: some.map((row) => trades.closed[row]), y: some.map((row) => trades.exit[row]), mode: "markers", legendgroup: why, showlegend: false,
-        marker: { symbol, size: rows.length > 100 ? 6 : 8, color: some.map((row) => (trades.gain[row] < 0 ? c.loss : c.gain)), line: { color: c.card, width: 0.6 } },
+        marker: { symbol, size: rows.length > 100 || narrow() ? 6 : 8, color: some.map((row) => (trades.gain[row] < 0 ? c.loss : c.gain)), line: { color: c.card, width: 0.6 } },
         text: some.map((row) => `<b>${escaped(why)}</b> ${minute(trades.closed[row])}<br>${price(trades.exit[row])}<br>${money(trades.gain[row])} (${signed(trades.pct[row], 2)} %)`), hovertemplate: "%{text}<extra></extra>" });
     }
     return traces;
@@ -211,6 +213,27 @@
       : run.stops.length > MOST_STOPS && seen[0] <= whole()[0] && seen[1] >= whole()[1] ? "Stops are drawn where you zoom in."
       : run.price.at.length ? "" : "The folder of this run keeps no candles: only the trades are drawn.";
     painting = false;
+    spans();
+  }
+
+  function spans() {
+    const [first, last] = whole(), day = 86400000, length = seen[1] - seen[0];
+    for (const press of document.querySelectorAll(".spans button")) {
+      const days = Number(press.dataset.days), step = Number(press.dataset.step);
+      if (press.dataset.days) {
+        press.hidden = days * day >= last - first;
+        press.setAttribute("aria-pressed", String(Math.abs((days ? days * day : last - first) - length) < 1000));
+        press.onclick = () => { const end = Math.min(last, seen[1]); show(days ? [Math.max(first, end - days * day), end] : [first, last]); };
+      } else {
+        press.disabled = step < 0 ? seen[0] <= first : seen[1] >= last;
+        press.onclick = () => { const start = Math.max(first, Math.min(last - length, seen[0] + step * length)); show([start, start + length]); };
+      }
+    }
+  }
+
+  function show(range) {
+    seen = range;
+    return paintPrice();
   }
 
   function listen() {

@@ -38,7 +38,9 @@ async def test_the_report_draws_searches_and_sorts_and_runs_nothing_that_a_reaso
         shown = await page.locator("#rows tr").count()
         await page.get_by_role("button", name="Show more").click()
         assert (shown, await page.locator("#rows tr").count()) == (50, 120)
-        begin = report.read(tmp_path).trades[0].opened_ms
-        await page.evaluate(f"Plotly.relayout('price', {{'xaxis.range': [{begin}, {begin + 86_400_000}]}})")
+        assert await page.evaluate("document.getElementById('price').data.some(t => t.name === 'Stop price')") is False
+        await page.get_by_role("button", name="Day", exact=True).click()
         await page.wait_for_function("document.getElementById('price').data.some(t => t.type === 'candlestick')")
+        await page.get_by_role("button", name="Earlier").click()
+        await page.wait_for_function("document.getElementById('price').data.some(t => t.name === 'Stop price')")
         assert [each for each in asked if not re.match("file:|blob:|data:", each)] == []

@@ -11,13 +11,34 @@ import pypdfium2
 import pytest
 
 from app.core.errors import DataError
-from backtest import report, report_curves, report_words
+from backtest import report, report_curves, report_honesty, report_words
 from backtest.series import CandleSeries
 from tests.result_folders import a_folder, a_market
 
 DAY = 1440
 HOSTILE = "<script>alert(1)</script> </script><img src=x onerror=alert(2)> \u2028 & 'quoted' \"twice\""
 FOREIGN = "=Биткойн растёт: € − × 比特币 \x07 \U0001f680 ναι"
+
+SIDE = {"days": 180, "return_pct": 3.5, "sharpe_ratio": None, "max_drawdown_pct": 2.0, "trades": 30, "profit_loss": 1.0}
+HONEST: dict[str, Any] = {
+    "average_exposure_pct": 33.3,
+    "buy_and_hold_same_exposure_pct": 4.44,
+    "bootstrap": {
+        "resamples": 2000,
+        "return_pct_5": -20.12,
+        "return_pct_50": -3.0,
+        "return_pct_95": 14.21,
+        "max_drawdown_pct_5": 4.1,
+        "max_drawdown_pct_50": 9.9,
+        "max_drawdown_pct_95": 21.3,
+        "loss_probability_pct": 61.0,
+    },
+    "deflated_sharpe": {"trials": 120, "probabilistic": 0.71, "deflated": 0.41},
+    "cost_stress": {"times": 2, "fee_pct": 0.2, "slippage_pct": 0.1, "return_pct": -12.34, "trades": 58},
+    "cutoff": {"models": ["m-1"], "unlisted": [], "known_until": "2023-06-30", "within": SIDE, "after": SIDE},
+    "missing_pct": 0.4,
+    "limits_switched_off": [],
+}
 
 
 def pages(folder: Path) -> list[str]:
@@ -56,7 +77,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
             "2023-02-03 10:00 daily_loss: down 15.1 % today",
             "2023-02-09 10:00 daily_loss: down 15.2 % today",
         ],
-        honesty={"bootstrap": {"return_pct": [-20.12, 14.21]}, "cost_stress": {"return_pct": -12.34}},
+        honesty=HONEST,
     )
     return folder, result, market, *drawn(folder, market)
 
@@ -116,7 +137,18 @@ def test_honesty_is_shown_where_the_result_has_it(year: Any) -> None:
     for text in (page, document):
         assert "How far to believe it" in text
         assert "−12.34 %" in text
-        assert "−20.12 % … 14.21 %" in text
+        assert "−20.1 to +14.2 %" in text
+        assert "the best that luck would show: 120 configurations were tried" in text
+        assert "know the world until 2023-06-30" in text
+
+
+def test_a_part_of_honesty_that_is_not_known_is_shown_name_by_name(tmp_path: Path) -> None:
+    a_folder(tmp_path, a_market(DAY), honesty={"bootstrap": {"return_pct": [-2.5, 1.0]}, "tea_leaves": {"say": "no"}})
+    groups = report_honesty.honesty(report.read(tmp_path))
+    assert [(row.name, row.value) for group in groups for row in group.figures] == [
+        ("return", "−2.50 % … 1.00 %"),
+        ("say", "no"),
+    ]
 
 
 def test_the_document_has_few_pages_each_with_its_number_and_says_which_trades_it_leaves_out(year: Any) -> None:
