@@ -37,6 +37,7 @@ from strategies.base_strategy import (
     rows_of,
     table_of,
 )
+from strategies.truncation import ACTION, CONFIDENCE, Seen, seen_in_history
 
 HERE = Path(__file__).resolve().parent
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -143,6 +144,26 @@ class Loaded:
             confidence=given["confidence"].where(~warming, 0.0),
         )
 
+    def seen_ahead(self, rows: NDArray[np.float64]) -> Seen:
+        """Whether it looks ahead in this history (as `rows_of` gives it), and whether its warm-up is too short for it.
+
+        What it does wrong besides is not told here: whoever asks it will hear.
+        """
+        try:
+            with self._guarded():
+                return seen_in_history(self._computed, table_of(rows), self.face.startup_candles)
+        except StrategyError:
+            return Seen()
+
+    def _computed(self, table: DataFrame) -> DataFrame:
+        """Everything that it computes over a history at once."""
+        full = self._with_indicators(table)
+        given = self._strategy.signals(full)
+        own = full.drop(columns=list(PRICES))
+        if given is None:
+            return own
+        return own.assign(**{ACTION: given["action"], CONFIDENCE: given["confidence"]})
+
     def _one_by_one(self, candles: Sequence[Candle], table: DataFrame, symbol: str, timeframe: str) -> DataFrame:
         answers: list[tuple[str, float]] = [("HOLD", 0.0)] * len(candles)
         series, count = tuple(candles), self.face.startup_candles
@@ -244,6 +265,10 @@ class LocalStrategies:
     def signals(self, name: str, candles: Sequence[Candle], symbol: str, timeframe: str) -> DataFrame:
         """Every opinion over a history: see `Loaded.signals`."""
         return self._get(name).signals(candles, symbol, timeframe)
+
+    def seen_ahead(self, name: str, rows: NDArray[np.float64]) -> Seen:
+        """Whether it looks ahead in a history: see `Loaded.seen_ahead`."""
+        return self._get(name).seen_ahead(rows)
 
     def _get(self, name: str) -> Loaded:
         if name in self._loaded:
