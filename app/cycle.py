@@ -4,7 +4,7 @@ It keeps the window of closed candles and says, for each 1-minute candle, whethe
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,8 +28,16 @@ class Due:
 
 
 class Cycle:
-    def __init__(self, rules: VotingRules, faces: dict[str, StrategyFace], symbol: str) -> None:
-        self.rules = rules
+    """`prove` makes the fingerprint of what is shown; where nobody keeps decisions it is left out, since it costs."""
+
+    def __init__(
+        self,
+        rules: VotingRules,
+        faces: dict[str, StrategyFace],
+        symbol: str,
+        prove: Callable[[Sequence[Candle]], str] = fingerprint,
+    ) -> None:
+        self.rules, self._prove = rules, prove
         self.faces = faces
         self.symbol = symbol
         self._resampler = Resampler(rules.timeframe_seconds)
@@ -99,13 +107,13 @@ class Cycle:
 
     def shown(self) -> Shown:
         if self._shown is None:
-            candles = self._newest(self._longest())
+            candles = self._newest(self.longest)
             self._shown = Shown(
                 timeframe=self.rules.timeframe,
                 first_at=candles[0].opened_at,
                 last_at=candles[-1].opened_at,
                 count=len(candles),
-                sha256=fingerprint(candles),
+                sha256=self._prove(candles),
                 contiguous=self._resampler.complete,
             )
         return self._shown
@@ -163,7 +171,9 @@ class Cycle:
             sha256=rule.sha256 or face.sha256,
         )
 
-    def _longest(self) -> int:
+    @property
+    def longest(self) -> int:
+        """How many candles the one who wants most is shown."""
         return max((face.startup_candles for face in self.faces.values()), default=1)
 
     def _newest(self, count: int) -> tuple[Candle, ...]:

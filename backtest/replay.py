@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import tee, zip_longest
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.core.decisions import Decision
 from app.core.engine import Engine
@@ -25,6 +29,7 @@ from app.core.messages import (
     OrderReported,
     OrderSending,
     PlaceOrder,
+    PriceSeen,
     QueryOrder,
     ReadAccount,
     ReplaceStop,
@@ -40,24 +45,37 @@ from app.core.state import held
 from app.cycle import Cycle
 from app.outcomes import cancelling_failed, placing_failed
 from app.ports import StrategyFace
+from backtest.curve import EquityCurve, PositionSpans
+from backtest.series import Floats, Times, ms_of
 from backtest.simulator import Book, Simulator
 
 
 class LocalStrategies(Protocol):
-    """Strategies asked in this process."""
+    """Strategies asked in this process, in history: without news."""
 
-    def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]: ...
+    def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
+        """BUY, SELL or HOLD, confidence, why. Raises StrategyError where it fails."""
+
+    def opinions(
+        self, name: str, rows: Floats, symbol: str, timeframe: str
+    ) -> tuple[NDArray[np.int8], Floats, Callable[[int], str]]:
+        """What `ask` would say at every candle of a history, at once.
+
+        `rows`: opened at (ms since 1970), open, high, low, close, volume. Gives +1, 0 or −1 and the confidence by row,
+        NaN where it failed, and the words of a row. Raises StrategyError.
+        """
 
 
 @dataclass(slots=True)
 class Run:
-    """What a replay gave. The curve has one point per fed candle: (closed at, cash, bitcoin of ours, close)."""
+    """What a replay gave."""
 
     engine: Engine
     trades: list[Trade] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
-    curve: list[tuple[datetime, Decimal, Decimal, Decimal]] = field(default_factory=list)
+    curve: EquityCurve = field(default_factory=EquityCurve)
+    positions: PositionSpans = field(default_factory=PositionSpans)
     exposed_candles: int = 0
     warnings: list[str] = field(default_factory=list)
     ended_early: bool = False
@@ -82,10 +100,12 @@ class Replay:
         self.engine = Engine()
         self.run = Run(self.engine)
         self.simulator = Simulator(instrument, simulation, Book(quote_total=cash))
-        self.cycle = Cycle(rules.voting, {face.name: face for face in faces}, instrument.symbol)
+        by_name = {face.name: face for face in faces}
+        self.cycle = Cycle(rules.voting, by_name, instrument.symbol, prove=lambda candles: "")
         self._strategies = strategies
         self._rules, self._version, self._config_sha256 = rules, version, config_sha256
         self._reset_runaway = reset_runaway
+        self._decides_at_open = simulation.decides_at == "open"
         self._now: datetime | None = None
         self._todo: deque[Action] = deque()
 
@@ -93,10 +113,12 @@ class Replay:
         """Show `past` to the strategies only, then trade on `candles`. Both are 1-minute candles, oldest first."""
         for candle in past:
             self.cycle.remember(candle)
-        for candle in candles:
+        feed, ahead = tee(candles)
+        next(ahead, None)
+        for candle, following in zip_longest(feed, ahead):
             if self._now is None:
                 self._start(candle)
-            self._candle(candle)
+            self._candle(candle, following)
             if self.run.ended_early:
                 break
         return self.run
@@ -119,7 +141,7 @@ class Replay:
             )
         )
 
-    def _candle(self, candle: Candle) -> None:
+    def _candle(self, candle: Candle, following: Candle | None) -> None:
         """The four steps; after each one everything asked for is performed."""
         self._now = candle.opened_at
         self._unlock_runaway(candle.opened_at)
@@ -130,12 +152,15 @@ class Replay:
             self._report(self.simulator.new_stops(candle))
         self._now = candle.closed_at
         self._tell(CandleClosed(at=candle.closed_at, candle=candle))
-        self.cycle.remember(candle)
-        self._ask(candle.closed_at)
-        self._mark(candle)
+        if self._decides_at_open and following is not None:
+            self._tell(PriceSeen(at=candle.closed_at, bid=following.open, ask=following.open))
+        self._ask(candle)
+        self._mark(np.array([ms_of(candle.closed_at)]), np.array([float(candle.close)]))
 
-    def _ask(self, at: datetime) -> None:
+    def _ask(self, candle: Candle) -> None:
         """Nobody is asked while trading is not open."""
+        at = candle.closed_at
+        self.cycle.remember(candle)
         due = self.cycle.due(at)
         if due is None or not self.engine.trading:
             return
@@ -148,15 +173,17 @@ class Replay:
             self._tell(SignalGiven(at=at, signal=self.cycle.signal(rule, at, at, answer, error)))
         self._tell(VoteCalled(at=at, shown=due.shown))
 
-    def _mark(self, candle: Candle) -> None:
-        account = self.engine.state.account
-        if account is None:
+    def _mark(self, at_ms: Times, closes: Floats) -> None:
+        """The account at these candles' closes, over which it stayed the same."""
+        state, run = self.engine.state, self.run
+        if state.account is None:
             return
-        quantity = held(self.engine.state)
-        self.run.curve.append((candle.closed_at, account.cash, quantity, candle.close))
-        self.run.exposed_candles += bool(self.engine.state.positions)
-        if LatchKind.KILL_SWITCH in self.engine.state.latches and not self.engine.state.positions:
-            self.run.ended_early = True
+        first = len(run.curve)
+        run.curve.add(at_ms, state.account.cash, held(state), closes)
+        if run.positions.add(state.positions.values(), first, len(run.curve)):
+            run.exposed_candles += len(at_ms)
+        if LatchKind.KILL_SWITCH in state.latches and not state.positions:
+            run.ended_early = True
 
     def _unlock_runaway(self, at: datetime) -> None:
         """Nobody can press reset in a backtest: entries rest until the next UTC day."""

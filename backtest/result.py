@@ -1,4 +1,4 @@
-"""A run as a folder: result.json, trades.csv, equity.csv, equity.parquet. Names are those of design 7.6."""
+"""A run as a folder: result.json, trades.csv, equity.csv, equity.parquet, positions.parquet."""
 
 import csv
 import json
@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from app.core.decisions import Decision
 from app.core.model import Candle, Trade
 from app.core.money import plain
 from app.core.performance import Curve, Drawdown, report
 from app.core.voting import shares
+from backtest.curve import EquityCurve, Span
 from backtest.replay import Run
+from backtest.series import Floats, Times
 
 TRADE_COLUMNS = (
     "id",
@@ -36,6 +40,18 @@ TRADE_COLUMNS = (
     "decision_id",
     "reasoning",
 )
+POSITIONS = pa.schema(
+    [
+        ("at", pa.timestamp("ms", tz="UTC")),
+        ("position_id", pa.string()),
+        ("quantity", pa.float64()),
+        ("entry_price", pa.float64()),
+        ("stop_price", pa.float64()),
+        ("unrealized_pnl", pa.float64()),
+    ]
+)
+ROWS_AT_ONCE = 100_000
+DAY_MS = 86_400_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -55,50 +71,40 @@ class Source:
 def write(folder: Path, run: Run, source: Source, first: Candle, last: Candle) -> dict[str, Any]:
     """Write all files into `folder` (made if needed) and return what result.json holds."""
     folder.mkdir(parents=True, exist_ok=True)
-    curve = equity_frame(run)
-    result = summary(run, source, first, last, curve)
+    result = summary(run, source, first, last)
     write_trades(folder / "trades.csv", run.trades)
-    daily = curve["equity"].resample("D", closed="right", label="left").last().dropna()
-    daily.index.name = "date"
-    daily.round(2).to_csv(folder / "equity.csv", date_format="%Y-%m-%d")
-    curve.to_parquet(folder / "equity.parquet")
+    write_days(folder / "equity.csv", run.curve)
+    write_curve(folder / "equity.parquet", run.curve)
+    write_positions(folder / "positions.parquet", run.positions.all(), run.curve)
     (folder / "result.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return result
 
 
-def equity_frame(run: Run) -> pd.DataFrame:
-    """Columns equity, cash, quantity at each fed candle's close (index `at`)."""
-    at = pd.DatetimeIndex([point[0] for point in run.curve], name="at")
-    cash = np.array([float(point[1]) for point in run.curve])
-    quantity = np.array([float(point[2]) for point in run.curve])
-    close = np.array([float(point[3]) for point in run.curve])
-    return pd.DataFrame({"equity": cash + quantity * close, "cash": cash, "quantity": quantity}, index=at)
+def day_ends(at_ms: Times) -> NDArray[np.int64]:
+    """The last row of each UTC day; what closes at midnight belongs to the day that ends then."""
+    days = (at_ms - 1) // DAY_MS
+    return np.flatnonzero(np.append(days[1:] != days[:-1], True)) if len(at_ms) else np.empty(0, dtype=np.int64)
 
 
-def drawdown(equity: pd.Series) -> Drawdown:
+def drawdown(at_ms: Times, equity: Floats) -> Drawdown:
     """Deepest fall and its lengths, over every candle's close."""
-    values = equity.to_numpy()
-    highs = np.maximum.accumulate(values)
-    falls = (highs - values) / highs
+    highs = np.maximum.accumulate(equity)
+    falls = (highs - equity) / highs
     deepest = int(falls.argmax())
-    times = equity.index.to_numpy()
-    at_high = values >= highs
-    last_high = np.maximum.accumulate(np.where(at_high, np.arange(len(values)), 0))
-    under = times - times[last_high]
-    recovered = np.flatnonzero(values[deepest:] >= highs[deepest])
-    day = np.timedelta64(1, "D")
-    recovery = float((times[deepest + recovered[0]] - times[deepest]) / day) if len(recovered) else None
+    last_high = np.maximum.accumulate(np.where(equity >= highs, np.arange(len(equity)), 0))
+    under = at_ms - at_ms[last_high]
+    recovered = np.flatnonzero(equity[deepest:] >= highs[deepest])
+    recovery = float(at_ms[deepest + recovered[0]] - at_ms[deepest]) / DAY_MS if len(recovered) else None
     return Drawdown(
         max_pct=float(falls[deepest] * 100),
-        max_days=float(under.max() / day),
+        max_days=float(under.max()) / DAY_MS,
         recovery_days=recovery if falls[deepest] > 0 else None,
     )
 
 
-def summary(run: Run, source: Source, first: Candle, last: Candle, curve: pd.DataFrame) -> dict[str, Any]:
+def summary(run: Run, source: Source, first: Candle, last: Candle) -> dict[str, Any]:
     """Everything in result.json; only JSON numbers, texts and nulls."""
-    equity = curve["equity"]
-    daily = equity.resample("D", closed="right", label="left").last().dropna()
+    curve, equity = run.curve, run.curve.equity
     figures = report(
         run.trades,
         Curve(
@@ -107,12 +113,12 @@ def summary(run: Run, source: Source, first: Candle, last: Candle, curve: pd.Dat
             candles=len(curve),
             exposed_candles=run.exposed_candles,
             initial_cash=float(source.cash),
-            final_equity=float(equity.iloc[-1]),
+            final_equity=float(equity[-1]),
             first_open=float(first.open),
             last_close=float(last.close),
             fee_pct=float(source.fee_pct),
-            daily=[float(value) for value in daily],
-            drawdown=drawdown(equity),
+            daily=equity[day_ends(curve.at_ms)].tolist(),
+            drawdown=drawdown(curve.at_ms, equity),
         ),
     )
     return {
@@ -126,12 +132,55 @@ def summary(run: Run, source: Source, first: Candle, last: Candle, curve: pd.Dat
         "config_sha256": source.config_sha256,
         "version": source.version,
         "initial_cash": float(source.cash),
-        "final_equity": float(equity.iloc[-1]),
+        "final_equity": float(equity[-1]),
         **asdict(figures),
         "open_positions_at_end": len(run.engine.state.positions),
         "by_strategy": by_strategy(run.trades, run.decisions),
         "warnings": run.warnings,
     }
+
+
+def write_days(path: Path, curve: EquityCurve) -> None:
+    """`date,equity` at each UTC day's end."""
+    rows = day_ends(curve.at_ms)
+    dates = ((curve.at_ms[rows] - 1) // DAY_MS).astype("M8[D]").astype(str)
+    lines = [f"{date},{value:.2f}\n" for date, value in zip(dates, curve.equity[rows], strict=True)]
+    path.write_text("".join(["date,equity\n", *lines]), encoding="utf-8")
+
+
+def write_curve(path: Path, curve: EquityCurve) -> None:
+    """`at, equity, cash, quantity` at each candle's close."""
+    columns = {"equity": curve.equity, "cash": curve.cash, "quantity": curve.quantity}
+    pq.write_table(pa.table({"at": _times(curve.at_ms), **columns}), path, compression="zstd")
+
+
+def write_positions(path: Path, spans: Sequence[Span], curve: EquityCurve) -> None:
+    """A row for each candle's close at which a position was open, position by position; written in parts."""
+    with pq.ParquetWriter(path, POSITIONS, compression="zstd") as file:
+        part: list[pa.Table] = []
+        for span in spans:
+            part.append(_rows(span, curve))
+            if sum(map(len, part)) >= ROWS_AT_ONCE:
+                file.write_table(pa.concat_tables(part))
+                part = []
+        file.write_table(pa.concat_tables([POSITIONS.empty_table(), *part]))
+
+
+def _rows(span: Span, curve: EquityCurve) -> pa.Table:
+    closes = curve.close[span.first : span.end]
+    count = len(closes)
+    same = {"quantity": span.quantity, "entry_price": span.entry_price, "stop_price": span.stop_price}
+    columns = {
+        "at": _times(curve.at_ms[span.first : span.end]),
+        "position_id": pa.repeat(span.position_id, count),
+        **{name: pa.repeat(pa.scalar(value, pa.float64()), count) for name, value in same.items()},
+        "unrealized_pnl": np.round(span.quantity * closes - span.cost, 8),
+    }
+    return pa.table(columns, schema=POSITIONS)
+
+
+def _times(at_ms: Times) -> pa.Array:
+    return pa.array(at_ms, pa.timestamp("ms", tz="UTC"))
 
 
 def by_strategy(trades: Sequence[Trade], decisions: Iterable[Decision]) -> dict[str, dict[str, float]]:

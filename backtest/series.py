@@ -1,7 +1,7 @@
 """Candles as arrays: compact to keep and quick to count with; exact decimals are made on the way out."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -65,19 +65,27 @@ def ms_of(at: datetime) -> int:
 
 def candles(series: CandleSeries) -> Iterator[Candle]:
     """Exact: 0.1 in the file is Decimal('0.1'), never its binary neighbour."""
-    symbol, seconds = series.symbol, series.seconds
     columns = (getattr(series, name).tolist() for name in COLUMNS)
-    for ts, open_, high, low, close, volume in zip(series.ts.tolist(), *columns, strict=True):
-        yield Candle(
-            symbol=symbol,
-            opened_at=EPOCH + timedelta(milliseconds=ts),
-            seconds=seconds,
-            open=Decimal(repr(open_)),
-            high=Decimal(repr(high)),
-            low=Decimal(repr(low)),
-            close=Decimal(repr(close)),
-            volume=Decimal(repr(volume)),
-        )
+    for ts, *values in zip(series.ts.tolist(), *columns, strict=True):
+        yield _exact(series, ts, values)
+
+
+def candle_at(series: CandleSeries, row: int) -> Candle:
+    return _exact(series, int(series.ts[row]), [float(getattr(series, name)[row]) for name in COLUMNS])
+
+
+def _exact(series: CandleSeries, ts: int, values: Sequence[float]) -> Candle:
+    open_, high, low, close, volume = (Decimal(repr(value)) for value in values)
+    return Candle(
+        symbol=series.symbol,
+        opened_at=EPOCH + timedelta(milliseconds=ts),
+        seconds=series.seconds,
+        open=open_,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
+    )
 
 
 def resample(series: CandleSeries, seconds: int) -> CandleSeries:
@@ -89,22 +97,32 @@ def resample(series: CandleSeries, seconds: int) -> CandleSeries:
             f"{series.symbol}: candles of {series.seconds} s cannot be made into candles of {seconds} s; "
             f"choose a multiple of {series.seconds} s"
         )
-    step = seconds * 1000
-    grid = series.ts // step * step
-    starts = np.flatnonzero(np.concatenate(([True], grid[1:] != grid[:-1])))
+    starts = grid_starts(series, seconds)
+    whole = merged(series, seconds, starts)
+    finished = series.ts[-1] + series.seconds * 1000 >= whole.ts[-1] + seconds * 1000
+    return whole if finished else whole[:-1]
+
+
+def grid_starts(series: CandleSeries, seconds: int) -> NDArray[np.int64]:
+    """The first row of each piece of the UTC grid of `seconds`."""
+    grid = series.ts // (seconds * 1000)
+    return np.flatnonzero(np.concatenate(([True], grid[1:] != grid[:-1])))
+
+
+def merged(series: CandleSeries, seconds: int, starts: NDArray[np.int64]) -> CandleSeries:
+    """One candle of `seconds` from each start to the next."""
     ends = np.append(starts[1:], len(series)) - 1
-    whole = CandleSeries(
+    step = seconds * 1000
+    return CandleSeries(
         symbol=series.symbol,
         seconds=seconds,
-        ts=grid[starts],
+        ts=series.ts[starts] // step * step,
         open=series.open[starts],
         high=np.maximum.reduceat(series.high, starts),
         low=np.minimum.reduceat(series.low, starts),
         close=series.close[ends],
         volume=np.asarray(np.round(np.add.reduceat(series.volume, starts), 8), dtype=np.float64),
     )
-    finished = series.ts[-1] + series.seconds * 1000 >= whole.ts[-1] + step
-    return whole if finished else whole[:-1]
 
 
 def data_sha256(series: CandleSeries) -> str:

@@ -14,6 +14,7 @@ from app.core.errors import StrategyError
 from app.core.model import MarketData, NewsEvent
 from app.core.rules import StrategyRule
 from app.core.voting import DIRECTIONS
+from backtest.replay import LocalStrategies
 from backtest.series import Floats, Times, ms_of
 
 
@@ -36,18 +37,34 @@ class Timeline:
         row = int(np.searchsorted(self.given_ms, ms, side="right")) - 1
         return row if row >= 0 else None
 
+    def answer(self, row: int | None) -> tuple[tuple[str, Decimal, str] | None, str]:
+        """(action, confidence, words) of a row, and ""; or None, and why there is no answer."""
+        if row is None:
+            return None, f"{self.name}: gave no answer"
+        if np.isnan(self.confidence[row]):
+            return None, self.reasoning(row)
+        confidence = Decimal(repr(round(float(self.confidence[row]), 2)))
+        return (DIRECTIONS[int(self.action[row])].value, confidence, self.reasoning(row)), ""
+
 
 class Recorded:
-    """Implements backtest.replay.LocalStrategies: answers what a timeline says."""
+    """Implements backtest.replay.LocalStrategies: answers what a timeline says; who has none is asked."""
 
-    def __init__(self, timelines: Mapping[str, Timeline]) -> None:
-        self._timelines = timelines
+    def __init__(self, timelines: Mapping[str, Timeline], others: LocalStrategies) -> None:
+        self._timelines, self._others = timelines, others
 
     def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
         """Raises StrategyError where it failed then, or had said nothing yet."""
-        timeline = self._timelines[rule.name]
-        row = timeline.row_at(ms_of(data.at))
-        if row is None or np.isnan(timeline.confidence[row]):
-            raise StrategyError(f"{rule.name}: gave no answer" if row is None else timeline.reasoning(row))
-        confidence = Decimal(repr(round(float(timeline.confidence[row]), 2)))
-        return DIRECTIONS[int(timeline.action[row])].value, confidence, timeline.reasoning(row)
+        timeline = self._timelines.get(rule.name)
+        if timeline is None:
+            return self._others.ask(rule, data, news)
+        answer, error = timeline.answer(timeline.row_at(ms_of(data.at)))
+        if answer is None:
+            raise StrategyError(error)
+        return answer
+
+    def opinions(
+        self, name: str, rows: Floats, symbol: str, timeframe: str
+    ) -> tuple[NDArray[np.int8], Floats, Callable[[int], str]]:
+        """Of those who are asked."""
+        return self._others.opinions(name, rows, symbol, timeframe)

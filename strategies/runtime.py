@@ -10,12 +10,15 @@ import math
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import cast, overload
 
 import numpy as np
 import pandas as pd
@@ -24,8 +27,9 @@ from pandas import DataFrame
 
 from app.analyst import Question
 from app.core.errors import StrategyError, TraderError
-from app.core.model import Candle, MarketData, NewsEvent
+from app.core.model import EPOCH, Candle, Direction, MarketData, NewsEvent, timeframe_seconds
 from app.core.rules import StrategyRule
+from app.core.voting import SIGNS
 from app.ports import StrategyFace
 from strategies.base_strategy import (
     MOST_CANDLES,
@@ -46,8 +50,11 @@ LARGEST_FILE = 1_000_000  # bytes
 LONGEST_REASONING = 1000  # characters
 LONGEST_QUESTION = 100_000
 HUNDREDTH = Decimal("0.01")
+TIE = 1e-6
 
 Answer = tuple[str, Decimal, str]
+Rows = NDArray[np.float64]  # as `rows_of` makes them
+Opinions = tuple[NDArray[np.int8], NDArray[np.float64], Callable[[int], str]]
 
 
 class Loaded:
@@ -125,24 +132,21 @@ class Loaded:
         """
         self._prepared = None
         if self._has_indicators and candles:
-            self._prepared = _Prepared(tuple(candles), self._table(candles))
+            self._prepared = _Prepared(tuple(candles), self._table_of(rows_of(candles)))
 
     def signals(self, candles: Sequence[Candle], symbol: str, timeframe: str) -> DataFrame:
         """`action` and `confidence` (0-100, 2 places) at every candle of a history, index opened_at.
 
-        HOLD with confidence 0 until `startup_candles` are there. Says what `ask` says, with no news.
+        HOLD with confidence 0 until `startup_candles` are there. Says what `ask` says, with no news. Raises
+        StrategyError where it fails at any of them.
         """
-        table = self._table(candles)
-        with self._guarded():
-            given = self._strategy.signals(table)
-        if given is None:
-            given = self._one_by_one(candles, table, symbol, timeframe)
-        given = DataFrame({"action": given["action"], "confidence": given["confidence"].astype(float).round(2)})
-        warming = np.arange(len(given)) < self.face.startup_candles - 1
-        return given.assign(
-            action=given["action"].where(~warming, "HOLD"),
-            confidence=given["confidence"].where(~warming, 0.0),
-        )
+        rows = rows_of(candles)
+        action, confidence, words = self.opinions(rows, symbol, timeframe)
+        failed = np.flatnonzero(np.isnan(confidence))
+        if len(failed):
+            raise StrategyError(words(int(failed[0])))
+        named = np.array(("SELL", "HOLD", "BUY"))[action + 1]
+        return DataFrame({"action": named, "confidence": confidence}, index=table_of(rows).index)
 
     def seen_ahead(self, rows: NDArray[np.float64]) -> Seen:
         """Whether it looks ahead in this history (as `rows_of` gives it), and whether its warm-up is too short for it.
@@ -164,24 +168,45 @@ class Loaded:
             return own
         return own.assign(**{ACTION: given["action"], CONFIDENCE: given["confidence"]})
 
-    def _one_by_one(self, candles: Sequence[Candle], table: DataFrame, symbol: str, timeframe: str) -> DataFrame:
-        answers: list[tuple[str, float]] = [("HOLD", 0.0)] * len(candles)
-        series, count = tuple(candles), self.face.startup_candles
-        before, self._prepared = self._prepared, _Prepared(series, table)
-        for end in range(count, len(series) + 1):
-            last = series[end - 1]
-            action, confidence, _ = self.ask(
-                MarketData(
-                    symbol=symbol,
-                    timeframe=timeframe,
-                    at=last.closed_at,
-                    price=last.close,
-                    candles=series[end - count : end],
-                )
-            )
-            answers[end - 1] = (action, float(confidence))
-        self._prepared = before
-        return DataFrame(answers, columns=["action", "confidence"], index=table.index)
+    def opinions(self, rows: Rows, symbol: str, timeframe: str) -> Opinions:
+        """The same over rows of candles: +1 BUY, 0 HOLD, −1 SELL; the confidence, NaN where it failed; and the words
+        of one row, which cost as much as asking.
+        """
+        history = _History(rows, symbol, timeframe, self._table_of(rows))
+        with self._guarded():
+            given = self._strategy.signals(history.table)
+            signs = None if given is None else _signs(given)
+        action, confidence, errors = (*signs, {}) if signs else self._one_by_one(history)
+        warming = min(self.face.startup_candles - 1, len(rows))
+        action[:warming], confidence[:warming] = 0, 0.0
+
+        def words(row: int) -> str:
+            try:
+                return errors[row] if row in errors else self._ask_at(history, row)[2]
+            except StrategyError as error:
+                return str(error)
+
+        return action, confidence, words
+
+    def _one_by_one(self, history: "_History") -> tuple[NDArray[np.int8], NDArray[np.float64], dict[int, str]]:
+        """Also what went wrong, by row."""
+        count = len(history.rows)
+        action, confidence, errors = np.zeros(count, dtype=np.int8), np.zeros(count), dict[int, str]()
+        for row in range(self.face.startup_candles - 1, count):
+            try:
+                said, sure, _ = self._ask_at(history, row)
+                action[row], confidence[row] = SIGNS[Direction(said)], float(sure)
+            except StrategyError as error:
+                confidence[row], errors[row] = np.nan, str(error)
+        return action, confidence, errors
+
+    def _ask_at(self, history: "_History", row: int) -> Answer:
+        """When the candle of that row has closed."""
+        with self._guarded():
+            shown = history.shown(row, self.face.startup_candles)
+            if isinstance(self._strategy, AskingStrategy):
+                return _answer(self._strategy.analyze(shown, (), None))
+            return _answer(self._strategy.analyze(shown, ()))
 
     def _windowed(self, window: tuple[Candle, ...]) -> DataFrame:
         """A table of these candles. Most often they are those of the call before, one further."""
@@ -193,9 +218,9 @@ class Loaded:
         self._before = window, rows
         return table_of(rows.copy())
 
-    def _table(self, candles: Sequence[Candle]) -> DataFrame:
+    def _table_of(self, rows: Rows) -> DataFrame:
         with self._guarded():
-            return self._with_indicators(table_of(rows_of(candles)))
+            return self._with_indicators(table_of(rows))
 
     def _with_indicators(self, table: DataFrame) -> DataFrame:
         if not self._has_indicators:
@@ -223,6 +248,62 @@ class _Prepared:
         if begin < 0 or self._candles[begin:end] != candles:
             return None
         return self._table.iloc[begin:end]
+
+
+class _History:
+    """Rows of candles with their indicators: a window is shown as at the moment when its last candle closed."""
+
+    def __init__(self, rows: Rows, symbol: str, timeframe: str, table: DataFrame) -> None:
+        self.rows, self.table = rows, table
+        self._symbol, self._timeframe, self._seconds = symbol, timeframe, timeframe_seconds(timeframe)
+        self.candle = lru_cache(maxsize=2 * MOST_CANDLES)(self._candle)  # windows overlap
+
+    def shown(self, row: int, count: int) -> Framed:
+        candles = Window(self, row + 1 - count, row + 1)
+        newest = self.candle(row)
+        return Framed(
+            symbol=self._symbol,
+            timeframe=self._timeframe,
+            at=newest.closed_at,
+            price=newest.close,
+            candles=cast("tuple[Candle, ...]", candles),
+            table=self.table.iloc[row + 1 - count : row + 1],
+        )
+
+    def _candle(self, row: int) -> Candle:
+        opened, *values = self.rows[row].tolist()
+        open_, high, low, close, volume = (Decimal(repr(value)) for value in values)
+        return Candle(
+            symbol=self._symbol,
+            opened_at=EPOCH + timedelta(milliseconds=opened),
+            seconds=self._seconds,
+            open=open_,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+        )
+
+
+class Window(Sequence[Candle]):
+    """Candles that are made when somebody looks at them: most strategies only look at their table."""
+
+    def __init__(self, history: _History, first: int, end: int) -> None:
+        self._history, self._rows = history, range(first, end)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Candle: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Candle, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Candle | tuple[Candle, ...]:
+        if isinstance(index, slice):
+            return tuple(self._history.candle(row) for row in self._rows[index])
+        return self._history.candle(self._rows[index])
 
 
 class LocalStrategies:
@@ -269,6 +350,10 @@ class LocalStrategies:
     def seen_ahead(self, name: str, rows: NDArray[np.float64]) -> Seen:
         """Whether it looks ahead in a history: see `Loaded.seen_ahead`."""
         return self._get(name).seen_ahead(rows)
+
+    def opinions(self, name: str, rows: Rows, symbol: str, timeframe: str) -> Opinions:
+        """The same as arrays: see `Loaded.opinions`."""
+        return self._get(name).opinions(rows, symbol, timeframe)
 
     def _get(self, name: str) -> Loaded:
         if name in self._loaded:
@@ -374,6 +459,24 @@ def _framed(data: MarketData, window: tuple[Candle, ...], table: DataFrame) -> F
     return Framed(**{**known, "candles": window}, table=table)
 
 
+def _signs(given: DataFrame) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """What a strategy's vectorised form says, checked and rounded exactly as a Signal's confidence is."""
+    said = given["action"]
+    buys, sells = (np.asarray(said == word, dtype=np.int8) for word in ("BUY", "SELL"))
+    if len(said) != int(buys.sum() + sells.sum() + (said == "HOLD").sum()):
+        raise StrategyError("signals: every action must be BUY, SELL or HOLD")
+    exact = given["confidence"].to_numpy(dtype=np.float64)
+    confidence = np.round(exact, 2)
+    ties = np.flatnonzero(np.abs(exact * 1000 % 10 - 5) < TIE)
+    confidence[ties] = [float(_rounded(value)) for value in exact[ties].tolist()]
+    confidence[~((exact >= 0) & (exact <= 100))] = np.nan  # no Signal could be made of it
+    return buys - sells, confidence
+
+
+def _rounded(confidence: float) -> Decimal:
+    return Decimal(str(confidence)).quantize(HUNDREDTH, rounding=ROUND_HALF_EVEN)
+
+
 def _reading(value: object) -> float | None:
     return float(value) if isinstance(value, (bool, int, float)) and math.isfinite(value) else None
 
@@ -393,7 +496,7 @@ def _question(question: object) -> Question | None:
 def _answer(signal: object) -> Answer:
     if not isinstance(signal, Signal):
         raise StrategyError(f"analyze must return a Signal, not {type(signal).__name__}")
-    confidence = Decimal(str(float(signal.confidence))).quantize(HUNDREDTH, rounding=ROUND_HALF_EVEN)
+    confidence = _rounded(float(signal.confidence))
     text = signal.reasoning
     return (
         signal.action,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from app.asking import Outside
 from app.core.messages import Started
 from app.core.model import Candle, MarketData
-from app.core.rules import Rules, Simulation
+from app.core.rules import EntryRules, RiskLimits, Rules, Simulation, Trailing, Tripwires
 from app.cycle import Cycle
 from app.seam import Clock, Tasks
 from app.session import Session
@@ -20,6 +20,12 @@ from tests.builders import NOON
 from tests.fakes import Answer, MemoryJournal, MemoryPaperStore, MemorySeal, ScriptedStrategies, a_coordinator
 
 CASH = Decimal(10_000)
+LIVELY = RiskLimits(
+    stop_loss_pct=Decimal(1),
+    trailing=Trailing(activate_pct=Decimal("0.5"), distance_pct=Decimal("0.5")),
+    tripwires=Tripwires(stop_outs_in_a_row=None, orders_per_hour=None, orders_per_minute=None),
+    entry=EntryRules(max_entries_per_day=60),
+)
 
 
 def random_candles(seed: int, count: int, start: datetime = NOON, price: float = 20_000.0) -> list[Candle]:

@@ -100,8 +100,8 @@ def _shown(value: object) -> str:
 
 def _state_checks(facts: EntryFacts, limits: RiskLimits) -> list[RiskCheck]:
     entry = limits.entry
-    rested = facts.candles_since_exit is None or facts.candles_since_exit > entry.cooldown_candles
-    cap = entry.max_entries_per_day
+    rest, cap = entry.cooldown_candles, entry.max_entries_per_day
+    rested = rest is None or facts.candles_since_exit is None or facts.candles_since_exit > rest
     blockers = "; ".join(facts.blockers)
     return [
         _check("trading", not facts.blockers, blockers or "open", "open", blockers or "trading is open"),
@@ -131,8 +131,8 @@ def _state_checks(facts: EntryFacts, limits: RiskLimits) -> list[RiskCheck]:
             "cooldown",
             rested,
             "none" if facts.candles_since_exit is None else facts.candles_since_exit,
-            f"> {entry.cooldown_candles}",
-            f"resting {entry.cooldown_candles} candle(s) after an exit",
+            "off" if rest is None else f"> {rest}",
+            f"resting {rest} candle(s) after an exit",
         ),
         _check(
             "entries_today",

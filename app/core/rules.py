@@ -28,7 +28,7 @@ class Trailing:
 class EntryRules:
     order: EntryOrder = EntryOrder.LIMIT_IOC
     max_slippage_pct: Decimal = Decimal("0.3")
-    cooldown_candles: int = 1
+    cooldown_candles: int | None = 1
     max_entries_per_day: int | None = 10
     max_spread_pct: Decimal | None = Decimal("0.5")
     max_basis_pct: Decimal | None = Decimal(1)
@@ -120,11 +120,15 @@ class VotingRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """The pretend exchange's prices. `fee_in` base is what Binance.US does on a buy."""
+    """The pretend exchange's prices. `fee_in` base is what Binance.US does on a buy.
+
+    `decides_at`: the price that a backtest's decision sees, the closed candle's close or the next one's open.
+    """
 
     fee_pct: Decimal = Decimal("0.1")
     slippage_pct: Decimal = Decimal("0.05")
     fee_in: str = "base"  # or "quote"
+    decides_at: str = "close"  # or "open"
     price_tick: Decimal | None = Decimal("0.01")
     quantity_step: Decimal | None = Decimal("0.00001")
     min_notional: Decimal = Decimal(10)

@@ -135,6 +135,8 @@ def _scalar(node: Node, key: Key, reading: Reading) -> Any:
             return None
         only = "; only a backtest's own configuration may switch it off" if key.limit else ", or remove the line"
         raise Wrong(f"it must be {key.kind.cure}{only}")
+    if key.backtest and not reading.backtest:
+        raise Wrong("only a backtest's own configuration may have it; remove the line")
     if node.quoted and isinstance(key.kind, (Number, Integer, Flag)):
         raise Wrong(f"it must be {key.kind.cure}, without quotes")
     return key.kind.read(node.text)

@@ -38,12 +38,15 @@ class Anything:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. A `*` in `path`: any name. `limit`: null switches it off, in a backtest only."""
+    """One key. A `*` in `path`: any name. `limit`: null switches it off, in a backtest only; `backtest`: only there
+    may it be set at all.
+    """
 
     path: str
     kind: Kind
     meaning: str
     limit: bool = False
+    backtest: bool = False
 
 
 STRATEGY_NAME = Text(r"[a-z][a-z0-9_]{0,63}", "a file's name without .py: small letters, digits and _")
@@ -76,7 +79,7 @@ RISK = (
     Key("trailing.min_step_pct", percent("0.01", "5"), "by which the stop is moved, at least"),
     Key("entry.order", Choice(tuple(EntryOrder)), "limit at the ask plus max_slippage_pct, or at any price"),
     Key("entry.max_slippage_pct", percent("0", "5"), "above the ask that an entry may pay"),
-    Key("entry.cooldown_candles", Integer(0, 1000), "newer candles wanted after an exit"),
+    Key("entry.cooldown_candles", Integer(0, 1000), "newer candles wanted after an exit", limit=True),
     Key("entry.max_entries_per_day", Integer(1, 200), "at most, by UTC day", limit=True),
     Key("entry.max_spread_pct", percent("0.01", "5"), "between bid and ask; no entry above it", limit=True),
     Key(
@@ -102,6 +105,12 @@ RISK = (
     Key("simulation.fee_pct", percent("0", "5"), "of what is traded"),
     Key("simulation.slippage_pct", percent("0", "5"), "worse than the price seen"),
     Key("simulation.fee_in", Choice(("base", "quote")), "bitcoin on a buy as the exchange does, or dollars"),
+    Key(
+        "simulation.decides_at",
+        Choice(("close", "open")),
+        "price that a decision sees: the closed candle's close, or the next one's open",
+        backtest=True,
+    ),
     Key("simulation.price_tick", Number(Decimal("0.00000001"), Decimal(100)), "grid of prices", limit=True),
     Key(
         "simulation.quantity_step",

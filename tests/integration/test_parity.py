@@ -2,25 +2,17 @@
 
 from collections import Counter
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
 from app import codec
 from app.core.model import ExitReason, Fill, Trade
-from app.core.rules import EntryRules, RiskLimits, Rules, Trailing, Tripwires
+from app.core.rules import Rules
 from app.replaying import replayed_day
 from app.session import recovered
 from tests.builders import NOON, some_rules
 from tests.fakes import MemoryJournal, ScriptedStrategies
-from tests.trading_day import CASH, Day, dense, random_candles, swings
-
-LIVELY = RiskLimits(
-    stop_loss_pct=Decimal(1),
-    trailing=Trailing(activate_pct=Decimal("0.5"), distance_pct=Decimal("0.5")),
-    tripwires=Tripwires(stop_outs_in_a_row=None, orders_per_hour=None, orders_per_minute=None),
-    entry=EntryRules(max_entries_per_day=60),
-)
+from tests.trading_day import CASH, LIVELY, Day, dense, random_candles, swings
 
 
 def lively_rules() -> Rules:

@@ -128,18 +128,25 @@ def test_only_a_backtest_may_switch_limits_off(tmp_path: Path) -> None:
 daily_loss_limit_pct: null
 kill_switch_loss_pct: ~
 trailing: null
-entry: {max_entries_per_day: null, max_spread_pct: null, max_basis_pct: null}
+entry: {cooldown_candles: null, max_entries_per_day: null, max_spread_pct: null, max_basis_pct: null}
 tripwires: null
 simulation: {price_tick: null, quantity_step: null, fee_in: quote}
 """
     loaded = load_rules(write(tmp_path, text), backtest=True)
     risk = loaded.rules.risk
     assert (risk.daily_loss_limit_pct, risk.kill_switch_loss_pct, risk.trailing) == (None, None, None)
+    assert risk.entry.cooldown_candles is None
     assert (risk.entry.max_entries_per_day, risk.entry.max_spread_pct, risk.entry.max_basis_pct) == (None, None, None)
     assert set(dataclasses.asdict(risk.tripwires).values()) == {None}
     assert (loaded.simulation.price_tick, loaded.simulation.quantity_step) == (None, None)
     for line in text.strip().splitlines():
         assert "only a backtest's own configuration may switch it off" in refusal(write(tmp_path, line))
+
+
+def test_only_a_backtest_may_decide_at_the_next_open(tmp_path: Path) -> None:
+    path = write(tmp_path, "simulation: {decides_at: open}\n")
+    assert load_rules(path, backtest=True).simulation.decides_at == "open"
+    assert "only a backtest's own configuration may have it; remove the line" in refusal(path)
 
 
 def test_the_limits_of_a_position_are_never_off(tmp_path: Path) -> None:

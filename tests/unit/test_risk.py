@@ -164,11 +164,16 @@ def test_enough_must_be_on_offer_near_the_price_to_get_in_and_out_again() -> Non
 
 def test_limits_that_are_switched_off_do_not_refuse() -> None:
     off = RiskLimits(
-        entry=EntryRules(max_entries_per_day=None, max_spread_pct=None, max_basis_pct=None, min_depth_pct=None)
+        entry=EntryRules(
+            cooldown_candles=None, max_entries_per_day=None, max_spread_pct=None, max_basis_pct=None, min_depth_pct=None
+        )
     )
-    verdict = reviewed(off, entries_today=999, quote=quoted("1", "50000"), reference_price=None, book=None)
+    verdict = reviewed(
+        off, entries_today=999, candles_since_exit=0, quote=quoted("1", "50000"), reference_price=None, book=None
+    )
     assert isinstance(verdict, Approved)
-    assert {check.name: check.limit for check in verdict.checks}["entries_today"] == "off"
+    limits = {check.name: check.limit for check in verdict.checks}
+    assert (limits["entries_today"], limits["cooldown"]) == ("off", "off")
     assert not {"spread", "basis"} & {check.name for check in verdict.checks}
 
 

@@ -1,0 +1,134 @@
+"""A run over time, as arrays that grow: the account at each candle's close, and the positions that were open then.
+
+A position changes rarely, so it is kept as spans of candles over which nothing about it changed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+
+from app.core.model import Position
+from app.core.money import ZERO
+from backtest.series import Floats, Times
+
+ROOM = 4096
+
+
+class EquityCurve:
+    """One point per candle: closed at (ms since 1970), cash, bitcoin of ours, close. Oldest first."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._count = 0
+        self._at = np.empty(room, dtype=np.int64)
+        self._cash, self._quantity, self._close = (np.empty(room) for _ in range(3))
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def at_ms(self) -> Times:
+        return self._at[: self._count]
+
+    @property
+    def cash(self) -> Floats:
+        return self._cash[: self._count]
+
+    @property
+    def quantity(self) -> Floats:
+        return self._quantity[: self._count]
+
+    @property
+    def close(self) -> Floats:
+        return self._close[: self._count]
+
+    @property
+    def equity(self) -> Floats:
+        """Cash and bitcoin at the close."""
+        return self.cash + self.quantity * self.close
+
+    def add(self, at_ms: Times, cash: Decimal, quantity: Decimal, close: Floats) -> None:
+        """Candles over which cash and bitcoin stayed the same."""
+        first, end = self._count, self._count + len(at_ms)
+        if end > len(self._at):
+            self._grow(end)
+        self._at[first:end] = at_ms
+        self._cash[first:end] = float(cash)
+        self._quantity[first:end] = float(quantity)
+        self._close[first:end] = close
+        self._count = end
+
+    def _grow(self, least: int) -> None:
+        room = max(least, 2 * len(self._at), ROOM)
+        for name in ("_at", "_cash", "_quantity", "_close"):
+            old = getattr(self, name)
+            new = np.empty(room, dtype=old.dtype)
+            new[: self._count] = old[: self._count]
+            setattr(self, name, new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A position over the candles `first` to `end` (not included) of the curve, while nothing about it changed.
+
+    `cost` is that of what is left of it."""
+
+    position_id: str
+    first: int
+    end: int
+    quantity: float
+    entry_price: float
+    stop_price: float | None
+    cost: float
+
+
+class PositionSpans:
+    """Every open position of a run, candle by candle, kept small."""
+
+    def __init__(self) -> None:
+        self._done: list[Span] = []
+        self._running: dict[str, tuple[Position, Span]] = {}
+
+    def add(self, positions: Iterable[Position], first: int, end: int) -> bool:
+        """These were open over the candles `first` to `end`; True where one of them held something."""
+        running: dict[str, tuple[Position, Span]] = {}
+        for position in positions:
+            if position.remaining > ZERO:
+                running[position.id] = position, self._going_on(position, first, end)
+        self._done += [span for id, (_, span) in self._running.items() if id not in running]
+        self._running = running
+        return bool(running)
+
+    def _going_on(self, position: Position, first: int, end: int) -> Span:
+        before = self._running.get(position.id)
+        if before is not None and before[0] is position:
+            return replace(before[1], end=end)
+        span = _span(position, first, end)
+        if before is None or before[1].end != first:
+            return span
+        if replace(span, first=before[1].first) == replace(before[1], end=end):
+            return replace(before[1], end=end)
+        self._done.append(before[1])
+        return span
+
+    def all(self) -> list[Span]:
+        """In the order in which they began."""
+        return sorted([*self._done, *(span for _, span in self._running.values())], key=_by_beginning)
+
+
+def _by_beginning(span: Span) -> tuple[int, str]:
+    return span.first, span.position_id
+
+
+def _span(position: Position, first: int, end: int) -> Span:
+    left = position.remaining / position.quantity
+    return Span(
+        position_id=position.id,
+        first=first,
+        end=end,
+        quantity=float(position.remaining),
+        entry_price=float(position.entry_price),
+        stop_price=float(position.stop_price) if position.stop_price is not None else None,
+        cost=float(position.cost * left),
+    )

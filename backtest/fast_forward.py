@@ -1,0 +1,352 @@
+"""The same replay, fed only with the candles that matter: a compiled search finds the next one.
+
+The dense replay is the definition, and this gives the same trades, fills, equity curve and warnings. Votes that could
+only have said HOLD, and entries that were refused for certain, are not held and so not among the decisions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+
+from app.core import life, risk, stops
+from app.core.alerts import AlertEvent
+from app.core.decisions import Shown
+from app.core.messages import CandleClosed, PriceSeen, SignalGiven, VoteCalled
+from app.core.model import Candle, LatchKind, OrderStatus, Position, PositionStatus
+from app.core.portfolio import midnight, next_midnight
+from app.core.rules import Asking, StrategyRule
+from app.core.state import held
+from backtest import search
+from backtest.cycles import Cycles, cycles_of
+from backtest.replay import Replay, Run
+from backtest.search import NEVER, NEVER_ASKED, NOTHING_SAID, Asked, Levels, Market, Thresholds, Voices
+from backtest.series import CandleSeries, Floats, at_ms, candle_at, ms_of
+from backtest.timeline import Timeline
+
+NOWHERE = float("inf")
+REPORT_EVERY = 20_000  # minutes
+
+
+class FastForward(Replay):
+    """One run over one series of 1-minute candles, of which the first `warmup` are shown only."""
+
+    def run_through(
+        self,
+        series: CandleSeries,
+        warmup: int,
+        recorded: Mapping[str, Timeline],
+        progress: Callable[[float], None] | None = None,
+    ) -> Run:
+        """Strategies without a timeline among `recorded` are asked for all their opinions first."""
+        self._series = series[warmup:]
+        cycles = cycles_of(series, warmup, self._rules.voting)
+        self._shown_candles, self._newest = cycles.whole, cycles.newest
+        self._hear(cycles, recorded)
+        self._look(cycles)
+        self._start(candle_at(self._series, 0))
+        self._wake(0, passed=0)
+        minute, told, count = 1, 0, len(self._series)
+        while minute < count and not self.run.ended_early:
+            following = self._next(minute)
+            if following > minute:
+                self._mark(self._market.closed_ms[minute:following], self._market.close[minute:following])
+            if following < count:
+                self._wake(following, passed=following - minute)
+            else:
+                self._catch_up(count, passed=following - minute, seen=True)
+            minute = following + 1
+            if progress and minute - told >= REPORT_EVERY:
+                progress(minute / count * 100)
+                told = minute
+        return self.run
+
+    # ------------------------------------------------------------ arrays
+
+    def _hear(self, cycles: Cycles, recorded: Mapping[str, Timeline]) -> None:
+        """Everything that is or would be said."""
+        voters = [rule for rule in self._rules.voting.strategies if rule.votes and rule.weight > 0]
+        self._voters, faces = voters, self.cycle.faces
+        closed_ms = self._series.ts + self._series.seconds * 1000
+        self._opinions: list[Timeline] = []
+        self._first_row: list[int] = []
+        rows = np.full((len(voters), len(closed_ms)), NOTHING_SAID, dtype=np.int32)
+        first = 0
+        for who, rule in enumerate(voters):
+            if rule.name in recorded:
+                timeline = recorded[rule.name]
+                rows[who] = np.searchsorted(timeline.given_ms, closed_ms, side="right") - 1
+            elif rule.name in faces:
+                timeline = self._asked_for_all(rule, cycles.whole)
+                rows[who] = cycles.newest
+            else:
+                timeline = silent(rule.name)
+            rows[who][rows[who] >= 0] += first
+            self._opinions.append(timeline)
+            self._first_row.append(first)
+            first += len(timeline.given_ms)
+        voting = self._rules.voting
+        self._voices = Voices(
+            weight=np.array([float(rule.weight) for rule in voters]),
+            startup=np.array([self._startup(rule) for rule in voters], dtype=np.int64),
+            every_ms=np.array([self._every_ms(rule) for rule in voters], dtype=np.int64),
+            ttl_ms=np.array([voting.ttl_seconds(rule) * 1000 for rule in voters], dtype=np.int64),
+            reads_text=np.array([self._reads_text(rule) for rule in voters], dtype=np.bool_),
+            rows=rows,
+            sign=np.concatenate([np.empty(0, dtype=np.int8), *(each.action for each in self._opinions)]),
+            confidence=np.concatenate([np.empty(0), *(each.confidence for each in self._opinions)]),
+        )
+        self._asked = Asked(*(np.full(len(voters), value, dtype=np.int64) for value in (NEVER, -1, NEVER_ASKED)))
+        self._told = [NEVER] * len(voters)
+        self._thresholds = Thresholds(
+            float(voting.buy_threshold), float(voting.sell_threshold), float(voting.min_participation)
+        )
+
+    def _asked_for_all(self, rule: StrategyRule, whole: CandleSeries) -> Timeline:
+        table: Floats = np.column_stack((whole.ts, whole.open, whole.high, whole.low, whole.close, whole.volume))
+        timeframe = self._rules.voting.timeframe
+        action, confidence, words = self._strategies.opinions(rule.name, table, whole.symbol, timeframe)
+        closed = whole.ts + whole.seconds * 1000
+        return Timeline(name=rule.name, given_ms=closed, action=action, confidence=confidence, reasoning=words)
+
+    def _startup(self, rule: StrategyRule) -> int:
+        """Who is not there is shown nothing."""
+        face = self.cycle.faces.get(rule.name)
+        return face.startup_candles if face is not None else -NEVER
+
+    def _every_ms(self, rule: StrategyRule) -> int:
+        return 0 if rule.ask is Asking.CANDLE else self._rules.voting.asking_seconds(rule) * 1000
+
+    def _reads_text(self, rule: StrategyRule) -> bool:
+        face = self.cycle.faces.get(rule.name)
+        return rule.reads_text or (face is not None and face.reads_text)
+
+    def _look(self, cycles: Cycles) -> None:
+        series = self._series
+        seen = np.append(series.open[1:], series.close[-1:]) if self._decides_at_open else series.close
+        self._market = Market(
+            low=np.ascontiguousarray(series.low),
+            close=np.ascontiguousarray(series.close),
+            seen=np.ascontiguousarray(seen),
+            closed_ms=series.ts + series.seconds * 1000,
+            due=cycles.due,
+            newest=cycles.newest,
+            opened=np.ascontiguousarray(cycles.whole.ts),
+            complete=cycles.complete,
+        )
+
+    # ------------------------------------------------------------ what matters next
+
+    def _next(self, minute: int) -> int:
+        """The next minute that matters, which is the very next one while anything is under way."""
+        if not self._quiet():
+            return minute
+        return int(
+            search.ahead(
+                minute,
+                self._next_date(minute),
+                self._market,
+                self._levels(),
+                self._voices,
+                self._asked,
+                self._thresholds,
+            )
+        )
+
+    def _quiet(self) -> bool:
+        """Every position is open under its confirmed stop, and nothing is asked for, doubted, or to be tried again."""
+        state = self.engine.state
+        under_way = state.doubts or state.retry_at or state.cancel_asked or state.bare or state.kill or state.pending
+        if under_way or not state.reconciled or len(self.simulator.book.resting) != len(state.positions):
+            return False
+        return all(self._rests(position) for position in state.positions.values())
+
+    def _rests(self, position: Position) -> bool:
+        state = self.engine.state
+        stop = state.orders.get(position.stop_order_id)
+        if position.status is not PositionStatus.OPEN or position.exit_reason or not position.stop_confirmed:
+            return False
+        if position.unprotected_since or stop is None or stop.status is not OrderStatus.OPEN:
+            return False
+        trailing = self._rules.risk.trailing
+        wants_a_move = trailing and stops.trailed_price(position, trailing, self.simulator.instrument) is not None
+        return not wants_a_move or position.attempts >= life.TRAIL_UNTIL
+
+    def _next_date(self, minute: int) -> int:
+        """Where time alone brings something: a new UTC day, and what is lifted with it."""
+        state, closed = self.engine.state, self._market.closed_ms
+        ends = [len(closed)]
+        if state.account is not None:
+            ends.append(int(np.searchsorted(closed, ms_of(next_midnight(state.account.day)))))
+        latch = state.latches.get(LatchKind.RUNAWAY)
+        if self._reset_runaway and latch is not None:
+            ends.append(int(np.searchsorted(self._series.ts, ms_of(next_midnight(latch.at)))))
+        return max(minute, min(ends))
+
+    def _levels(self) -> Levels:
+        state, limits = self.engine.state, self._rules.risk
+        positions = list(state.positions.values())
+        account = state.account
+        cash = float(account.cash) if account else 0.0
+        size = self.simulator.instrument
+        rise_to, high = self._rising(positions)
+        return Levels(
+            stop=max((float(position.stop_price or 0) for position in positions), default=0.0),
+            fall_to=self._falling(),
+            rise_to=rise_to,
+            high=high,
+            trading=self.engine.trading,
+            sells=bool(positions),
+            buys=self._buys(),
+            used_ms=ms_of(state.entry_candle_at) if state.entry_candle_at else NEVER,
+            rested_ms=self._rested_ms(),
+            cash=cash,
+            held=float(held(state)),
+            kept=1 - float(size.taker_fee_pct) / 100,
+            size_pct=float(limits.position_size_pct),
+            exposure_pct=float(limits.max_exposure_pct),
+            least=float(risk.NOTIONAL_MARGIN * size.min_notional),
+            step=float(size.quantity_step or 0),
+        )
+
+    def _buys(self) -> bool:
+        """Whether an entry might be approved before anything else changes."""
+        state, limits = self.engine.state, self._rules.risk
+        most = limits.entry.max_entries_per_day
+        used_up = most is not None and state.account is not None and state.account.day_entries >= most
+        return len(state.positions) < limits.max_open_positions and not used_up
+
+    def _rested_ms(self) -> int:
+        """The opening time of the first candle after the rest that follows an exit."""
+        exit_at, rest = self.engine.state.exit_at, self._rules.risk.entry.cooldown_candles
+        if exit_at is None or rest is None:
+            return NEVER
+        length = self._rules.voting.timeframe_seconds * 1000
+        day = ms_of(midnight(exit_at))
+        return day + ((ms_of(exit_at) - day) // length + rest + 1) * length
+
+    def _rising(self, positions: Sequence[Position]) -> tuple[float, float]:
+        """(a close from which some stop may be moved up, and the high that it must pass as well)."""
+        trailing = self._rules.risk.trailing
+        movable = [position for position in positions if position.attempts < life.TRAIL_UNTIL]
+        if trailing is None or not movable:
+            return NOWHERE, NOWHERE
+        activate = 1 + float(trailing.activate_pct) / 100
+        step = (1 + float(trailing.min_step_pct) / 100) / (1 - float(trailing.distance_pct) / 100)
+        levels = [
+            max(float(each.entry_price) * activate, float(each.stop_price or 0) * step) * (1 - search.CLOSE)
+            for each in movable
+        ]
+        return min(levels), min(float(position.highest_close) for position in movable)
+
+    def _falling(self) -> float:
+        """The highest price at which a loss reaches a limit that has not been told of. 0 where nothing is held."""
+        state, limits = self.engine.state, self._rules.risk
+        account, quantity = state.account, held(state)
+        if account is None or quantity <= 0:
+            return 0.0
+        values = [self._wire()]
+        day, whole = account.units * account.day_nav / 100, account.units / 100
+        if limits.daily_loss_limit_pct is not None and LatchKind.DAILY_LOSS not in state.latches:
+            values.append(day * (100 - limits.daily_loss_limit_pct))
+        if limits.kill_switch_loss_pct is not None and LatchKind.KILL_SWITCH not in state.latches:
+            values.append(whole * (100 - limits.kill_switch_loss_pct))
+        if AlertEvent.DAILY_LOSS_WARNING not in state.warned:
+            values.append(day * (100 - limits.warnings.daily_loss_pct))
+        if AlertEvent.TOTAL_LOSS_WARNING not in state.warned:
+            values.append(whole * (100 - limits.warnings.total_loss_pct))
+        kept = quantity * (100 - self.simulator.instrument.taker_fee_pct) / 100
+        margin = account.cash * Decimal("1e-9")
+        return float((max(values) + margin - account.cash) / kept) * (1 + search.CLOSE)
+
+    def _wire(self) -> Decimal:
+        """The equity below which what was bought today is too much of it; votes look at that, too."""
+        state, most = self.engine.state, self._rules.risk.tripwires.notional_per_day_pct
+        if most is None or state.account is None or not self.engine.trading:
+            return Decimal(0)
+        return state.account.day_notional / most * 100
+
+    # ------------------------------------------------------------ one candle that matters
+
+    def _wake(self, minute: int, *, passed: int) -> None:
+        self._minute = minute
+        candle = candle_at(self._series, minute)
+        if passed:
+            self._catch_up(minute, passed=passed, seen=not self.simulator.quiet(candle) or self._unlocks(candle))
+        following = (
+            candle_at(self._series, minute + 1) if self._decides_at_open and minute + 1 < len(self._series) else None
+        )
+        self._candle(candle, following)
+
+    def _unlocks(self, candle: Candle) -> bool:
+        latch = self.engine.state.latches.get(LatchKind.RUNAWAY)
+        return latch is not None and midnight(candle.opened_at) > midnight(latch.at)
+
+    def _catch_up(self, minute: int, *, passed: int, seen: bool) -> None:
+        """Tell of the `passed` minutes before `minute` what they leave behind: the highest close, the last price.
+
+        Late candles only mark."""
+        if not passed:
+            return
+        positions = self.engine.state.positions.values()
+        closes = self._market.close[minute - passed : minute]
+        highest = minute - passed + int(closes.argmax()) if positions else minute
+        if positions and closes.max() > min(float(position.highest_close) for position in positions):
+            self._tell_late(highest)
+        if seen:
+            self._tell_late(minute - 1)
+
+    def _tell_late(self, minute: int) -> None:
+        candle = candle_at(self._series, minute)
+        self._now = candle.closed_at
+        self._tell(CandleClosed(at=candle.closed_at, candle=candle, late=True))
+        if self._decides_at_open and minute + 1 < len(self._series):
+            price = candle_at(self._series, minute + 1).open
+            self._tell(PriceSeen(at=candle.closed_at, bid=price, ask=price))
+
+    def _ask(self, candle: Candle) -> None:
+        """Nobody is asked while trading is not open; where nothing can come of a vote, none is held."""
+        minute = self._minute
+        if not self._market.due[minute] or not self.engine.trading:
+            return
+        said = search.vote(minute, self._market, self._voices, self._asked, self._thresholds)
+        idle = said == 0 or (said < 0 and not self.engine.state.positions)
+        if idle and self._market.seen[minute] > self._falling():
+            return
+        for who, rule in enumerate(self._voters):
+            if self._asked.row[who] != NEVER_ASKED and self._asked.at_ms[who] != self._told[who]:
+                self._give(who, rule)
+        self._tell(VoteCalled(at=candle.closed_at, shown=self._shown(minute)))
+
+    def _give(self, who: int, rule: StrategyRule) -> None:
+        """What it was asked last, with its words."""
+        at = at_ms(int(self._asked.at_ms[who]))
+        row = int(self._asked.row[who]) - self._first_row[who]
+        timeline = self._opinions[who]
+        answer, error = timeline.answer(row if self._asked.row[who] >= 0 else None)
+        self._tell(SignalGiven(at=at, signal=self.cycle.signal(rule, at, at, answer, error)))
+        self._told[who] = int(self._asked.at_ms[who])
+
+    def _shown(self, minute: int) -> Shown:
+        newest = int(self._newest[minute])
+        count = min(self.cycle.longest, newest + 1)
+        return Shown(
+            timeframe=self._rules.voting.timeframe,
+            first_at=self._shown_candles.opened_at(newest + 1 - count),
+            last_at=self._shown_candles.opened_at(newest),
+            count=count,
+            sha256="",
+            contiguous=bool(self._market.complete[newest]),
+        )
+
+
+def silent(name: str) -> Timeline:
+    """Of a strategy that cannot be asked."""
+    nothing: Floats = np.empty(0)
+    return Timeline(
+        name=name,
+        given_ms=np.empty(0, dtype=np.int64),
+        action=np.empty(0, dtype=np.int8),
+        confidence=nothing,
+        reasoning=lambda row: "",
+    )
