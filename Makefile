@@ -68,3 +68,6 @@ lock: $(VENV)/.dev
 		--custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 		--custom-compile-command "make lock" --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	for list in requirements-bench benchmarks/peers/freqtrade benchmarks/peers/jesse benchmarks/peers/nautilus_trader; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
+			--custom-compile-command "make lock" $$list.in -o $$list.txt || exit 1; done

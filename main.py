@@ -260,9 +260,9 @@ class Trader:
             two_factor=lambda: self.two_factor(),  # noqa: PLW0108  # set later
             user_data=lambda: self.ground.user_data,
         )
-        folder = StrategyFolder(settings.strategies_dir, settings.data_dir / KEPT_IN, self.tasks)
-        self.host = StrategyHost(settings.strategies_dir, kept=folder.path)
-        self.voters = Voters(self.session, folder, self.host, new_id=lambda: token(12), tell=self.tell)
+        self.folder = StrategyFolder(settings.strategies_dir, settings.data_dir / KEPT_IN, self.tasks)
+        self.host = StrategyHost(settings.strategies_dir, kept=self.folder.path)
+        self.voters = Voters(self.session, self.folder, self.host, new_id=lambda: token(12), tell=self.tell)
         self.view.strategy_rows = self.voters.rows
         self.opinions = Opinions(self)
         self.notifier = self.make_notifier()
@@ -809,6 +809,7 @@ def serve(trader: Trader) -> None:
     from components.api import Pulse
     from components.doors import Doors
     from services.auth import Auth, key_file
+    from services.children import backtests_of, uploads_of
     from services.database import Answers, Audit, DatabaseReader, Users
     from services.secrets import Vault
 
@@ -837,6 +838,16 @@ def serve(trader: Trader) -> None:
         voters=trader.voters,
         save=saving(settings, trader.tasks),
     )
+    backtests = backtests_of(
+        settings,
+        trader.database,
+        approved=trader.voters.approved,
+        kept=trader.folder.path,
+        audit=record,
+        new_id=lambda: token(9),
+        clock=clock,
+        tasks=trader.tasks,
+    )
     page.build(
         Doors(
             view=trader.view,
@@ -850,6 +861,9 @@ def serve(trader: Trader) -> None:
             public_url=settings.public_url,
             going_live=lambda: trader.real.list.checklist if trader.real else None,
             insights=lambda: trader.opinions.insights(),  # noqa: PLW0108  # set when the first candles are read
+            backtests=backtests,
+            data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
+            upload_bytes=settings.upload_mb * 2**20,
         )
     )
 
@@ -860,6 +874,7 @@ def serve(trader: Trader) -> None:
             first = await auth.start(settings.admin_username, password, totp)
             tell_address(settings, trader.ledger, first)
             await trader.start()
+            await backtests.open()
         except TraderError as error:
             print(f"error: {error}", file=sys.stderr)
             trader.failed, trader.exit_code = str(error), 2
@@ -1005,7 +1020,7 @@ def backtest(arguments: argparse.Namespace) -> int:
         config_sha256=loaded.sha256,
     )
     cold = before_and_after.refuse_look_ahead(plan, local.seen_ahead)
-    finished = traded(plan)
+    finished = traded(plan, telling_progress() if arguments.progress else None)
     if left_out := [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]:
         finished.warnings.insert(0, f"history has no news and no language model: without {', '.join(left_out)}")
     source = result.Source(
@@ -1021,9 +1036,25 @@ def backtest(arguments: argparse.Namespace) -> int:
     first, last = history.candles(series[plan.warmup : plan.warmup + 1]), history.candles(series[-1:])
     known = before_and_after.background(plan, cold=cold)
     report = result.write(folder, finished, source, next(first), next(last), known)
-    put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
+    if arguments.record:
+        put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
     print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
     return 0
+
+
+def telling_progress() -> Callable[[float], None]:
+    """To whoever started this command: lines of JSON on its output, which nothing else reaches from here on."""
+    told = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    last = -1
+
+    def tell(per_cent: float) -> None:
+        nonlocal last
+        if int(per_cent) > last:
+            last = int(per_cent)
+            told.write(f'{{"progress": {last}}}\n')
+
+    return tell
 
 
 def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
@@ -1377,6 +1408,8 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
     testing.add_argument("--out", help="folder for the result; default: runs/backtest-<time>")
     testing.add_argument("--json", action="store_true", help="print result.json")
+    testing.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
+    testing.add_argument("--no-record", dest="record", action="store_false", help="leave the books alone")
     testing.set_defaults(act=backtest)
 
     drilling = verbs.add_parser(

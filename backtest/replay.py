@@ -238,7 +238,7 @@ class Replay:
                 )
             case ReadAccount():
                 self._handle(self._account(at))
-            case Alert(event=event, text=text):
+            case Alert(event=event, text=text) if KINDS[event].level is not AlertLevel.INFO:
                 self.run.warnings.append(f"{at:%Y-%m-%d %H:%M} {event}: {text}")
             case _:
                 pass  # the durable seal is for a running trader

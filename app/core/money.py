@@ -1,6 +1,6 @@
 """Decimal helpers. Money is never a float in here; rounding to the exchange's grid lives in `Instrument`."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 from app.core.errors import DataError
 
@@ -8,6 +8,7 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
 CENT = Decimal("0.01")
+_DOWN = Context(rounding=ROUND_DOWN)
 
 
 def decimal(value: object, what: str = "number") -> Decimal:
@@ -51,6 +52,11 @@ def ceil_to(value: Decimal, step: Decimal | None) -> Decimal:
 def part(value: Decimal, pct: Decimal) -> Decimal:
     """`pct` per cent of `value`."""
     return value * pct / HUNDRED
+
+
+def bought(value: Decimal, price: Decimal) -> Decimal:
+    """How much `value` buys at `price`: the last digit is cut, so that it never costs more than `value`."""
+    return _DOWN.divide(value, price)
 
 
 def pct_of(value: Decimal, whole: Decimal) -> Decimal:

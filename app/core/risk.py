@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from app.core.decisions import RiskCheck
 from app.core.model import Instrument, OrderBook, OrderType, Quote
-from app.core.money import HUNDRED, ZERO, part, pct_of, plain
+from app.core.money import HUNDRED, ZERO, bought, part, pct_of, plain
 from app.core.rules import EntryOrder, EntryRules, RiskLimits, Tripwires
 from app.core.stops import limit_price, protective_price
 
@@ -67,7 +67,7 @@ def review(facts: EntryFacts, limits: RiskLimits, instrument: Instrument) -> App
     cap = instrument.price_up(quote.ask + part(quote.ask, limits.entry.max_slippage_pct))
     if limits.entry.order is EntryOrder.LIMIT_IOC:
         cap = instrument.price_down(quote.ask + part(quote.ask, limits.entry.max_slippage_pct))
-    quantity = instrument.quantity_down(part(equity, limits.position_size_pct) / cap)
+    quantity = instrument.quantity_down(bought(part(equity, limits.position_size_pct), cap))
     checks += _size_checks(facts, limits, instrument, equity, quantity, cap)
     if limits.entry.min_depth_pct is not None and not facts.candle_fed and quantity > ZERO and _possible(quote):
         checks.append(_depth_check(facts.book, quote, limits.entry, quantity))

@@ -47,7 +47,7 @@ def bands(
     if days < MIN_DAYS:
         return None
     block = block_days or float(round(days ** (1 / 3)))
-    growth = np.cumprod(1 + returns[rows(days, resamples, block, seed)], axis=1)
+    growth: Floats = np.cumprod(1 + returns[rows(days, resamples, block, seed)], axis=1, dtype=np.float64)
     totals = (growth[:, -1] - 1) * 100
     falls = deepest_pct(growth)
     low, middle, high = np.percentile(totals, [LOW, 50, HIGH])

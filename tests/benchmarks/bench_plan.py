@@ -5,6 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from app.core.rules import Rules, StrategyRule
+from app.core.state import held
+from backtest.replay import Run
 from backtest.running import Plan
 from backtest.series import CandleSeries
 from services.settings import load_rules
@@ -41,3 +43,10 @@ def _with(rules: Rules, case: Case) -> Rules:
         risk=replace(rules.risk, stop_loss_pct=Decimal(str(case.stop_pct))),
         voting=replace(rules.voting, strategies=(rule,)),
     )
+
+
+def final_equity(run: Run, series: CandleSeries) -> float:
+    """Cash and what is held at the last close, no exit fee taken off."""
+    state = run.engine.state
+    cash = state.account.cash if state.account else Decimal(0)
+    return float(cash + held(state) * Decimal(repr(float(series.close[-1]))))

@@ -76,6 +76,13 @@ def repeated(series: CandleSeries, times: int) -> CandleSeries:
     return CandleSeries(symbol=series.symbol, seconds=series.seconds, ts=ts, **columns)
 
 
+def read(path: Path) -> CandleSeries:
+    """What `parquet` wrote."""
+    table = pq.read_table(path)
+    ts = table["ts"].cast(pa.int64()).to_numpy()
+    return CandleSeries(symbol="BTC/USD", seconds=60, ts=ts, **{name: table[name].to_numpy() for name in COLUMNS})
+
+
 def parquet(series: CandleSeries, name: str) -> Path:
     """The file of that name in the bench's folder, written anew where other candles stand in it."""
     FOLDER.mkdir(exist_ok=True)

@@ -158,3 +158,7 @@ CASES = (
         signals=sma_cross,
     ),
 )
+
+
+def case_of(key: str) -> Case:
+    return next(case for case in CASES if case.key == key)

@@ -47,6 +47,7 @@ LIBRARIES = {
     "nicegui": ("components/", "main.py"),
     "fastapi": ("components/", "main.py"),
     "starlette": ("components/", "main.py"),
+    "python_multipart": ("components/multipart",),
     "plotly": ("components/charts", "backtest/report"),
     "pandas": ("strategies/", "backtest/"),
     "numpy": ("strategies/", "backtest/"),

@@ -131,6 +131,14 @@ def test_exposure_one_step_over_the_limit_is_refused() -> None:
     assert refusal(held_notional=d("1500.0046"))[0] == ["exposure"]
 
 
+@pytest.mark.parametrize("parts", range(3, 43))
+def test_without_a_grid_the_size_is_cut_at_its_last_digit_and_never_refused_for_it(parts: int) -> None:
+    free, equity = replace(MARKET, price_tick=None, quantity_step=None), d(100_000) / parts
+    verdict = reviewed(market=free, equity=equity)
+    assert isinstance(verdict, Approved)
+    assert verdict.quantity * verdict.price <= equity * 5 / 100
+
+
 def test_the_spread_may_be_exactly_its_limit() -> None:
     wide = RiskLimits(entry=EntryRules(max_spread_pct=d("0.5"), max_basis_pct=None))
     assert isinstance(reviewed(wide, quote=quoted("50000", "50250")), Approved)

@@ -1,0 +1,226 @@
+"""Many configurations over one history, by the compiled kernel: what optimising and comparing are built on.
+
+    frames = frames_of(series, rules.voting.timeframe_seconds)        # once for a time frame
+    figures = evaluate(series, timelines, rules, simulation, cash, warmup=…, frames=frames)
+
+The kernel holds no GIL, so threads scale (`sweep`); `trade_all` gives the trades and the curve of one configuration.
+Figures mean what `app.core.performance` says. What a strategy would have said comes as a Timeline; nobody is asked.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core import performance
+from app.core.errors import DataError
+from app.core.rules import Rules, Simulation
+from backtest.kernels import terms, trading
+from backtest.series import CandleSeries, Floats
+from backtest.timeline import Timeline
+from backtest.votes import Frames, frames_of, votes_of
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one configuration came to. Money in quote currency; ratios are None where they cannot be told."""
+
+    final_equity: float
+    return_pct: float
+    max_drawdown_pct: float
+    sharpe_ratio: float | None
+    trades: int
+    stops: int
+    trailing_stops: int
+    win_rate_pct: float | None
+    profit_factor: float | None
+    expectancy: float | None
+    fees_paid: float
+    exposure_time_pct: float
+    open_positions_at_end: int
+    refused: int  # BUY votes that the risk rules refused
+    runaways: int  # tripwires: entries rested until the next UTC day
+    day_latches: int  # days on which the daily loss limit was reached
+    killed: bool  # the kill switch ended the run
+    candles: int  # lived through: fewer than given where it was killed
+    boundary: int  # sizes that float64 could not tell from the next step: the exact engine may differ by one step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One run in full. `trades` has the fields of kernels.terms.TRADE; rows count from the first of `series`.
+
+    `equity[i]` is at the close of row `first + i`; `daily` at each UTC day's end. `step` is what one lot is worth.
+    """
+
+    figures: Figures
+    trades: Any
+    equity: Floats
+    daily: Floats
+    first: int
+    step: Decimal
+
+
+def evaluate(
+    series: CandleSeries,
+    timelines: Mapping[str, Timeline],
+    rules: Rules,
+    simulation: Simulation,
+    cash: Decimal,
+    *,
+    warmup: int = 0,
+    frames: Frames | None = None,
+) -> Figures:
+    """Trade `series` from row `warmup` on by what `timelines` say; the same trades as the exact engine.
+
+    `series`: 1-minute candles. `timelines`: the opinions of every strategy that votes by `rules.voting`, by name.
+    `frames`: what `frames_of(series, rules.voting.timeframe_seconds)` gave, to save doing it again.
+    Percentages are exact to seven decimals. DataError: no timeline for a voter, too few candles, rules that the kernel
+    does not know (more than five positions).
+    """
+    shown = frames or frames_of(series, rules.voting.timeframe_seconds)
+    votes = votes_of(series, shown, timelines, rules.voting, warmup)
+    return trade(series, votes, rules, simulation, cash, warmup=warmup, frames=shown)
+
+
+def trade(
+    series: CandleSeries,
+    votes: NDArray[np.int8],
+    rules: Rules,
+    simulation: Simulation,
+    cash: Decimal,
+    *,
+    warmup: int = 0,
+    frames: Frames | None = None,
+) -> Figures:
+    """As `evaluate`, for votes that are known: +1, 0, −1 by row, kernels.terms.NOT_DUE where none is held."""
+    shown = frames or frames_of(series, rules.voting.timeframe_seconds)
+    return _run(series, votes, rules, simulation, cash, warmup, shown, _NO_TRADES, _NOTHING).figures
+
+
+def trade_all(
+    series: CandleSeries,
+    votes: NDArray[np.int8],
+    rules: Rules,
+    simulation: Simulation,
+    cash: Decimal,
+    *,
+    warmup: int = 0,
+    frames: Frames | None = None,
+    equity: Floats | None = None,
+) -> Outcome:
+    """As `trade`, with every trade and the curve. `equity`: a buffer to write the curve into, reused between runs."""
+    shown = frames or frames_of(series, rules.voting.timeframe_seconds)
+    most = int(np.count_nonzero(votes[warmup:] == terms.BUY))  # memory that no trade fills is never touched
+    curve = np.empty(max(len(series) - warmup, 0)) if equity is None else equity
+    return _run(series, votes, rules, simulation, cash, warmup, shown, np.empty(most, terms.TRADE), curve)
+
+
+_NO_TRADES = np.empty(0, terms.TRADE)
+_NOTHING = np.empty(0)
+
+
+def _run(
+    series: CandleSeries,
+    votes: NDArray[np.int8],
+    rules: Rules,
+    simulation: Simulation,
+    cash: Decimal,
+    first: int,
+    frames: Frames,
+    trades: Any,
+    equity: Floats,
+) -> Outcome:
+    if len(series) <= first:
+        raise DataError(f"has {len(series)} candles, and {first} are for the strategies to look at")
+    if len(votes) != len(series):
+        raise DataError(f"{len(votes)} votes for {len(series)} candles")
+    limits = terms.terms_of(rules, simulation, series.seconds)
+    terms.check_range(limits, float(series.high.max()))
+    accounts = _opened(float(cash), int(series.ts[first]))
+    slots = terms.records(rules.risk.max_open_positions, terms.SLOT)
+    ring = np.zeros(max(int(limits[0].per_minute), int(limits[0].per_hour), 0) + 1, np.int64)
+    daily = np.empty(int((series.ts[-1] - series.ts[first]) // DAY_MS) + 3)
+    end = trading.trade(
+        series.ts, series.open, series.low, series.close, votes, frames.table, first, limits, accounts, slots, ring,
+        trades, equity, daily,
+    )  # fmt: skip
+    account = accounts[0]
+    days = daily[: account.days]
+    return Outcome(
+        figures=_figures(account, days, float(cash), end - first),
+        trades=trades[: account.trades],
+        equity=equity[: end - first],
+        daily=days,
+        first=first,
+        step=simulation.quantity_step or Decimal(1),
+    )
+
+
+def _opened(cash: float, at: int) -> Any:
+    accounts = terms.records(1, terms.ACCOUNT)
+    account = accounts[0]
+    account.cash = account.units = account.day_equity = account.peak = account.floor = account.equity = cash
+    account.day_nav = 1.0
+    account.next_day = (at // DAY_MS + 1) * DAY_MS
+    account.exit_at = account.entry_frame = -1
+    account.least_high = 1e300
+    return accounts
+
+
+def _figures(account: Any, daily: Floats, cash: float, candles: int) -> Figures:
+    trades = int(account.trades)
+    returns = performance.daily_returns([cash, *daily.tolist()])
+    return Figures(
+        final_equity=float(account.equity),
+        return_pct=(float(account.equity) / cash - 1) * 100,
+        max_drawdown_pct=float(account.drawdown) * 100,
+        sharpe_ratio=performance.sharpe(returns),
+        trades=trades,
+        stops=int(account.stops),
+        trailing_stops=int(account.trailing_stops),
+        win_rate_pct=int(account.wins) / trades * 100 if trades else None,
+        profit_factor=float(account.won / account.lost) if account.lost > 0 else None,
+        expectancy=float(account.won - account.lost) / trades if trades else None,
+        fees_paid=float(account.fees),
+        exposure_time_pct=int(account.exposed) / candles * 100,
+        open_positions_at_end=int(account.positions) + int(account.pending),
+        refused=int(account.refused),
+        runaways=int(account.runaways),
+        day_latches=int(account.day_latches),
+        killed=bool(account.killed),
+        candles=candles,
+        boundary=int(account.boundary),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One configuration of a sweep."""
+
+    rules: Rules
+    simulation: Simulation
+    votes: NDArray[np.int8] | Callable[[], NDArray[np.int8]]  # a function is called when its turn comes: less memory
+
+
+def sweep(
+    series: CandleSeries, trials: Iterable[Trial], cash: Decimal, *, warmup: int = 0, executor: Executor | None = None
+) -> list[Figures]:
+    """The figures of all trials, in their order; on the threads of `executor` if one is given (the kernel is nogil)."""
+    frames: dict[int, Frames] = {}
+
+    def one(trial: Trial) -> Figures:
+        seconds = trial.rules.voting.timeframe_seconds
+        shown = frames.get(seconds)
+        if shown is None:
+            shown = frames[seconds] = frames_of(series, seconds)
+        votes = trial.votes() if callable(trial.votes) else trial.votes
+        return trade(series, votes, trial.rules, trial.simulation, cash, warmup=warmup, frames=shown)
+
+    return list(executor.map(one, trials) if executor else map(one, trials))
