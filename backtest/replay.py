@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.alerts import KINDS, AlertLevel
 from app.core.decisions import Decision
 from app.core.engine import Engine
 from app.core.errors import ExchangeRefused, StrategyError
