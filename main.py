@@ -1042,6 +1042,7 @@ def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
     from app.seam import Clock
     from backtest import history, result
+    from backtest.honesty import before_and_after
     from backtest.running import Plan
     from backtest.running import run as traded
     from services.settings import load_rules
@@ -1068,6 +1069,7 @@ def backtest(arguments: argparse.Namespace) -> int:
         version=version(),
         config_sha256=loaded.sha256,
     )
+    cold = before_and_after.refuse_look_ahead(plan, local.seen_ahead)
     finished = traded(plan, telling_progress() if arguments.progress else None)
     if left_out := [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]:
         finished.warnings.insert(0, f"history has no news and no language model: without {', '.join(left_out)}")
@@ -1082,7 +1084,8 @@ def backtest(arguments: argparse.Namespace) -> int:
     )
     folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{Clock().now():%Y-%m-%d_%H-%M-%S}"
     first, last = history.candles(series[plan.warmup : plan.warmup + 1]), history.candles(series[-1:])
-    report = result.write(folder, finished, source, next(first), next(last))
+    known = before_and_after.background(plan, cold=cold)
+    report = result.write(folder, finished, source, next(first), next(last), known)
     if arguments.record:
         put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
     print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))

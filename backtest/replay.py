@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.alerts import KINDS, AlertLevel
 from app.core.decisions import Decision
 from app.core.engine import Engine
 from app.core.errors import ExchangeRefused, StrategyError
@@ -238,7 +239,7 @@ class Replay:
                 )
             case ReadAccount():
                 self._handle(self._account(at))
-            case Alert(event=event, text=text):
+            case Alert(event=event, text=text) if KINDS[event].level is not AlertLevel.INFO:
                 self.run.warnings.append(f"{at:%Y-%m-%d %H:%M} {event}: {text}")
             case _:
                 pass  # the durable seal is for a running trader

@@ -41,6 +41,7 @@ from strategies.base_strategy import (
     rows_of,
     table_of,
 )
+from strategies.truncation import ACTION, CONFIDENCE, Seen, seen_in_history
 
 HERE = Path(__file__).resolve().parent
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -146,6 +147,26 @@ class Loaded:
             raise StrategyError(words(int(failed[0])))
         named = np.array(("SELL", "HOLD", "BUY"))[action + 1]
         return DataFrame({"action": named, "confidence": confidence}, index=table_of(rows).index)
+
+    def seen_ahead(self, rows: NDArray[np.float64]) -> Seen:
+        """Whether it looks ahead in this history (as `rows_of` gives it), and whether its warm-up is too short for it.
+
+        What it does wrong besides is not told here: whoever asks it will hear.
+        """
+        try:
+            with self._guarded():
+                return seen_in_history(self._computed, table_of(rows), self.face.startup_candles)
+        except StrategyError:
+            return Seen()
+
+    def _computed(self, table: DataFrame) -> DataFrame:
+        """Everything that it computes over a history at once."""
+        full = self._with_indicators(table)
+        given = self._strategy.signals(full)
+        own = full.drop(columns=list(PRICES))
+        if given is None:
+            return own
+        return own.assign(**{ACTION: given["action"], CONFIDENCE: given["confidence"]})
 
     def opinions(self, rows: Rows, symbol: str, timeframe: str) -> Opinions:
         """The same over rows of candles: +1 BUY, 0 HOLD, −1 SELL; the confidence, NaN where it failed; and the words
@@ -325,6 +346,10 @@ class LocalStrategies:
     def signals(self, name: str, candles: Sequence[Candle], symbol: str, timeframe: str) -> DataFrame:
         """Every opinion over a history: see `Loaded.signals`."""
         return self._get(name).signals(candles, symbol, timeframe)
+
+    def seen_ahead(self, name: str, rows: NDArray[np.float64]) -> Seen:
+        """Whether it looks ahead in a history: see `Loaded.seen_ahead`."""
+        return self._get(name).seen_ahead(rows)
 
     def opinions(self, name: str, rows: Rows, symbol: str, timeframe: str) -> Opinions:
         """The same as arrays: see `Loaded.opinions`."""
