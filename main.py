@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 
 from app.core.errors import ConfigError, ExchangeError, StoreError, TraderError
 from app.core.money import positive
-from app.core.rules import Rules, StrategyRule
+from app.core.rules import Rules, Simulation, StrategyRule
 from app.ports import LedgerRow, StrategyFace
 from app.seam import clock, seeded, token
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.space import Changes
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
     from services.deepseek import DeepSeek
@@ -1036,6 +1038,46 @@ def download(arguments: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSetup:
+    """What each process that makes trials needs to know; it may be on another machine with the same files."""
+
+    data: str
+    data_dir: Path
+    config_dir: Path
+    strategies_dir: Path
+    symbol: str
+    cash: Decimal
+
+
+class Workbench:
+    """Implements backtest.trials.Bench: settings from files with changes, opinions from the strategies' own files."""
+
+    def __init__(self, setup: TrialSetup) -> None:
+        from backtest import history
+        from strategies.runtime import LocalStrategies
+
+        self.setup, self.cash = setup, setup.cash
+        self.series = history.load(setup.data, setup.data_dir, symbol=setup.symbol)
+        self._local = LocalStrategies(setup.strategies_dir)
+
+    def rules(self, changes: "Changes") -> "tuple[Rules, Simulation]":
+        from services.settings import changed_rules
+
+        files: dict[str, dict[str, Any]] = {"risk.yml": {}, "strategies.yml": {}}
+        for path, value in changes:
+            files["risk.yml" if path.startswith("risk.") else "strategies.yml"][path.removeprefix("risk.")] = value
+        loaded, _ = changed_rules(self.setup.config_dir, files, backtest=True)
+        rules = configured(loaded.rules, self.setup.strategies_dir)
+        faces = self._local.load([rule for rule in rules.voting.strategies if rule.configured])
+        return with_faces(rules, faces), loaded.simulation
+
+    def opinions(self, rule: StrategyRule, rows: Any, timeframe: str) -> Any:
+        self._local.load([rule])
+        action, confidence, _ = self._local.opinions(rule.name, rows, self.setup.symbol, timeframe)
+        return action, confidence
 
 
 def backtest(arguments: argparse.Namespace) -> int:
