@@ -274,6 +274,7 @@ def test_each_trade_falls_in_one_class_and_no_class_mixes_gain_and_loss(year: An
 def test_stops_are_the_points_where_they_moved(year: Any) -> None:
     run = report.read(year[0])
     assert len(run.stops) == 60
+    assert all(len(stop.at_ms) == 3 for stop in run.stops), "no trace of the parts in which the file is read"
     first, trade = run.stops[0], run.trades[0]
     assert first.position_id == trade.position_id
     assert [round(price / trade.entry_price, 2) for price in first.price] == [0.95, 0.97, 0.97]
