@@ -129,7 +129,7 @@ def test_warnings_stand_at_the_top_each_once_and_a_fill_is_none(year: Any) -> No
         assert text.index("Before you trust it") < text.index("Return per month")
         assert "Made 11 trades: too few to conclude" in text
         assert "Daily loss (2 times, first on 2023-02-03 10:00 UTC): down 15.1 % today" in text
-        assert "entry_fill: 0.02117" not in re.sub(r"<script.*", "", text, flags=re.DOTALL)
+        assert "0.02117 BTC" not in re.sub(r"<script.*", "", text, flags=re.DOTALL)
 
 
 def test_honesty_is_shown_where_the_result_has_it(year: Any) -> None:
