@@ -22,6 +22,7 @@ from backtest.series import COLUMNS, CandleSeries, Floats, Times, ms_of, resampl
 
 MOST_CANDLES = 5_000
 STEPS = tuple(60 * minutes for minutes in (1, 3, 5, 15, 30, 60, 120, 240, 480, 720, 1440, 10080))
+ROWS_AT_ONCE = 131_072
 CANDLES, HTML, PDF = "candles.parquet", "report.html", "report.pdf"
 
 
@@ -195,23 +196,31 @@ def trade_of(line: dict[str, str]) -> Row:
 
 
 def read_stops(path: Path) -> list[StopLine]:
-    """One line per position, of the points where it changes; rows stand position by position, oldest first."""
+    """One line per position, of the points where it changes; read in parts, for two years are millions of rows."""
     if not path.exists():
         return []
-    table = pq.read_table(path, columns=["at", "position_id", "stop_price"], read_dictionary=["position_id"])
-    if not len(table):
-        return []
-    at, price = milliseconds(table["at"]), table["stop_price"].to_numpy().astype(np.float64)
-    ids = table["position_id"].combine_chunks()
-    codes, names = ids.indices.to_numpy(), ids.dictionary.to_pylist()
-    order = np.lexsort((at, codes)) if np.any((np.diff(codes) == 0) & (np.diff(at) < 0)) else np.arange(len(at))
-    at, price, codes = at[order], price[order], codes[order]
-    starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
-    return [
-        line
-        for start, end in zip(starts, np.append(starts[1:], len(at)), strict=True)
-        if (line := stop_line(names[codes[start]], at[start:end], price[start:end])) is not None
-    ]
+    points: dict[str, tuple[list[int], list[float]]] = {}
+    with pq.ParquetFile(path, read_dictionary=["position_id"]) as file:
+        for part in file.iter_batches(ROWS_AT_ONCE, columns=["at", "position_id", "stop_price"]):
+            turning_points(part, points)
+    found = [stop_line(name, np.array(at), np.array(price)) for name, (at, price) in points.items()]
+    return [line for line in found if line is not None]
+
+
+def turning_points(part: pa.RecordBatch, points: dict[str, tuple[list[int], list[float]]]) -> None:
+    """Of each position in `part` the first row, the last, and those at which the stop is another."""
+    if not len(part):
+        return
+    codes = part["position_id"].indices.to_numpy()
+    at, price = milliseconds(part["at"]), part["stop_price"].to_numpy(zero_copy_only=False).astype(np.float64)
+    other = codes[1:] != codes[:-1]
+    kept = np.flatnonzero(np.append(True, other | (price[1:] != price[:-1])) | np.append(other, True))
+    for name, when, value in zip(
+        part["position_id"].take(pa.array(kept)).to_pylist(), at[kept].tolist(), price[kept].tolist(), strict=True
+    ):
+        times, prices = points.setdefault(name, ([], []))
+        times.append(when)
+        prices.append(value)
 
 
 def stop_line(position_id: str, at: Times, price: Floats) -> StopLine | None:
@@ -224,5 +233,5 @@ def stop_line(position_id: str, at: Times, price: Floats) -> StopLine | None:
     return StopLine(position_id=position_id, at_ms=at[changed].tolist(), price=price[changed].tolist())
 
 
-def milliseconds(column: pa.ChunkedArray) -> Times:
+def milliseconds(column: "pa.Array | pa.ChunkedArray") -> Times:
     return np.asarray(column.cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_numpy(), dtype=np.int64)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.report import Finished
+from backtest.report import Finished, StopLine
 from backtest.series import Floats, Times
 
 MOST_POINTS = 2_000
+MOST_STEPS = 400  # of one stop
 DAY_MS = 86_400_000
 
 
@@ -86,6 +87,16 @@ def held(run: Finished) -> Line:
     last = int(datetime.fromisoformat(run.result["end"]).timestamp() * 1000)
     closed = np.minimum(price.ts + price.seconds * 1000, last)
     return thin(np.append(price.ts[0], closed), np.append(price.open[0], price.close) / float(price.close[-1]) * final)
+
+
+def stops(run: Finished) -> list[StopLine]:
+    """Each with few enough steps to draw."""
+    return [stop if len(stop.at_ms) <= MOST_STEPS else fewer_steps(stop) for stop in run.stops]
+
+
+def fewer_steps(stop: StopLine) -> StopLine:
+    line = thin(np.array(stop.at_ms), np.array(stop.price), MOST_STEPS)
+    return StopLine(position_id=stop.position_id, at_ms=line.at_ms.tolist(), price=line.value.tolist())
 
 
 def years(run: Finished) -> list[Year]:

@@ -196,7 +196,7 @@ def drawn(run: Finished) -> dict[str, Any]:
         "under": line(curves.underwater(run)),
         "bins": {"edges": bins.edges, "counts": bins.counts},
         "voices": [[name, count, round(value, 2)] for name, count, value in words.contributions(run)],
-        "stops": [{"at": stop.at_ms, "price": stop.price} for stop in run.stops],
+        "stops": [{"at": stop.at_ms, "price": stop.price} for stop in curves.stops(run)],
         "trades": trades(run.trades),
     }
 

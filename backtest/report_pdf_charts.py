@@ -266,7 +266,7 @@ def stops(canvas: Canvas, frame: Frame, run: Finished) -> None:
     canvas.setStrokeColor(STOP)
     canvas.setLineWidth(0.5)
     canvas.setDash(1, 1)
-    for stop in run.stops if len(run.stops) <= MOST_SIGNS else ():
+    for stop in curves.stops(run) if len(run.stops) <= MOST_SIGNS else ():
         path = canvas.beginPath()
         path.moveTo(frame.at(stop.at_ms[0]), frame.up(stop.price[0]))
         for at, before, after in zip(stop.at_ms[1:], stop.price, stop.price[1:], strict=False):

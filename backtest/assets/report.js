@@ -143,6 +143,11 @@
 
   const broken = (text) => text.replace(/(.{1,70})(\s|$)/g, "$1\n").trim().split("\n").slice(0, 6).map(escaped).join("<br>");
 
+  const stopsIn = (from, to) => {
+    const near = run.stops.filter((stop) => stop.at[stop.at.length - 1] >= from && stop.at[0] <= to);
+    return near.length <= MOST_STOPS ? near : [];
+  };
+
   function priceTraces(c, from, to) {
     const p = run.price, traces = [];
     let first = p.at.findIndex((at) => at + run.seconds * 1000 >= from), end = p.at.findIndex((at) => at > to);
@@ -157,8 +162,8 @@
       traces.push({ ...band, y: p.low }, { ...band, y: p.high, fill: "tonexty", fillcolor: c.soft + "33" });
       traces.push({ x: p.at, y: p.close, mode: "lines", name: "Price", line: { color: c.soft, width: 1 }, hovertemplate: "%{y:,.2f}<extra></extra>", showlegend: false });
     }
-    const at = [], level = [], near = run.stops.filter((stop) => stop.at[stop.at.length - 1] >= from && stop.at[0] <= to);
-    for (const stop of near.length <= MOST_STOPS ? near : []) {
+    const at = [], level = [];
+    for (const stop of stopsIn(from, to)) {
       at.push(...stop.at, null);
       level.push(...stop.price, null);
     }
@@ -180,7 +185,7 @@
       const some = rows.filter((row) => trades.reason[row] === why);
       if (!some.length) continue;
       const name = why[0].toUpperCase() + why.slice(1), symbol = SIGNS[why] || "pentagon";
-      traces.push({ x: [null], y: [null], mode: "markers", name: narrow() ? name.replace("Sold by ", "").replace("Closed by ", "By ") : name, legendgroup: why, marker: { symbol, size: 8, color: c.soft } }); // the legend tells the sign, not gain or loss
+      traces.push({ x: [null], y: [null], mode: "markers", name: narrow() ? name.replace(/^(Sold|Closed) by/, "By") : name, legendgroup: why, marker: { symbol, size: 8, color: c.soft } }); // the legend tells the sign, not gain or loss
       traces.push({ x: some.map((row) => trades.closed[row]), y: some.map((row) => trades.exit[row]), mode: "markers", legendgroup: why, showlegend: false,
         marker: { symbol, size: rows.length > 100 || narrow() ? 6 : 8, color: some.map((row) => (trades.gain[row] < 0 ? c.loss : c.gain)), line: { color: c.card, width: 0.6 } },
         text: some.map((row) => `<b>${escaped(why)}</b> ${minute(trades.closed[row])}<br>${price(trades.exit[row])}<br>${money(trades.gain[row])} (${signed(trades.pct[row], 2)} %)`), hovertemplate: "%{text}<extra></extra>" });
@@ -198,6 +203,7 @@
     const p = run.price, values = [];
     for (let i = 0; i < p.at.length; i++) if (p.at[i] >= from && p.at[i] <= to) values.push(p.low[i], p.high[i]);
     for (let row = 0; row < count; row++) if (trades.closed[row] >= from && trades.opened[row] <= to) values.push(trades.entry[row], trades.exit[row]);
+    for (const stop of stopsIn(from, to)) for (const level of stop.price) values.push(level);
     if (!values.length) return {};
     const [low, high] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]), room = (high - low) * 0.05 || high * 0.01;
     return { range: [low - room, high + room] };
