@@ -11,6 +11,7 @@ from app.errands import Errands
 from app.seam import Clock, Tasks
 from services.children.folders import RunFolders, Sources
 from services.children.process import MAIN, Children, Limits
+from services.children.uploads import LIMITS as UPLOAD
 from services.children.uploads import Uploads
 from services.database import Database
 from services.database.backtests import Backtests
@@ -55,7 +56,9 @@ def backtests_of(
     )
 
 
-def uploads_of(settings: Settings, *, audit: Audit, new_id: Callable[[], str], tasks: Tasks) -> Uploads:
+def uploads_of(
+    settings: Settings, *, audit: Audit, new_id: Callable[[], str], tasks: Tasks, limits: Limits = UPLOAD
+) -> Uploads:
     return Uploads(
         settings.data_dir / "uploads",
         settings.data_dir,
@@ -64,6 +67,7 @@ def uploads_of(settings: Settings, *, audit: Audit, new_id: Callable[[], str], t
         audit=audit,
         new_id=new_id,
         tasks=tasks,
+        limits=limits,
     )
 
 

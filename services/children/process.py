@@ -37,6 +37,7 @@ class Limits:
     address_space_mb: int = 8192
     file_mb: int = 1024  # the largest file that it may write
     printed_mb: int = 4
+    nice: int = 19
 
     def as_json(self) -> str:
         return json.dumps(
@@ -45,6 +46,7 @@ class Limits:
                 "RLIMIT_DATA": self.memory_mb * MEGABYTE,
                 "RLIMIT_FSIZE": self.file_mb * MEGABYTE,
                 "RLIMIT_CORE": 0,
+                "nice": self.nice,
             }
         )
 

@@ -1,6 +1,7 @@
 """Bounds this process, then becomes the command it was started for. By path, isolated, before anything is imported.
 
-Arguments: limits as JSON, the parent's process id, then the command. It ends with its parent, and gives way to it.
+Arguments: limits and niceness as JSON, the parent's process id, then the command. It ends with its parent, to which it
+gives way.
 """
 
 import ctypes
@@ -11,7 +12,6 @@ import select
 import signal
 import sys
 
-NICE = 19
 TRIES = 10
 KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
@@ -23,7 +23,7 @@ def main() -> None:
     if os.getppid() != parent:  # it died before it could be told of
         sys.exit(1)
     os.setsid()
-    give_way()
+    give_way(limits.pop("nice"))
     for name, most in limits.items():
         number = getattr(resource, name)
         _, hard = resource.getrlimit(number)
@@ -32,14 +32,14 @@ def main() -> None:
     os.execv(sys.executable, [sys.executable, "-s", "-X", "utf8", *command])  # noqa: S606  # limits stay
 
 
-def give_way() -> None:
+def give_way(nice: int) -> None:
     """To everybody else on this machine. Where Linux shares processors out by session first, among which a process's
     own niceness does not count, the session gives way as well; in the trader's session it would use up its share."""
-    os.nice(NICE)
+    os.nice(nice)
     for _ in range(TRIES):
         try:
             with open("/proc/self/autogroup", "w") as file:
-                file.write(str(NICE))
+                file.write(str(nice))
         except BlockingIOError:  # somebody else's was changed within the last tenth of a second
             select.select((), (), (), 0.1)  # a rest; nothing of ours, such as its clock, is imported here
         except OSError:  # no Linux, or none that has it

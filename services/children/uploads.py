@@ -18,7 +18,7 @@ from services.children.process import MAIN, Limits, run_child
 
 NAME = "upload"
 SECONDS = 600  # for the whole of it
-LIMITS = Limits(seconds=120, memory_mb=700)
+LIMITS = Limits(seconds=120, memory_mb=700, nice=10)  # a person waits for it
 BUFFER = 1 << 20
 
 
@@ -35,11 +35,12 @@ class Uploads:
         audit: Audit,
         new_id: Callable[[], str],
         tasks: Tasks,
+        limits: Limits = LIMITS,
     ) -> None:
         self._root, self._data_dir, self._symbol = root.resolve(), data_dir.resolve(), symbol
         self._environment, self._audit = environment, audit
         self._new_id, self._tasks = new_id, tasks
-        self._busy = False
+        self._limits, self._busy = limits, False
 
     async def list(self) -> Sequence[Row]:
         return [series_row(each) for each in await self._tasks.in_thread(lambda: shelf.series_in(self._data_dir))]
@@ -67,7 +68,7 @@ class Uploads:
                 (str(MAIN), "data", "import", NAME, f"--symbol={symbol}", f"--timeframe={timeframe}"),
                 home=home,
                 environment={**self._environment, "TRADER_DATA_DIR": str(home / "data")},
-                limits=LIMITS,
+                limits=self._limits,
             )
         finally:
             await self._tasks.in_thread(lambda: shutil.rmtree(home, ignore_errors=True))

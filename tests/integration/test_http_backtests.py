@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree
@@ -34,7 +34,7 @@ from tests.trader_process import RISK, ROOT, STRATEGIES, write_market
 
 STAND_IN = Path(errand_stand_in.__file__)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SMALL = Limits(seconds=60, memory_mb=1024)
+SMALL = Limits(seconds=120, memory_mb=1024, nice=0)  # who tests waits for it
 Waiting = Callable[[], Any]
 
 
@@ -89,7 +89,9 @@ class Laboratory:
         )
 
     def uploads(self) -> Uploads:
-        return uploads_of(self.settings, audit=self.desk.audit, new_id=lambda: token(9), tasks=self.desk.tasks)
+        return uploads_of(
+            self.settings, audit=self.desk.audit, new_id=lambda: token(9), tasks=self.desk.tasks, limits=SMALL
+        )
 
     def approved(self) -> Mapping[str, str]:
         shipped = ("custom_strategy", "technical_indicators", "deepseek_analyzer", "news_analyzer")
@@ -247,11 +249,13 @@ async def test_a_child_has_no_secret_gives_way_and_is_bounded(
     for name in ("DATABASE_URL", "BINANCEUS_API_SECRET", "DEEPSEEK_API_KEY", "TRADER_ADMIN_PASSWORD", "SOMEBODYS_KEY"):
         monkeypatch.setenv(name, "canary-in-a-mine")
     laboratory.behave("slow")
+    laboratory.limits = replace(SMALL, nice=Limits(seconds=1, memory_mb=1).nice)
+    laboratory.runs = laboratory.fresh_runs()
     async with laboratory.open():
         before = set(children())
         row = (await laboratory.start()).json()
         await laboratory.until(row["id"], "running")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await laboratory.get(f"/{row['id']}"))["progress_pct"] != 25:
                 await asyncio.sleep(0.02)
         (child,) = set(children()) - before
@@ -277,7 +281,7 @@ async def test_one_is_cancelled_while_it_runs_and_its_process_is_gone(laboratory
         before = set(children())
         first, second = [(await laboratory.start()).json()["id"] for _ in range(2)]
         await laboratory.until(first, "running")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not set(children()) - before:
                 await asyncio.sleep(0.01)
         laboratory.behave("quick")
@@ -327,7 +331,7 @@ async def test_one_that_fails_says_why(laboratory: Laboratory, behaviour: str, w
 
 async def test_one_that_takes_too_long_is_ended(laboratory: Laboratory) -> None:
     laboratory.behave("slow")
-    laboratory.limits = Limits(seconds=0.6, memory_mb=1024)
+    laboratory.limits = replace(SMALL, seconds=0.6)
     laboratory.runs = laboratory.fresh_runs()
     async with laboratory.open():
         row = await laboratory.until((await laboratory.start()).json()["id"], "failed")
@@ -343,7 +347,7 @@ def test_a_child_ends_with_the_trader_however_that_ends(laboratory: Laboratory) 
         "import pathlib, uvloop\nfrom services.children.process import *\n"
         f"home = pathlib.Path({str(home)!r})\n"
         f"command = [{str(STAND_IN)!r}, 'backtest', '--cash=1', '--out={home.parent}/results']\n"
-        "limits = Limits(seconds=60, memory_mb=512)\n"
+        "limits = Limits(seconds=120, memory_mb=512, nice=0)\n"
         "say = lambda line: print(line, flush=True)\n"
         "uvloop.run(run_child(command, home=home, environment={}, limits=limits, hear=say))\n"
     )
@@ -394,7 +398,7 @@ async def test_the_newest_are_kept_with_their_folders_and_the_one_that_proves_a_
             laboratory.desk.clock.forward(seconds=1)  # type: ignore[attr-defined]
             failed.append((await laboratory.start()).json()["id"])
             await laboratory.until(failed[-1], "failed")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await laboratory.get())["total"] != 4:
                 await asyncio.sleep(0.02)
         assert {row["id"] for row in (await laboratory.get())["items"]} == {done, *failed[1:]}
@@ -427,7 +431,7 @@ async def test_whoever_looks_on_is_told_of_every_change(laboratory: Laboratory) 
         leave = laboratory.runs.subscribe(lambda: seen.append(1))
         id = (await laboratory.start()).json()["id"]
         await laboratory.until(id, "done")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(seen) < 4:  # asked for, begun, 25 %, ended
                 await asyncio.sleep(0.02)
         leave()
