@@ -405,6 +405,7 @@ class Trader:
             [
                 *beat,
                 *self.signs_of_life(),
+                *self.history(),
                 *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="strategies", run=self.voters.look, every_seconds=1),
@@ -441,6 +442,17 @@ class Trader:
             watchdog = Ping(self.settings.alert_ping_url)
             found.append(Job(name="ping", run=ping(well, watchdog.call), every_seconds=60))
         return found
+
+    def history(self) -> "list[Job]":
+        """Candles of the market we trade on are kept for backtests, where it is a real one."""
+        from app.jobs import Job, keep_history
+        from services.history_child import HistoryChild
+
+        settings, at = self.settings, self.loaded.app["history"]["update_at"]
+        if at == "never" or self.ledger.market != BINANCEUS:
+            return []
+        child = HistoryChild(dict(os.environ), Path.cwd(), symbol=settings.symbol, data_dir=settings.data_dir)
+        return [Job(name="history", run=keep_history(child.update, self.tell), daily_at=at)]
 
     def _crashed(self, name: str, error: BaseException) -> None:
         """Crash-only: a part that died takes the process with it, and the next start recovers."""
@@ -970,10 +982,9 @@ def data(arguments: argparse.Namespace) -> int:
 
     settings = settings_of()
     if arguments.verb == "import":
-        symbol = arguments.symbol or settings.symbol
-        lines = data_commands.import_file(
-            Path(arguments.file), symbol, arguments.timeframe, settings.data_dir, clock.now()
-        )
+        file = Path(arguments.file)
+        symbol, timeframe, lines = data_commands.guessed(file, arguments.symbol, arguments.timeframe, settings.symbol)
+        lines += data_commands.import_file(file, symbol, timeframe, settings.data_dir, clock.now())
         good = True
     elif arguments.json:
         rows: Any = data_commands.list_rows(settings.data_dir)
@@ -986,6 +997,45 @@ def data(arguments: argparse.Namespace) -> int:
         lines, good = data_commands.check_data(arguments.name, settings.data_dir)
     print("\n".join(lines))
     return 0 if good else 1
+
+
+def download(arguments: argparse.Namespace) -> int:
+    """Candles from Binance.US into the store; needs no key."""
+    import asyncio
+
+    from backtest import download_command
+    from services.binance_us import Addresses, Client
+    from services.binance_us.past import PastCandles
+
+    settings = settings_of()
+    if arguments.background:
+        os.nice(19)
+    span = (arguments.since, arguments.until, arguments.days, arguments.timerange)
+    since, until = download_command.wanted_time(clock.now(), *span)
+    addresses = Addresses(
+        rest=settings.binanceus_rest_url, ws=settings.binanceus_ws_url, ws_api=settings.binanceus_ws_api_url
+    )
+    symbol = (arguments.symbol or settings.symbol).upper()
+
+    async def fetch() -> list[str]:
+        client = Client(addresses, clock=clock)
+        source = PastCandles(client, symbol, clock=clock, alternative=arguments.symbol is None)
+        try:
+            await source.open()
+            instead = [] if source.symbol == symbol else [f"{symbol} is not listed there; {source.symbol} instead"]
+            where = (settings.data_dir, since, until, arguments.timeframe)
+            return instead + await download_command.fetch(source, *where, clock, sys.stderr)
+        finally:
+            await source.close()
+
+    try:
+        print("\n".join(asyncio.run(fetch())))
+    except KeyboardInterrupt:
+        return 1
+    except ExchangeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def backtest(arguments: argparse.Namespace) -> int:
@@ -1389,9 +1439,10 @@ def parser() -> argparse.ArgumentParser:
     candles = verbs.add_parser("data", help="candles on disk").add_subparsers(dest="verb", required=True)
     importing = candles.add_parser("import", help="take in a CSV, parquet or feather file")
     importing.add_argument("file")
-    importing.add_argument("--symbol", help="default: TRADER_SYMBOL")
-    importing.add_argument("--timeframe", default="1m")
+    importing.add_argument("--symbol", help="default: as the file's name says, else TRADER_SYMBOL")
+    importing.add_argument("--timeframe", "-i", help="default: as the file's name says, else 1m")
     importing.set_defaults(act=data, json=False)
+    add_download(candles.add_parser("download", help="minutes of Binance.US; goes on where it stopped"))
     listing = candles.add_parser("list", help="what there is")
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(act=data)
@@ -1399,6 +1450,11 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument("name", help="a symbol that was imported, or a file")
     checking.add_argument("--json", action="store_true", help="for programs")
     checking.set_defaults(act=data)
+
+    add_download(verbs.add_parser("download-data", help="the same as data download"))
+    same = verbs.add_parser("list-data", help="the same as data list")
+    same.add_argument("--json", action="store_true", help="for programs")
+    same.set_defaults(act=data, verb="list")
 
     testing = verbs.add_parser("backtest", help="replay history through the engine")
     testing.add_argument("--data", required=True, help="a symbol that was imported, or a file")
@@ -1439,6 +1495,24 @@ def parser() -> argparse.ArgumentParser:
     add_alerts(verbs)
     add_secrets(verbs)
     return top
+
+
+def add_download(fetching: argparse.ArgumentParser) -> None:
+    fetching.add_argument("--symbol", "--pairs", "-p", help="default: TRADER_SYMBOL")
+    fetching.add_argument("--since", type=day_of, help="UTC date, included; default: two years ago")
+    fetching.add_argument("--until", type=day_of, help="UTC date, not included; default: now")
+    fetching.add_argument("--days", type=days_of, help="so many days back instead of --since")
+    fetching.add_argument("--timerange", help="20240101-20241231 or 20240101- instead of --since and --until")
+    fetching.add_argument("--timeframe", "--timeframes", "-t", "-i", default="1m", help="made of minutes when read")
+    fetching.add_argument("--background", action="store_true", help="with the lowest priority")
+    fetching.set_defaults(act=download)
+
+
+def days_of(text: str) -> int:
+    """1 to 5000."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 5000:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of days from 1 to 5000")
+    return int(text)
 
 
 def count_of(text: str) -> int:

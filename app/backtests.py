@@ -52,8 +52,9 @@ class BacktestRecord(Protocol):
 class BacktestFolders(Protocol):
     """A folder for each, with what it is given and what it gives. Synchronous; always called beside the loop."""
 
-    def prepare(self, id: str, wanted: Wanted) -> Errand:
-        """Everything that it reads, as it is now. Unfit where it could not be run, and nothing is left."""
+    def prepare(self, id: str, wanted: Wanted) -> tuple[Errand, Wanted]:
+        """Everything that it reads, as it is now, and what was left open filled in. Unfit where it could not be run,
+        and nothing is left."""
 
     def again(self, id: str) -> Errand:
         """What was prepared before a restart. DataError where it is not there any more."""
@@ -122,16 +123,11 @@ class BacktestRuns:
             if self._errands.full:
                 raise Busy("enough backtests wait already; cancel one, or wait for it", RETRY_AFTER_SECONDS)
             id = self._new_id()
-            errand = await self._tasks.in_thread(lambda: self._folders.prepare(id, wanted))
-            request = {
-                "data": wanted.data,
-                "since": wanted.since.isoformat() if wanted.since else None,
-                "until": wanted.until.isoformat() if wanted.until else None,
-                "cash": plain(wanted.cash) if wanted.cash is not None else None,
-            }
+            errand, exact = await self._tasks.in_thread(lambda: self._folders.prepare(id, wanted))
+            request = request_of(exact)
             await self._tasks.in_thread(lambda: self._record.add(id, self._clock.now(), request))
             self._errands.submit(errand, self)
-        await self._note(who, "backtest", id, wanted.data)
+        await self._note(who, "backtest", id, exact.data)
         self._tell()
         row = await self.get(id)
         if row is None:
@@ -237,3 +233,12 @@ class BacktestRuns:
     def _tell(self) -> None:
         for callback in list(self._callbacks):
             callback()
+
+
+def request_of(wanted: Wanted) -> Row:
+    return {
+        "data": wanted.data,
+        "since": wanted.since.isoformat() if wanted.since else None,
+        "until": wanted.until.isoformat() if wanted.until else None,
+        "cash": plain(wanted.cash) if wanted.cash is not None else None,
+    }

@@ -26,6 +26,7 @@ TERMS = np.dtype(
     + [(f"{name}_{part}", _I) for name in ("slip_up", "slip_down", "bound", "keep") for part in ("num", "den")]
     + [(f"{name}_{part}", _I) for name in ("stop", "gap", "activate", "distance", "move") for part in ("num", "den")]
     + [(name, _I) for name in ("fee_in_base", "at_market", "trails", "most_positions", "cooldown", "day_entries")]
+    + [("at_open", _I)]
     + [(name, _I) for name in ("stop_outs", "per_minute", "per_hour", "frame_ms", "candle_ms")]
     + [(name, _F) for name in ("fee", "size", "exposure", "day_loss", "total_loss", "day_notional", "trade_loss")]
     + [(name, _F) for name in ("min_notional",)]
@@ -65,6 +66,8 @@ def terms_of(rules: Rules, simulation: Simulation, candle_seconds: int) -> Any:
         raise DataError(
             f"timeframe {rules.voting.timeframe} is shorter than the candles, which last {candle_seconds} s"
         )
+    if simulation.decides_at == "open" and (risk.daily_loss_limit_pct, risk.kill_switch_loss_pct) != (None, None):
+        raise DataError("simulation.decides_at is open; the kernel looks at loss limits at each close only")
     trailing = risk.trailing or Trailing()
     terms = records(1, TERMS)
     row = terms[0]
@@ -87,7 +90,8 @@ def terms_of(rules: Rules, simulation: Simulation, candle_seconds: int) -> Any:
     row.fee_in_base = simulation.fee_in == "base"
     row.at_market = entry.order is EntryOrder.MARKET
     row.trails = risk.trailing is not None
-    row.most_positions, row.cooldown = risk.max_open_positions, entry.cooldown_candles
+    row.most_positions, row.cooldown = risk.max_open_positions, _count(entry.cooldown_candles)
+    row.at_open = simulation.decides_at == "open"
     row.day_entries = _count(entry.max_entries_per_day)
     row.stop_outs = _count(wires.stop_outs_in_a_row)
     row.per_minute, row.per_hour = _count(wires.orders_per_minute), _count(wires.orders_per_hour)

@@ -64,13 +64,15 @@ def trade(
         close = closes[row]
         _close(close, closed, t, account, slots, order_times)
         vote = votes[row]
+        if vote == BUY and t.at_open != 0 and row + 1 < count:
+            close = account.quote = opens[row + 1]
         if vote != NOT_DUE and trading(account):
             if vote == SELL:
                 _sell_all(account, slots)
             elif vote == BUY:
                 buy(row, closed, close, frames, t, account, order_times)
             check_tripwires(closed, liquid(t, account), t, account, order_times)
-        _mark(row, closed, close, t, account, equity, daily, first)
+        _mark(row, closed, closes[row], t, account, equity, daily, first)
         row += 1
         if account.killed != 0 and account.positions == 0:
             break

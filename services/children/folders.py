@@ -64,8 +64,8 @@ class RunFolders:
     ) -> None:
         self._root, self._sources, self._arguments = root.resolve(), sources, arguments
 
-    def prepare(self, id: str, wanted: Wanted) -> Errand:
-        series = fitting(wanted, self._sources.data_dir)
+    def prepare(self, id: str, wanted: Wanted) -> tuple[Errand, Wanted]:
+        wanted = _exact(wanted, fitting(wanted, self._sources.data_dir).name, self._sources.cash)
         texts, approved = texts_of(wanted.config, self._sources.config_dir), dict(self._sources.approved())
         rules = checked(texts, approved)
         folder = self._folder(id)
@@ -79,13 +79,12 @@ class RunFolders:
                 if rule.name in approved:
                     shutil.copyfile(self._sources.kept(approved[rule.name]), given / "strategies" / f"{rule.name}.py")
             home = self._home(folder)
-            wanted = _exact(wanted, series.name, self._sources.cash)
             arguments = self._arguments(wanted, given, folder / RESULTS)
             (folder / ARGUMENTS).write_text(json.dumps(arguments), encoding="utf-8")
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise ConfigError(f"{folder}: cannot be written ({error.strerror}); check space and permissions") from error
-        return Errand(id=id, arguments=arguments, home=home)
+        return Errand(id=id, arguments=arguments, home=home), wanted
 
     def again(self, id: str) -> Errand:
         folder = self._folder(id)

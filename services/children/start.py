@@ -7,10 +7,12 @@ import ctypes
 import json
 import os
 import resource
+import select
 import signal
 import sys
 
 NICE = 19
+TRIES = 10
 KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
@@ -20,14 +22,30 @@ def main() -> None:
         ctypes.CDLL(None).prctl(KILL_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:  # it died before it could be told of
         sys.exit(1)
-    os.setpgid(0, 0)  # but in the trader's session: elsewhere being nice would not count
-    os.nice(NICE)
+    os.setsid()
+    give_way()
     for name, most in limits.items():
         number = getattr(resource, name)
         _, hard = resource.getrlimit(number)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(number, (most, most))
     os.execv(sys.executable, [sys.executable, "-s", "-X", "utf8", *command])  # noqa: S606  # limits stay
+
+
+def give_way() -> None:
+    """To everybody else on this machine. Where Linux shares processors out by session first, among which a process's
+    own niceness does not count, the session gives way as well; in the trader's session it would use up its share."""
+    os.nice(NICE)
+    for _ in range(TRIES):
+        try:
+            with open("/proc/self/autogroup", "w") as file:
+                file.write(str(NICE))
+        except BlockingIOError:  # somebody else's was changed within the last tenth of a second
+            select.select((), (), (), 0.1)  # a rest; nothing of ours, such as its clock, is imported here
+        except OSError:  # no Linux, or none that has it
+            return
+        else:
+            return
 
 
 if __name__ == "__main__":

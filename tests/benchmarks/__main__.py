@@ -8,12 +8,26 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.benchmarks import beside, crowd, headlines, latency, protecting, replaying, restarting, starting
+from tests.benchmarks import (
+    beside,
+    candles,
+    comparing,
+    crowd,
+    headlines,
+    latency,
+    protecting,
+    replaying,
+    restarting,
+    starting,
+    whole_backtest,
+)
+from tests.benchmarks.contenders import PeerMissing
 from tests.benchmarks.rows import Row, table
 
 Measure = Callable[[], list[Row] | Coroutine[Any, Any, list[Row]]]
 PARTS: dict[str, tuple[Measure, ...]] = {
     "latency": (latency.decision_to_order, latency.closing_while_mail_is_down, latency.event_to_text),
+    "history": (candles.stored, candles.imported),
     "replay": (replaying.dense,),
     "start": (starting.whole_process,),
     "protection": (protecting.fill_to_stop, protecting.lost_stop, protecting.kill_to_closes),
@@ -21,6 +35,8 @@ PARTS: dict[str, tuple[Measure, ...]] = {
     "lag": (beside.beside_two_backtests,),
     "restart": (restarting.restart,),
     "headlines": (headlines.right, headlines.fast),
+    "peers": (comparing.beside_peers, comparing.hundred, comparing.step_by_step),
+    "backtest": (whole_backtest.whole_process, whole_backtest.years),
 }
 
 
@@ -30,7 +46,11 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=PARTS, help="a part of it; may be given again")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)  # what the traders say of their trades would bury the table
-    rows = [row for name in arguments.only or PARTS for measure in PARTS[name] for row in measured(measure)]
+    try:
+        rows = [row for name in arguments.only or PARTS for measure in PARTS[name] for row in measured(measure)]
+    except PeerMissing as missing:
+        print(missing, file=sys.stderr)
+        return 1
     print(table(rows))
     return 1 if arguments.check and any(row.missed for row in rows) else 0
 

@@ -109,7 +109,7 @@ async def beside_two_backtests(entries: int = 60) -> list[Row]:
                 await asyncio.sleep(5)  # the libraries are loaded, the candles are read
                 busy: Taken = await _traded(trader, control, entries)
                 await trader.told("rest")
-                told = await trader.said("rested")
+                told = await trader.said("processors")
     if told["error"]:
         raise RuntimeError(f"a backtest failed, so nothing was measured: {told['error']}")
     if told["processors"] < LEAST_BUSY * LINES:

@@ -1,10 +1,15 @@
 """Ours and the peers on the same candles and rules, in one go: trades, stops, final equity, time, memory, ratios."""
 
 import os
+import statistics
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from backtest.series import COLUMNS
 from tests.benchmarks.children import Told, tell
 from tests.benchmarks.contenders import CONTENDERS, Contender, asked
 from tests.benchmarks.market import MINUTES, bench_candles, parquet
@@ -12,7 +17,10 @@ from tests.benchmarks.reference import CASES, Case, Outcome, traded
 from tests.benchmarks.rows import Row
 
 CENT = 0.01
-OURS = {"exact": "ours, exact engine"}
+STEPS = 20_000  # candles
+OURS = {"exact": "ours, exact engine", "kernel": "ours, sweep kernel"}
+RUNS = {"exact": {"rsi": 3}, "kernel": {"rsi": 9}}  # 1 elsewhere
+VECTORBT = CONTENDERS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ def reference(case: Case) -> Outcome:
 
 
 def ours(candles: str, case: Case) -> list[Line]:
-    return [Line(name, child(form, candles, case.key, 3)) for form, name in OURS.items()]
+    return [Line(name, child(form, candles, case.key, RUNS[form].get(case.key, 1))) for form, name in OURS.items()]
 
 
 def child(form: str, candles: str, case: str, runs: int) -> Told:
@@ -116,24 +124,80 @@ def agreement(case: Case, wanted: Outcome, lines: Sequence[Line]) -> list[Row]:
 
 def ratios(case: Case, lines: Sequence[Line]) -> list[Row]:
     """Beside the best of each kind, and only beside those that ran."""
-    exact = next(each.told for each in lines if each.name == OURS["exact"])
-    driven = [each for each in lines if each.event_driven and isinstance(each.told, Told)]
-    fastest = min(driven, key=lambda each: each.told.seconds)
-    how = f"{fastest.name}: {fastest.told.seconds:.2f} s"
-    limit, least = (5, 1) if case.key == "sma" else (0.6, 8)
+    by_name = {each.name: each.told for each in lines if isinstance(each.told, Told)}
+    exact, kernel, vectorbt = (by_name[name] for name in (*OURS.values(), VECTORBT.name))
+    driven = [each for each in lines if each.event_driven and each.name in by_name]
+    rival = min(driven, key=lambda each: by_name[each.name].seconds).name
+    limit, least = (5.0, 1.0) if case.key == "sma" else (0.6, 8.0)
+    how = f"median of {exact.runs}, {exact.peak_rss_mb:.0f} MB"
+    faster, beside = by_name[rival].seconds / exact.seconds, f"{rival}: {by_name[rival].seconds:.2f} s"
+    rows = [
+        Row(what=f"{case.name}: exact engine", value=exact.seconds, unit="s", target=limit, how=how),
+        Row(what=f"{case.name}: fastest event-driven / exact", value=faster, unit="×", least=least, how=beside),
+    ]
+    if case.key == "rsi":
+        faster, beside = vectorbt.seconds / kernel.seconds, f"{VECTORBT.name}: {vectorbt.seconds * 1e3:.1f} ms"
+        read = reading_seconds()
+        rows += [
+            Row(what=f"{case.name}: kernel", value=kernel.seconds * 1e3, unit="ms", how=f"median of {kernel.runs}"),
+            Row(what=f"{case.name}: vectorbt / kernel", value=faster, unit="×", least=3, how=beside),
+            Row(
+                what=f"{case.name}: kernel / reading five columns",
+                value=kernel.seconds / read,
+                unit="×",
+                target=10,
+                how=f"their sums: {read * 1e3:.2f} ms",
+            ),
+        ]
+    return rows
+
+
+def reading_seconds() -> float:
+    """The limit: each of five columns summed once; the median of 15."""
+    series, walls = bench_candles(), []
+    columns = [np.ascontiguousarray(getattr(series, name)) for name in COLUMNS]
+    for _ in range(15):
+        began = time.perf_counter()
+        for column in columns:
+            column.sum()
+        walls.append(time.perf_counter() - began)
+    return statistics.median(walls)
+
+
+def hundred() -> list[Row]:
+    """A hundred combinations: periods of RSI by its lower bound, all rules, beside vectorbt's best form."""
+    candles = str(parquet(bench_candles(), "two-years"))
+    mine, theirs_ = child("sweep", candles, "rsi", 3), asked(VECTORBT, candles, "sweep")
+    if isinstance(theirs_, str):
+        raise RuntimeError(theirs_)
+    how = f"{mine.trades:,} trades, {theirs_.trades:,} vectorbt's; cold {mine.cold:.1f} s"
+    beside = f"{VECTORBT.name}, 100 single calls: {theirs_.seconds:.2f} s, {theirs_.peak_rss_mb:.0f} MB"
+    apart = abs(mine.final_equity - theirs_.final_equity)
     return [
+        Row(what="100 combinations, two threads", value=mine.seconds * 1e3, unit="ms", how=how),
+        Row(what="100: vectorbt / ours", value=theirs_.seconds / mine.seconds, unit="×", least=20, how=beside),
+        Row(what="100: memory", value=mine.peak_rss_mb, unit="MB", target=500, how="high-water mark"),
         Row(
-            what=f"{case.name}: exact engine",
-            value=exact.seconds,
-            unit="s",
-            target=limit,
-            how=f"median of {exact.runs}",
+            what="100: trades that differ",
+            value=abs(mine.trades - theirs_.trades),
+            unit="",
+            target=0,
+            how=f"the sums of all final equities are {apart:.6f} apart",
+            exact=True,
         ),
-        Row(
-            what=f"{case.name}: event-driven peer / ours",
-            value=fastest.told.seconds / exact.seconds,
-            unit="×",
-            least=least,
-            how=how,
-        ),
+    ]
+
+
+def step_by_step() -> list[Row]:
+    """A plug-in without `signals`, asked at each candle, on a part: what a candle costs beside backtesting.py."""
+    part = parquet(bench_candles()[:STEPS], "steps")
+    mine = child("steps", str(part), "rsi", 2)
+    rival = asked(next(each for each in CONTENDERS if each.name == "backtesting.py"), str(part), "rsi")
+    if isinstance(rival, str):
+        raise RuntimeError(rival)
+    each, beside = mine.seconds / STEPS * 1e6, rival.seconds / STEPS * 1e6
+    how = f"backtesting.py: {beside:.1f} µs a candle; {STEPS:,} candles of 1 minute, asked at each"
+    return [
+        Row(what="plug-in asked step by step, one candle", value=each, unit="µs", how=f"{mine.trades} trades"),
+        Row(what="plug-in: backtesting.py / ours", value=beside / each, unit="×", least=20, how=how),
     ]

@@ -101,21 +101,17 @@ class ToldTrader(main.Trader):
             if line[0] == "trade":
                 tell(**await self.trade(int(line[1])))
             elif line[0] == "beside":
-                self.beside, self.began, self.used = (
-                    lines(Path(line[1]), Path(line[2]), self.tasks),
-                    time.time(),
-                    used(),
-                )
+                self.beside, self.began, self.used = lines(*map(Path, line[1:3]), self.tasks), time.time(), used()
                 tell(beside=len(self.beside))
             elif line[0] == "rest":
-                for each in self.beside:
-                    await each.stop()
-                processors = (used() - self.used) / (time.time() - self.began)
-                tell(
-                    rested=time.time(),
-                    error="; ".join(each.error for each in self.beside if each.error),
-                    processors=processors,
-                )
+                tell(**await self.rest())
+
+    async def rest(self) -> dict[str, Any]:
+        """End the heavy work: how many processors it had, and what went wrong with it."""
+        for each in self.beside:
+            await each.stop()
+        processors = (used() - self.used) / (time.time() - self.began)
+        return {"processors": processors, "error": "; ".join(each.error for each in self.beside if each.error)}
 
     async def trade(self, entries: int) -> dict[str, Any]:
         """So many entries at random moments: when each was signalled (epoch ms), and how late the loop was meanwhile.

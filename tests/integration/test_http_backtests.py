@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from app.backtests import RESTARTED, BacktestRuns
+from app.core.errors import StoreError
 from app.seam import Tasks, token
 from backtest import data_commands
 from services.children import Limits, Uploads, backtests_of, uploads_of
@@ -121,7 +122,7 @@ class Laboratory:
     async def start(self, **body: Any) -> httpx.Response:
         return await self.client.post("/api/v1/backtests", json={"data": "BTC/USD", **body})
 
-    async def until(self, id: str, status: str, seconds: float = 60) -> Any:
+    async def until(self, id: str, status: str, seconds: float = 120) -> Any:
         async with asyncio.timeout(seconds):
             while (row := await self.get(f"/{id}"))["status"] != status:
                 assert row["status"] in ("queued", "running"), row
@@ -169,7 +170,7 @@ async def test_a_backtest_is_asked_for_looked_at_and_its_files_are_taken(laborat
             *("initial_cash", "error", "result", "files"),
         }
         assert row["status"] in ("queued", "running")
-        assert (row["progress_pct"], row["files"], row["result"]) == (0, [], None)
+        assert (row["data"], row["progress_pct"], row["files"], row["result"]) == ("BTC/USD:1m", 0, [], None)
         done = await laboratory.until(row["id"], "done")
         assert (done["progress_pct"], done["initial_cash"], done["error"]) == (100, "2500.5", None)
         assert (done["since"], done["until"]) == ("2023-03-02T00:00:00.000Z", "2023-03-03T00:00:00.000Z")
@@ -263,8 +264,9 @@ async def test_a_child_has_no_secret_gives_way_and_is_bounded(
         limits = Path(f"/proc/{child}/limits").read_text()
         assert f"{SMALL.memory_mb << 20}" in next(line for line in limits.splitlines() if "data size" in line)
         assert Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[16] == "19", "its niceness"
-        assert os.getpgid(child) == child
-        assert os.getsid(child) == os.getsid(0), "in a session of its own being nice would not count"
+        assert os.getpgid(child) == os.getsid(child) == child
+        session = Path(f"/proc/{child}/autogroup")
+        assert not session.exists() or session.read_text().endswith("nice 19\n"), "its session gives way, too"
         work = laboratory.folder / "data/backtests" / row["id"] / "work/data"
         assert [path.name for path in work.iterdir()] == ["candles"], "no books, no keys"
 
@@ -398,6 +400,39 @@ async def test_the_newest_are_kept_with_their_folders_and_the_one_that_proves_a_
         assert {row["id"] for row in (await laboratory.get())["items"]} == {done, *failed[1:]}
         folders = {path.name for path in (laboratory.folder / "data/backtests").iterdir()}
         assert folders == {done, *failed[1:]}
+
+
+async def test_what_became_of_one_is_written_when_the_store_is_back(laboratory: Laboratory) -> None:
+    class Away(Backtests):
+        tries = 0
+
+        def ended(self, *what: Any) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise StoreError("the database cannot be written: disk I/O error")
+            super().ended(*what)
+
+    laboratory.runs._record = away = Away(laboratory.database)
+    async with laboratory.open():
+        row = (await laboratory.start()).json()
+        assert row["initial_cash"] == "10000", "what was left open is the trader's own"
+        laboratory.desk.clock.sleep = lambda seconds: asyncio.sleep(0)  # type: ignore[method-assign]
+        assert (await laboratory.until(row["id"], "done"))["error"] is None
+        assert away.tries == 3
+
+
+async def test_whoever_looks_on_is_told_of_every_change(laboratory: Laboratory) -> None:
+    seen: list[int] = []
+    async with laboratory.open():
+        leave = laboratory.runs.subscribe(lambda: seen.append(1))
+        id = (await laboratory.start()).json()["id"]
+        await laboratory.until(id, "done")
+        async with asyncio.timeout(20):
+            while len(seen) < 4:  # asked for, begun, 25 %, ended
+                await asyncio.sleep(0.02)
+        leave()
+        await laboratory.client.delete(f"/api/v1/backtests/{id}")
+        assert len(seen) == 4
 
 
 # ---------------------------------------------------------------- bad input

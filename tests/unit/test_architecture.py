@@ -48,7 +48,8 @@ LIBRARIES = {
     "fastapi": ("components/", "main.py"),
     "starlette": ("components/", "main.py"),
     "python_multipart": ("components/multipart",),
-    "plotly": ("components/charts", "backtest/report"),
+    "plotly": ("components/charts", "backtest/report_html"),  # report.html carries its script
+    "reportlab": ("backtest/report_pdf",),
     "pandas": ("strategies/", "backtest/"),
     "numpy": ("strategies/", "backtest/"),
     "ta": ("strategies/", "backtest/"),

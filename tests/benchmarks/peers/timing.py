@@ -16,6 +16,7 @@ from typing import Any
 CASH, SHARE, FEE, SLIPPAGE = 100_000.0, 0.05, 0.001, 0.0005
 STOP = {"rsi": 0.05, "tight": 0.01, "sma": 0.05, "sweep": 0.05}
 PERIODS = (7, 9, 10, 12, 14, 16, 18, 21, 24, 28)
+SHOWN = 500  # candles that the sweep only looks at: by then every way to begin an average has come to the same
 LOWER = tuple(range(20, 40, 2))  # 100 combinations; the upper bound is 100 less the lower one
 
 Told = dict[str, Any]

@@ -9,7 +9,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import talib  # noqa: E402
 import vectorbt as vbt  # noqa: E402
-from timing import CASH, FEE, LOWER, PERIODS, SHARE, SLIPPAGE, STOP, asked, candles, tell  # noqa: E402
+from timing import CASH, FEE, LOWER, PERIODS, SHARE, SHOWN, SLIPPAGE, STOP, asked, candles, tell  # noqa: E402
 from vectorbt.portfolio.enums import StopEntryPrice, StopExitPrice  # noqa: E402
 
 ENGINE = os.environ.get("VECTORBT_ENGINE", "rust")
@@ -32,6 +32,7 @@ def main() -> None:
             strength = talib.RSI(close, period)
             for low in LOWER:
                 entries, exits = later((strength < low) & rising), later(strength > 100 - low)
+                entries[: SHOWN + 1] = False
                 portfolio = traded(series, entries, exits, STOP[case])
                 equity.append(float(portfolio.final_value()))
                 trades += closed(portfolio)
