@@ -16,8 +16,9 @@ import pandas as pd
 from app.core.errors import StrategyError
 from app.core.model import Candle, MarketData, NewsEvent
 from app.seam import clock
+from strategies.answers import Answer
 from strategies.base_strategy import DataFrame, rows_of, table_of
-from strategies.runtime import Answer, Loaded, blame
+from strategies.runtime import Loaded, blame
 from strategies.truncation import first_peek
 
 SYMBOL, TIMEFRAME, SECONDS = "BTC/USD", "1h", 3600

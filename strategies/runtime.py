@@ -6,7 +6,6 @@ A strategy's mistake becomes a StrategyError with one clear line, never anything
 import hashlib
 import json
 import linecache
-import math
 import re
 import sys
 import traceback
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -31,13 +30,14 @@ from app.core.model import EPOCH, Candle, Direction, MarketData, NewsEvent, time
 from app.core.rules import StrategyRule
 from app.core.voting import SIGNS
 from app.ports import StrategyFace
+from strategies import answers
+from strategies.answers import Answer
 from strategies.base_strategy import (
     MOST_CANDLES,
     PRICES,
     AskingStrategy,
     BaseStrategy,
     Framed,
-    Signal,
     rows_of,
     table_of,
 )
@@ -47,12 +47,7 @@ HERE = Path(__file__).resolve().parent
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 OUR_MODULES: frozenset[str] = frozenset(json.loads((HERE / "shipped.json").read_text(encoding="utf-8"))["modules"])
 LARGEST_FILE = 1_000_000  # bytes
-LONGEST_REASONING = 1000  # characters
-LONGEST_QUESTION = 100_000
-HUNDREDTH = Decimal("0.01")
-TIE = 1e-6
 
-Answer = tuple[str, Decimal, str]
 Rows = NDArray[np.float64]  # as `rows_of` makes them
 Opinions = tuple[NDArray[np.int8], NDArray[np.float64], Callable[[int], str]]
 
@@ -78,22 +73,22 @@ class Loaded:
         with self._guarded():
             shown = self._shown(data)
             if isinstance(self._strategy, AskingStrategy):
-                return _answer(self._strategy.analyze(shown, news, answer))
-            return _answer(self._strategy.analyze(shown, news))
+                return answers.answer(self._strategy.analyze(shown, news, answer))
+            return answers.answer(self._strategy.analyze(shown, news))
 
     def question(self, data: MarketData, news: Sequence[NewsEvent] = ()) -> Question | None:
         """What it wants to know before it is asked. Raises StrategyError."""
         if not isinstance(self._strategy, AskingStrategy):
             return None
         with self._guarded():
-            return _question(self._strategy.question(self._shown(data), news))
+            return answers.question(self._strategy.question(self._shown(data), news))
 
     def readings(self, data: MarketData, count: int) -> dict[str, list[float | None]]:
         """The newest values of every column that it computes, oldest first; None where there is none yet."""
         with self._guarded():
             table = self._shown(data).table.iloc[-count:]
             added = [str(column) for column in table.columns if column not in PRICES]
-            return {name: [_reading(value) for value in table[name].tolist()] for name in added}
+            return {name: [answers.reading(value) for value in table[name].tolist()] for name in added}
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -175,7 +170,7 @@ class Loaded:
         history = _History(rows, symbol, timeframe, self._table_of(rows))
         with self._guarded():
             given = self._strategy.signals(history.table)
-            signs = None if given is None else _signs(given)
+            signs = None if given is None else answers.signs(given)
         action, confidence, errors = (*signs, {}) if signs else self._one_by_one(history)
         warming = min(self.face.startup_candles - 1, len(rows))
         action[:warming], confidence[:warming] = 0, 0.0
@@ -205,8 +200,8 @@ class Loaded:
         with self._guarded():
             shown = history.shown(row, self.face.startup_candles)
             if isinstance(self._strategy, AskingStrategy):
-                return _answer(self._strategy.analyze(shown, (), None))
-            return _answer(self._strategy.analyze(shown, ()))
+                return answers.answer(self._strategy.analyze(shown, (), None))
+            return answers.answer(self._strategy.analyze(shown, ()))
 
     def _windowed(self, window: tuple[Candle, ...]) -> DataFrame:
         """A table of these candles. Most often they are those of the call before, one further."""
@@ -459,52 +454,6 @@ def _framed(data: MarketData, window: tuple[Candle, ...], table: DataFrame) -> F
     return Framed(**{**known, "candles": window}, table=table)
 
 
-def _signs(given: DataFrame) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """What a strategy's vectorised form says, checked and rounded exactly as a Signal's confidence is."""
-    said = given["action"]
-    buys, sells = (np.asarray(said == word, dtype=np.int8) for word in ("BUY", "SELL"))
-    if len(said) != int(buys.sum() + sells.sum() + (said == "HOLD").sum()):
-        raise StrategyError("signals: every action must be BUY, SELL or HOLD")
-    exact = given["confidence"].to_numpy(dtype=np.float64)
-    confidence = np.round(exact, 2)
-    ties = np.flatnonzero(np.abs(exact * 1000 % 10 - 5) < TIE)
-    confidence[ties] = [float(_rounded(value)) for value in exact[ties].tolist()]
-    confidence[~((exact >= 0) & (exact <= 100))] = np.nan  # no Signal could be made of it
-    return buys - sells, confidence
-
-
-def _rounded(confidence: float) -> Decimal:
-    return Decimal(str(confidence)).quantize(HUNDREDTH, rounding=ROUND_HALF_EVEN)
-
-
-def _reading(value: object) -> float | None:
-    return float(value) if isinstance(value, (bool, int, float)) and math.isfinite(value) else None
-
-
-def _question(question: object) -> Question | None:
-    if question is None:
-        return None
-    if not isinstance(question, Question):
-        raise StrategyError(f"question must return a Question or None, not {type(question).__name__}")
-    for field in fields(Question):
-        text = getattr(question, field.name)
-        if not isinstance(text, str) or len(text) > LONGEST_QUESTION:
-            raise StrategyError(f"question: {field.name} must be a text of at most {LONGEST_QUESTION:,} characters")
-    return question
-
-
-def _answer(signal: object) -> Answer:
-    if not isinstance(signal, Signal):
-        raise StrategyError(f"analyze must return a Signal, not {type(signal).__name__}")
-    confidence = _rounded(float(signal.confidence))
-    text = signal.reasoning
-    return (
-        signal.action,
-        confidence,
-        text if len(text) <= LONGEST_REASONING else f"{text[: LONGEST_REASONING - 1]}…",
-    )
-
-
 def blame(error: BaseException) -> str:
     """What went wrong, in which line, and what stands there; in one line."""
     text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())[:300]
@@ -521,4 +470,4 @@ def blame(error: BaseException) -> str:
     return f"{said} ({where})"
 
 
-_OWN_FILES = (Path(__file__).name, "proof.py", "confined.py", "worker.py")
+_OWN_FILES = (Path(__file__).name, "answers.py", "truncation.py", "proof.py", "confined.py", "worker.py")

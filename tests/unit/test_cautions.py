@@ -1,6 +1,7 @@
 """What a run is warned of, in plain words, from where on; and what is said of a run that is sound: nothing."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,3 +116,10 @@ def test_limits_that_a_configuration_switches_off_are_named_as_in_its_file() -> 
     )
     assert switched_off(some) == ["daily_loss_limit_pct", "entry.max_entries_per_day", "tripwires.stop_outs_in_a_row"]
     assert switched_off(RiskLimits(tripwires=NO_WIRES)) == ["tripwires"]
+
+
+def test_every_warning_stands_in_the_docs_with_its_limit() -> None:
+    rows = (Path(__file__).parents[2] / "docs/backtest-results.md").read_text(encoding="utf-8").splitlines()
+    for caution in CAUTIONS:
+        (row,) = [line for line in rows if line.startswith(f"| `{caution.name}` |")]
+        assert caution.limit in (None, 0.0) or caution.name == "one_trade" or f"{caution.limit:g}" in row

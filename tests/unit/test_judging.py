@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -135,3 +136,8 @@ def test_without_candles_there_is_no_exposure() -> None:
     from backtest.curve import EquityCurve
 
     assert average_exposure_pct(EquityCurve()) == 0.0
+
+
+def test_every_name_of_the_block_stands_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs/backtest-results.md").read_text(encoding="utf-8")
+    assert [name for name in told(Background())["honesty"] if f"`{name}`" not in text] == []
