@@ -40,6 +40,7 @@ def whole_process() -> list[Row]:
         first = ended([*command, f"{folder}/first"], variables)
         again = [ended([*command, f"{folder}/again-{number}"], variables) for number in range(3)]
         written = sorted(path.name for path in Path(f"{folder}/again-0").iterdir())
+        drawn = reports(Path(folder) / "again-0", file)
     warm = sorted(again, key=lambda each: each.seconds)[1]
     how = f"median of 3; wrote {', '.join(written)}"
     return [
@@ -52,8 +53,22 @@ def whole_process() -> list[Row]:
             target=8,
             how=f"first run {first.seconds:.1f} s",
         ),
+        Row(
+            what="report.html and report.pdf, more by", value=drawn, unit="s", target=4, how="their libraries included"
+        ),
         Row(what="main.py backtest, peak memory", value=warm.peak_mb, unit="MB", target=350, how="VmHWM, two years"),
     ]
+
+
+def reports(folder: Path, candles: str) -> float:
+    """Seconds that drawing both takes in a process that has just traded."""
+    code = (
+        "import sys, time; from pathlib import Path; from backtest import result; "
+        "from tests.benchmarks.market import read; series = read(Path(sys.argv[2])); began = time.perf_counter(); "
+        "from backtest import report; report.write(Path(sys.argv[1]), series); print(time.perf_counter() - began)"
+    )
+    command = [sys.executable, "-c", code, str(folder), candles]
+    return float(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout)
 
 
 def years() -> list[Row]:
