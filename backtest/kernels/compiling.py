@@ -1,38 +1,52 @@
-"""How functions are compiled, where the result is kept, and whether it is there yet.
+"""How functions are compiled, and where the result is kept: beside the source, or where `NUMBA_CACHE_DIR` says.
 
-numba keeps it beside the source, else in the user's cache folder; `NUMBA_CACHE_DIR` names another place, as a
-read-only installation needs. Where nothing can be kept, each process compiles anew: slower, never wrong.
+A read-only installation names a folder of its data directory there. Where nothing can be kept, each process compiles
+anew: slower, never wrong. numba itself looks only at the one file that a function stands in, and would go on using what
+was compiled from an older form of the functions that it calls; so each state of this package has a folder of its own.
 """
 
+import hashlib
+import os
+import shutil
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
 
-from numba import njit
+from numba import config, njit
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+HERE = Path(__file__).parent
+
+
+def _folder() -> Path:
+    digest = hashlib.sha256()
+    for path in sorted(HERE.glob("*.py")):
+        digest.update(path.read_bytes())
+    base = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(base or HERE / "__pycache__") / f"kernels-{digest.hexdigest()[:12]}"
+
+
+FOLDER = _folder()
+setattr(config, "CACHE_DIR", str(FOLDER))  # noqa: B010 (its stubs do not name it)
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """`function` as machine code, strict IEEE arithmetic, free of the GIL."""
     try:
         return cast(Callable[P, R], njit(cache=True, nogil=True, error_model="numpy")(function))
-    except RuntimeError:  # no folder can be written
+    except RuntimeError:  # the folder cannot be written
         return cast(Callable[P, R], njit(nogil=True, error_model="numpy")(function))
 
 
-def was_compiled(function: Callable[..., Any]) -> bool:
-    """Whether this process has `function` ready: called before, or read from what was kept."""
-    return bool(getattr(function, "signatures", [True]))
+def is_cold(module: str) -> bool:
+    """Whether the kernels of `module` have to be compiled before they first run: nothing is kept for this source."""
+    return not any(FOLDER.glob(f"*/{module}.*.nbi"))
 
 
-def kept(function: Callable[..., Any]) -> bool:
-    """Whether a compiled form of `function` is kept on disk for this source and this processor, as far as one can see
-    without loading it."""
-    cache = getattr(getattr(function, "_cache", None), "_cache_file", None)
-    if cache is None:
-        return False
-    try:
-        return bool(cache._load_index())
-    except OSError:
-        return False
+def forget_older() -> None:
+    """Delete what was kept of other states of this package."""
+    for path in FOLDER.parent.glob("kernels-*"):
+        if path != FOLDER:
+            shutil.rmtree(path, ignore_errors=True)

@@ -13,9 +13,7 @@ NOTIONAL_MARGIN = 1.02
 @compiled
 def buy(row: int, closed: int, close: float, frames: Any, t: Any, account: Any, order_times: Any) -> None:
     """Send an entry for the next open, or count a refusal."""
-    frame = account.frame
-    while frame + 1 < len(frames) and frames[frame + 1, 0] <= row:
-        frame += 1
+    frame = _newest_frame(frames, account.frame, row)
     account.frame = frame
     if not _may_enter(frames[frame, 1], frames[frame, 2], t, account):
         account.refused += 1
@@ -41,6 +39,23 @@ def buy(row: int, closed: int, close: float, frames: Any, t: Any, account: Any, 
     account.day_entries += 1
     account.number += 1
     add_order(closed, account, order_times)
+
+
+@compiled
+def _newest_frame(frames: Any, known: int, row: int) -> int:
+    """The newest closed candle of the strategies' time frame at `row`; `known` is one before it, or it."""
+    if row < len(frames) and frames[row, 0] == row:  # they are the minutes themselves
+        return row
+    low, high = known, min(known + 2, len(frames))
+    while high < len(frames) and frames[high - 1, 0] <= row:
+        low, high = high - 1, min(high + (high - known), len(frames))
+    while high - low > 1:
+        middle = (low + high) // 2
+        if frames[middle, 0] <= row:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @compiled
@@ -72,5 +87,4 @@ def _fits(lots: float, cap: float, equity: float, budget: float, close: float, t
     least = NOTIONAL_MARGIN * t.min_notional
     if notional < least or quantity_of(kept, t.step_num, t.step_den) * limit < least:
         return False
-    held = quantity_of(account.lots + account.dust, t.step_num, t.step_den) * close
-    return bool((held + notional) / equity * 100.0 <= t.exposure)
+    return bool((account.held * close + notional) / equity * 100.0 <= t.exposure)

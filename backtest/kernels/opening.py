@@ -8,10 +8,12 @@ from backtest.kernels.terms import CLOSING, EMERGENCY, EXITING, FREE, OPEN, STOP
 from backtest.kernels.watching import (
     add_order,
     after_report,
+    hold,
     liquid,
     next_by_sequence,
     remember_levels,
     run_away,
+    set_alarm,
     start_day,
 )
 
@@ -21,8 +23,7 @@ def live_through_open(
     row: int, opened: int, open_: float, low: float, t: Any, account: Any, slots: Any, order_times: Any, trades: Any
 ) -> None:
     """All that rests on the exchange when the candle opens."""
-    start_if_told = account.next_day <= opened
-    _stops(row, opened, open_, low, start_if_told, t, account, slots, order_times, trades)
+    _stops(row, opened, open_, low, t, account, slots, order_times, trades)
     _cancels(opened, t, account, slots, order_times)
     _sales(row, opened, open_, t, account, slots, order_times, trades)
     if account.pending != 0:
@@ -36,7 +37,6 @@ def _stops(
     opened: int,
     open_: float,
     low: float,
-    late: bool,
     t: Any,
     account: Any,
     slots: Any,
@@ -76,6 +76,7 @@ def _offer(slot: Any, opened: int, t: Any, account: Any, order_times: Any) -> No
         account.lots -= slot.lots
         account.dust += slot.lots
         account.dust_num += int(slot.lots) * t.keep_den
+        hold(account, t)
         account.positions -= 1
         account.exit_at = opened
         slot.state = FREE
@@ -123,6 +124,7 @@ def _sell(
     account.positions -= 1
     if account.positions == 0:
         account.lots = 0.0  # nothing is left over by rounding
+    hold(account, t)
     account.day_realised += profit
     account.exit_at = opened
     account.stop_outs = account.stop_outs + 1 if reason == STOP and profit < 0.0 else 0
@@ -180,7 +182,7 @@ def _enter(
     slot.orders, slot.moved, slot.reason = 1, 0, STOP
     slot.entry, slot.highest = price, price
     account.positions += 1
-    account.look = 1
+    account.look = t.trails
     slot.stop = down(price, t.stop_num, t.stop_den, t.tick_num, t.tick_den)
     limit = down(slot.stop, t.gap_num, t.gap_den, t.tick_num, t.tick_den)
     if quantity_of(slot.lots, t.step_num, t.step_den) * limit < t.min_notional:
@@ -218,3 +220,5 @@ def _take(slot: Any, price: float, t: Any, account: Any) -> None:
         account.dust_num = available % t.keep_den
         account.dust = account.dust_num / t.keep_den
     account.lots += slot.lots
+    hold(account, t)
+    set_alarm(account, t)

@@ -36,7 +36,7 @@ ACCOUNT = np.dtype(
     + [(name, _I) for name in ("dust_num", "next_day", "day_entries", "stop_outs", "orders", "sequence", "number")]
     + [(name, _I) for name in ("runaway", "runaway_until", "day_latched", "killed", "kill_seen")]
     + [(name, _I) for name in ("exit_at", "entry_frame", "frame", "positions", "pending", "decided", "busy", "look")]
-    + [(name, _F) for name in ("quote", "pending_lots", "pending_limit", "top_stop", "least_high")]
+    + [(name, _F) for name in ("quote", "held", "alarm", "pending_lots", "pending_limit", "top_stop", "least_high")]
     + [(name, _I) for name in ("trades", "stops", "trailing_stops", "wins", "exposed", "refused", "boundary", "moves")]
     + [(name, _I) for name in ("expired", "runaways", "day_latches", "days", "bucket_end")]
     + [(name, _F) for name in ("won", "lost", "fees", "peak", "floor", "drawdown", "equity")]

@@ -6,9 +6,10 @@ the open, stops placed since, the close (losses, trailing), the vote. It decides
 
 from typing import Any
 
+import numpy as np
+
 from backtest.kernels.compiling import compiled
 from backtest.kernels.entering import buy
-from backtest.kernels.grid import quantity_of
 from backtest.kernels.opening import live_through_open
 from backtest.kernels.terms import BUY, CLOSING, KILL_SWITCH, NOT_DUE, OPEN, SELL, VOTE
 from backtest.kernels.trailing import trail
@@ -50,10 +51,9 @@ def trade(
     count = len(ts)
     row = first
     while row < count:
-        if account.positions == 0 and account.pending == 0:
-            row = skip(row, ts, closes, votes, t, account, equity, first)
-            if row >= count:
-                break
+        row = _coast(row, first, ts, lows, closes, votes, t, account, equity)
+        if row >= count:
+            break
         opened = ts[row]
         closed = opened + t.candle_ms
         if account.runaway != 0 and opened >= account.runaway_until:
@@ -68,10 +68,12 @@ def trade(
             close = account.quote = opens[row + 1]
         if vote != NOT_DUE and trading(account):
             if vote == SELL:
-                _sell_all(account, slots)
+                _close_all(account, slots, VOTE)
             elif vote == BUY:
                 buy(row, closed, close, frames, t, account, order_times)
-            check_tripwires(closed, liquid(t, account), t, account, order_times)
+            value = liquid(t, account)
+            if vote == BUY or value <= account.alarm:
+                check_tripwires(closed, value, t, account, order_times)
         _mark(row, closed, closes[row], t, account, equity, daily, first)
         row += 1
         if account.killed != 0 and account.positions == 0:
@@ -83,48 +85,58 @@ def trade(
 
 
 @compiled
-def skip(row: int, ts: Any, closes: Any, votes: Any, t: Any, account: Any, equity: Any, first: int) -> int:
-    """While nothing is held but dust, only a new day, a BUY or a limit can change anything: the next such row."""
-    if not _calm(t, account):
+def _coast(row: int, first: int, ts: Any, lows: Any, closes: Any, votes: Any, t: Any, account: Any, equity: Any) -> int:
+    """Live through candles in which nothing happens but that equity is marked; returns the first other row."""
+    if account.busy != 0 or account.look != 0 or not trading(account) or account.kill_seen != 0:
         return row
-    cash = account.cash
     until = min(account.next_day, account.bucket_end + 1) - t.candle_ms
-    dust = quantity_of(account.dust, t.step_num, t.step_den)
-    count, kept = len(ts), len(equity)
+    end = min(len(ts), row + int((until - ts[row]) // t.candle_ms) + 1) if until > ts[row] else row
+    while end > row and ts[end - 1] >= until:  # nowhere are candles denser than their length, but they may be missing
+        end -= 1
     begin = row
-    if dust == 0.0:
-        while row < count and votes[row] != BUY and ts[row] < until:
-            row += 1
-        if row > begin:
-            for each in range(min(begin - first, kept), min(row - first, kept)):
-                equity[each] = cash
-            _figure(cash, account)
-    else:
-        while row < count and votes[row] != BUY and ts[row] < until:
-            value = cash + dust * closes[row]
-            if row - first < kept:
-                equity[row - first] = value
-            if value > account.peak or value < account.floor:
-                _figure(value, account)
-            row += 1
-        if row > begin:
-            account.equity = cash + dust * closes[row - 1]
+    row = _hold_on(row, end, first, lows, closes, votes, t, account, equity)
     if row > begin:
         account.quote = closes[row - 1]
+        account.equity = account.cash + account.held * account.quote
+        account.exposed += (row - begin) * (account.positions > 0)
     return row
 
 
 @compiled
-def _calm(t: Any, account: Any) -> bool:
-    """No latch, and no limit within reach: what dust is worth only adds to the cash, which alone reaches none."""
-    if account.runaway != 0 or account.day_latched != 0 or account.kill_seen != 0 or account.killed != 0:
-        return False
-    marked = (1.0 - account.cash / account.units / account.day_nav) * 100.0
-    realised = -account.day_realised / account.day_equity * 100.0
-    if max(marked, realised) >= t.day_loss or (1.0 - account.cash / account.units) * 100.0 >= t.total_loss:
-        return False
-    tripping = account.day_notional * 100.0 >= t.day_notional * account.cash
-    return not tripping
+def _hold_on(
+    row: int, end: int, first: int, lows: Any, closes: Any, votes: Any, t: Any, account: Any, equity: Any
+) -> int:
+    """The loop of `_coast`: what it reads stays in registers."""
+    cash, held, alarm, keep = account.cash, account.held, account.alarm, 1.0 - t.fee / 100.0
+    holding, full = account.positions > 0, account.positions >= t.most_positions
+    stop, high = account.top_stop, account.least_high if t.trails != 0 else np.inf
+    peak, floor, deepest, refused = account.peak, account.floor, account.drawdown, 0
+    marks = len(equity) > 0
+    while row < end:
+        vote, close = votes[row], closes[row]
+        if vote == BUY:
+            if not full:
+                break
+        elif vote == SELL and holding:
+            break
+        if holding and (lows[row] <= stop or close > high):
+            break
+        value = cash + held * close
+        if cash + held * close * keep <= alarm:
+            break
+        refused += vote == BUY
+        if marks:
+            equity[row - first] = value
+        if value > peak:
+            peak = value
+            floor = value * (1.0 - deepest)
+        elif value < floor:
+            deepest = (peak - value) / peak
+            floor = value
+        row += 1
+    account.peak, account.floor, account.drawdown = peak, floor, deepest
+    account.refused += refused
+    return row
 
 
 @compiled
@@ -134,23 +146,26 @@ def _close(close: float, closed: int, t: Any, account: Any, slots: Any, order_ti
     if closed >= account.next_day:
         start_day(account, t, closed)
     value = liquid(t, account)
-    check_day_loss(closed, value, t, account)
-    if account.killed == 0:
-        if (1.0 - value / account.units) * 100.0 >= t.total_loss:
-            account.kill_seen += 1
-            if account.kill_seen >= 2:
-                account.killed = 1
-                _close_all(account, slots, KILL_SWITCH)
-        else:
-            account.kill_seen = 0
+    if value <= account.alarm or account.kill_seen != 0:
+        _check_losses(closed, value, t, account, slots)
     may_trail = account.positions > 0 and t.trails != 0 and (account.look != 0 or close > account.least_high)
     if may_trail and trail(close, closed, t, account, slots, order_times):
         after_report(closed, t, account, order_times)
 
 
 @compiled
-def _sell_all(account: Any, slots: Any) -> None:
-    _close_all(account, slots, VOTE)
+def _check_losses(closed: int, value: float, t: Any, account: Any, slots: Any) -> None:
+    """The daily limit, and the kill switch, which believes two closes in a row."""
+    check_day_loss(closed, value, t, account)
+    if account.killed != 0:
+        return
+    if not (1.0 - value / account.units) * 100.0 >= t.total_loss:
+        account.kill_seen = 0
+        return
+    account.kill_seen += 1
+    if account.kill_seen >= 2:
+        account.killed = 1
+        _close_all(account, slots, KILL_SWITCH)
 
 
 @compiled
@@ -171,7 +186,7 @@ def _mark(row: int, closed: int, close: float, t: Any, account: Any, equity: Any
             daily[account.days] = account.equity
         account.days += row > first
         account.bucket_end = -(-closed // DAY_MS) * DAY_MS
-    value = account.cash + quantity_of(account.lots + account.dust, t.step_num, t.step_den) * close
+    value = account.cash + account.held * close
     if row - first < len(equity):
         equity[row - first] = value
     _figure(value, account)

@@ -9,13 +9,34 @@ from backtest.kernels.terms import FREE, OFF, OPEN
 DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
+MARGIN = 1e-9
 
 
 @compiled
 def liquid(t: Any, account: Any) -> float:
     """Cash, and what is held sold at the last price less the fee: the stricter figure that risk uses."""
-    value = quantity_of(account.lots + account.dust, t.step_num, t.step_den) * account.quote
+    value = account.held * account.quote
     return float(account.cash + value - value * t.fee / 100.0)
+
+
+@compiled
+def hold(account: Any, t: Any) -> None:
+    """What positions and dust came to, after either has changed."""
+    account.held = quantity_of(account.lots + account.dust, t.step_num, t.step_den)
+
+
+@compiled
+def set_alarm(account: Any, t: Any) -> None:
+    """Above this liquidation value no limit is reached, so that a quiet candle needs one comparison. With a margin:
+    whoever is below looks closer."""
+    alarm = 0.0
+    if t.day_loss == t.day_loss:
+        alarm = account.units * account.day_nav * (1.0 - t.day_loss / 100.0)
+    if t.total_loss == t.total_loss:
+        alarm = max(alarm, account.units * (1.0 - t.total_loss / 100.0))
+    if t.day_notional == t.day_notional:
+        alarm = max(alarm, account.day_notional * 100.0 / t.day_notional)
+    account.alarm = alarm * (1.0 + MARGIN)
 
 
 @compiled
@@ -31,9 +52,10 @@ def start_day(account: Any, t: Any, at: int) -> None:
         return
     account.next_day = (at // DAY_MS + 1) * DAY_MS
     account.day_nav = liquid(t, account) / account.units
-    account.day_equity = account.cash + quantity_of(account.lots + account.dust, t.step_num, t.step_den) * account.quote
+    account.day_equity = account.cash + account.held * account.quote
     account.day_realised, account.day_notional = 0.0, 0.0
     account.day_entries, account.day_latched = 0, 0
+    set_alarm(account, t)
 
 
 @compiled
