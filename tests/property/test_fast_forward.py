@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import StrategyError
-from app.core.model import ExitReason, Fill, LatchKind, MarketData, Trade
+from app.core.model import Fill, MarketData, Trade
 from app.core.rules import (
     Asking,
     EntryRules,
