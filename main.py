@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.running import Plan
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
     from services.deepseek import DeepSeek
@@ -975,21 +976,32 @@ def data(arguments: argparse.Namespace) -> int:
 
 def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
-    from app.seam import Clock
-    from backtest import history, result
+    from backtest import backtest_command, result
+
+    settings, began = settings_of(), clock.now()
+    plan, deaf = planned(settings, arguments)
+    folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{clock.now():%Y-%m-%d_%H-%M-%S}"
+    notes = [f"history has no news and no language model: without {', '.join(deaf)}"] if deaf else []
+    report = backtest_command.trade(plan, folder, notes=notes, dense=arguments.dense, screen=sys.stderr)
+    put_on_record(settings, began, {"data": plan.data, "folder": str(folder)}, report)
+    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
+    return 0
+
+
+def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan, list[str]]":
+    """What to run on what, and the names of those who are switched on but cannot be asked about the past."""
+    from backtest import history
     from backtest.running import Plan
-    from backtest.running import run as traded
     from services.settings import load_rules
     from strategies.runtime import LocalStrategies
 
-    settings, began = settings_of(), clock.now()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     local = LocalStrategies(settings.strategies_dir)
     rules = configured(loaded.rules, settings.strategies_dir)
     faces = local.load([rule for rule in rules.voting.strategies if rule.configured])
     rules = with_faces(rules, faces)
-    deaf = [face.name for face in faces if face.reads_text]
+    deaf = {face.name for face in faces if face.reads_text}
     faces = [face for face in faces if not face.reads_text]
     plan = Plan(
         series=series,
@@ -1003,24 +1015,7 @@ def backtest(arguments: argparse.Namespace) -> int:
         version=version(),
         config_sha256=loaded.sha256,
     )
-    finished = traded(plan)
-    if left_out := [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]:
-        finished.warnings.insert(0, f"history has no news and no language model: without {', '.join(left_out)}")
-    source = result.Source(
-        data=str(arguments.data),
-        data_sha256=history.data_sha256(series),
-        config_sha256=loaded.sha256,
-        version=version(),
-        timeframe=rules.voting.timeframe,
-        cash=plan.cash,
-        fee_pct=loaded.simulation.fee_pct,
-    )
-    folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{Clock().now():%Y-%m-%d_%H-%M-%S}"
-    first, last = history.candles(series[plan.warmup : plan.warmup + 1]), history.candles(series[-1:])
-    report = result.write(folder, finished, source, next(first), next(last))
-    put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
-    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
-    return 0
+    return plan, [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]
 
 
 def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
@@ -1374,6 +1369,7 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
     testing.add_argument("--out", help="folder for the result; default: runs/backtest-<time>")
     testing.add_argument("--json", action="store_true", help="print result.json")
+    testing.add_argument("--dense", action="store_true", help="feed every candle: slow, and the same")
     testing.set_defaults(act=backtest)
 
     drilling = verbs.add_parser(

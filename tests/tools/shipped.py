@@ -9,7 +9,15 @@ from pathlib import Path
 
 STRATEGIES = Path(__file__).parents[2] / "strategies"
 MANIFEST = STRATEGIES / "shipped.json"
-MODULES = ("__init__", "base_strategy", "confined", "long_history", "proof", "runtime", "worker")  # parts of the program
+MODULES = (
+    "__init__",
+    "base_strategy",
+    "confined",
+    "long_history",
+    "proof",
+    "runtime",
+    "worker",
+)  # parts of the program
 
 
 def manifest() -> dict[str, object]:
