@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.running import Plan, Progress
     from backtest.space import Changes
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from services.news import NewsDesk
     from services.settings import LoadedRules, Settings
     from services.throw_away import ThrowAwayBooks
+    from strategies.runtime import LocalStrategies
 
 BINANCEUS, SIMULATED = "binanceus", "simulated"
 AGAIN_SECONDS = 30
@@ -1082,22 +1084,42 @@ class Workbench:
 
 def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
-    from app.seam import Clock
-    from backtest import history, result
-    from backtest.honesty import before_and_after
+    from backtest import backtest_command, result
+
+    settings, began = settings_of(), clock.now()
+    plan, local, deaf = planned(settings, arguments)
+    folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{clock.now():%Y-%m-%d_%H-%M-%S}"
+    report = backtest_command.trade(
+        plan,
+        folder,
+        seen_ahead=local.seen_ahead,
+        notes=[f"history has no news and no language model: without {', '.join(deaf)}"] if deaf else [],
+        dense=arguments.dense,
+        report=arguments.report,
+        progress=telling_progress() if arguments.progress else None,
+        screen=sys.stderr,
+    )
+    if arguments.record:
+        put_on_record(settings, began, {"data": plan.data, "folder": str(folder)}, report)
+    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
+    return 0
+
+
+def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan, LocalStrategies, list[str]]":
+    """What to run on what, who is asked, and the names of those who are switched on but cannot be asked about the
+    past."""
+    from backtest import history
     from backtest.running import Plan
-    from backtest.running import run as traded
     from services.settings import load_rules
     from strategies.runtime import LocalStrategies
 
-    settings, began = settings_of(), clock.now()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     local = LocalStrategies(settings.strategies_dir)
     rules = configured(loaded.rules, settings.strategies_dir)
     faces = local.load([rule for rule in rules.voting.strategies if rule.configured])
     rules = with_faces(rules, faces)
-    deaf = [face.name for face in faces if face.reads_text]
+    deaf = {face.name for face in faces if face.reads_text}
     faces = [face for face in faces if not face.reads_text]
     plan = Plan(
         series=series,
@@ -1111,30 +1133,10 @@ def backtest(arguments: argparse.Namespace) -> int:
         version=version(),
         config_sha256=loaded.sha256,
     )
-    cold = before_and_after.refuse_look_ahead(plan, local.seen_ahead)
-    finished = traded(plan, telling_progress() if arguments.progress else None)
-    if left_out := [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]:
-        finished.warnings.insert(0, f"history has no news and no language model: without {', '.join(left_out)}")
-    source = result.Source(
-        data=str(arguments.data),
-        data_sha256=history.data_sha256(series),
-        config_sha256=loaded.sha256,
-        version=version(),
-        timeframe=rules.voting.timeframe,
-        cash=plan.cash,
-        fee_pct=loaded.simulation.fee_pct,
-    )
-    folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{Clock().now():%Y-%m-%d_%H-%M-%S}"
-    first, last = history.candles(series[plan.warmup : plan.warmup + 1]), history.candles(series[-1:])
-    known = before_and_after.background(plan, cold=cold)
-    report = result.write(folder, finished, source, next(first), next(last), known)
-    if arguments.record:
-        put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
-    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
-    return 0
+    return plan, local, [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]
 
 
-def telling_progress() -> Callable[[float], None]:
+def telling_progress() -> "Progress":
     """To whoever started this command: lines of JSON on its output, which nothing else reaches from here on."""
     told = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
@@ -1508,6 +1510,8 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--json", action="store_true", help="print result.json")
     testing.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
     testing.add_argument("--no-record", dest="record", action="store_false", help="leave the books alone")
+    testing.add_argument("--no-report", dest="report", action="store_false", help="no report.html and report.pdf")
+    testing.add_argument("--dense", action="store_true", help="feed every candle: slow, and the same")
     testing.set_defaults(act=backtest)
 
     drilling = verbs.add_parser(

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
+from pandas.api.types import is_integer_dtype
 
 from app.analyst import Question
 from app.core.errors import StrategyError
@@ -22,15 +23,19 @@ Answer = tuple[str, Decimal, str]
 def signs(given: DataFrame) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """What a strategy's vectorised form says, checked and rounded exactly as a Signal's confidence is."""
     said = given["action"]
-    buys, sells = (np.asarray(said == word, dtype=np.int8) for word in ("BUY", "SELL"))
-    if len(said) != int(buys.sum() + sells.sum() + (said == "HOLD").sum()):
-        raise StrategyError("signals: every action must be BUY, SELL or HOLD")
+    if is_integer_dtype(said.dtype):
+        buys, sells, holds = (said == sign for sign in (1, -1, 0))
+    else:
+        buys, sells, holds = (said == word for word in ("BUY", "SELL", "HOLD"))
+    if not (buys | sells | holds).all():
+        raise StrategyError("signals: every action must be BUY, SELL or HOLD (or 1, -1, 0)")
+    action: NDArray[np.int8] = buys.to_numpy(dtype=np.int8) - sells.to_numpy(dtype=np.int8)
     exact = given["confidence"].to_numpy(dtype=np.float64)
     confidence = np.round(exact, 2)
     ties = np.flatnonzero(np.abs(exact * 1000 % 10 - 5) < TIE)
     confidence[ties] = [float(rounded(value)) for value in exact[ties].tolist()]
     confidence[~((exact >= 0) & (exact <= 100))] = np.nan  # no Signal could be made of it
-    return buys - sells, confidence
+    return action, confidence
 
 
 def rounded(confidence: float) -> Decimal:

@@ -12,12 +12,8 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import timedelta
-from decimal import Decimal
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import cast, overload
 
 import numpy as np
 import pandas as pd
@@ -26,7 +22,7 @@ from pandas import DataFrame
 
 from app.analyst import Question
 from app.core.errors import StrategyError, TraderError
-from app.core.model import EPOCH, Candle, Direction, MarketData, NewsEvent, timeframe_seconds
+from app.core.model import Candle, Direction, MarketData, NewsEvent
 from app.core.rules import StrategyRule
 from app.core.voting import SIGNS
 from app.ports import StrategyFace
@@ -41,6 +37,7 @@ from strategies.base_strategy import (
     rows_of,
     table_of,
 )
+from strategies.long_history import History, Rows
 from strategies.truncation import ACTION, CONFIDENCE, Seen, seen_in_history
 
 HERE = Path(__file__).resolve().parent
@@ -48,7 +45,6 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 OUR_MODULES: frozenset[str] = frozenset(json.loads((HERE / "shipped.json").read_text(encoding="utf-8"))["modules"])
 LARGEST_FILE = 1_000_000  # bytes
 
-Rows = NDArray[np.float64]  # as `rows_of` makes them
 Opinions = tuple[NDArray[np.int8], NDArray[np.float64], Callable[[int], str]]
 
 
@@ -167,7 +163,7 @@ class Loaded:
         """The same over rows of candles: +1 BUY, 0 HOLD, −1 SELL; the confidence, NaN where it failed; and the words
         of one row, which cost as much as asking.
         """
-        history = _History(rows, symbol, timeframe, self._table_of(rows))
+        history = History(rows, symbol, timeframe, self._table_of(rows))
         with self._guarded():
             given = self._strategy.signals(history.table)
             signs = None if given is None else answers.signs(given)
@@ -183,7 +179,7 @@ class Loaded:
 
         return action, confidence, words
 
-    def _one_by_one(self, history: "_History") -> tuple[NDArray[np.int8], NDArray[np.float64], dict[int, str]]:
+    def _one_by_one(self, history: History) -> tuple[NDArray[np.int8], NDArray[np.float64], dict[int, str]]:
         """Also what went wrong, by row."""
         count = len(history.rows)
         action, confidence, errors = np.zeros(count, dtype=np.int8), np.zeros(count), dict[int, str]()
@@ -195,7 +191,7 @@ class Loaded:
                 confidence[row], errors[row] = np.nan, str(error)
         return action, confidence, errors
 
-    def _ask_at(self, history: "_History", row: int) -> Answer:
+    def _ask_at(self, history: History, row: int) -> Answer:
         """When the candle of that row has closed."""
         with self._guarded():
             shown = history.shown(row, self.face.startup_candles)
@@ -243,62 +239,6 @@ class _Prepared:
         if begin < 0 or self._candles[begin:end] != candles:
             return None
         return self._table.iloc[begin:end]
-
-
-class _History:
-    """Rows of candles with their indicators: a window is shown as at the moment when its last candle closed."""
-
-    def __init__(self, rows: Rows, symbol: str, timeframe: str, table: DataFrame) -> None:
-        self.rows, self.table = rows, table
-        self._symbol, self._timeframe, self._seconds = symbol, timeframe, timeframe_seconds(timeframe)
-        self.candle = lru_cache(maxsize=2 * MOST_CANDLES)(self._candle)  # windows overlap
-
-    def shown(self, row: int, count: int) -> Framed:
-        candles = Window(self, row + 1 - count, row + 1)
-        newest = self.candle(row)
-        return Framed(
-            symbol=self._symbol,
-            timeframe=self._timeframe,
-            at=newest.closed_at,
-            price=newest.close,
-            candles=cast("tuple[Candle, ...]", candles),
-            table=self.table.iloc[row + 1 - count : row + 1],
-        )
-
-    def _candle(self, row: int) -> Candle:
-        opened, *values = self.rows[row].tolist()
-        open_, high, low, close, volume = (Decimal(repr(value)) for value in values)
-        return Candle(
-            symbol=self._symbol,
-            opened_at=EPOCH + timedelta(milliseconds=opened),
-            seconds=self._seconds,
-            open=open_,
-            high=high,
-            low=low,
-            close=close,
-            volume=volume,
-        )
-
-
-class Window(Sequence[Candle]):
-    """Candles that are made when somebody looks at them: most strategies only look at their table."""
-
-    def __init__(self, history: _History, first: int, end: int) -> None:
-        self._history, self._rows = history, range(first, end)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Candle: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Candle, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Candle | tuple[Candle, ...]:
-        if isinstance(index, slice):
-            return tuple(self._history.candle(row) for row in self._rows[index])
-        return self._history.candle(self._rows[index])
 
 
 class LocalStrategies:

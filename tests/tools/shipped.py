@@ -14,6 +14,7 @@ MODULES = (
     "answers",
     "base_strategy",
     "confined",
+    "long_history",
     "proof",
     "runtime",
     "truncation",
