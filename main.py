@@ -1124,7 +1124,7 @@ def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan,
     plan = Plan(
         series=series,
         data=str(arguments.data),
-        warmup=warmup_minutes(rules, faces),
+        warmup=warmup_minutes(rules, faces) * 60 // series.seconds,
         rules=rules,
         simulation=loaded.simulation,
         cash=positive(arguments.cash if arguments.cash is not None else settings.paper_cash, "--cash"),
