@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 
 from app.core.errors import ConfigError, ExchangeError, StoreError, TraderError
 from app.core.money import positive
-from app.core.rules import Rules, StrategyRule
+from app.core.rules import Rules, Simulation, StrategyRule
 from app.ports import LedgerRow, StrategyFace
 from app.seam import clock, seeded, token
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.running import Plan, Progress
+    from backtest.space import Changes
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
     from services.deepseek import DeepSeek
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from services.news import NewsDesk
     from services.settings import LoadedRules, Settings
     from services.throw_away import ThrowAwayBooks
+    from strategies.runtime import LocalStrategies
 
 BINANCEUS, SIMULATED = "binanceus", "simulated"
 AGAIN_SECONDS = 30
@@ -260,9 +264,9 @@ class Trader:
             two_factor=lambda: self.two_factor(),  # noqa: PLW0108  # set later
             user_data=lambda: self.ground.user_data,
         )
-        folder = StrategyFolder(settings.strategies_dir, settings.data_dir / KEPT_IN, self.tasks)
-        self.host = StrategyHost(settings.strategies_dir, kept=folder.path)
-        self.voters = Voters(self.session, folder, self.host, new_id=lambda: token(12), tell=self.tell)
+        self.folder = StrategyFolder(settings.strategies_dir, settings.data_dir / KEPT_IN, self.tasks)
+        self.host = StrategyHost(settings.strategies_dir, kept=self.folder.path)
+        self.voters = Voters(self.session, self.folder, self.host, new_id=lambda: token(12), tell=self.tell)
         self.view.strategy_rows = self.voters.rows
         self.opinions = Opinions(self)
         self.notifier = self.make_notifier()
@@ -405,6 +409,7 @@ class Trader:
             [
                 *beat,
                 *self.signs_of_life(),
+                *self.history(),
                 *(self.real.jobs() if self.real else ()),
                 Job(name="reconcile", run=reconcile(self.session), every_seconds=30),
                 Job(name="strategies", run=self.voters.look, every_seconds=1),
@@ -441,6 +446,17 @@ class Trader:
             watchdog = Ping(self.settings.alert_ping_url)
             found.append(Job(name="ping", run=ping(well, watchdog.call), every_seconds=60))
         return found
+
+    def history(self) -> "list[Job]":
+        """Candles of the market we trade on are kept for backtests, where it is a real one."""
+        from app.jobs import Job, keep_history
+        from services.history_child import HistoryChild
+
+        settings, at = self.settings, self.loaded.app["history"]["update_at"]
+        if at == "never" or self.ledger.market != BINANCEUS:
+            return []
+        child = HistoryChild(dict(os.environ), Path.cwd(), symbol=settings.symbol, data_dir=settings.data_dir)
+        return [Job(name="history", run=keep_history(child.update, self.tell), daily_at=at)]
 
     def _crashed(self, name: str, error: BaseException) -> None:
         """Crash-only: a part that died takes the process with it, and the next start recovers."""
@@ -809,6 +825,7 @@ def serve(trader: Trader) -> None:
     from components.api import Pulse
     from components.doors import Doors
     from services.auth import Auth, key_file
+    from services.children import backtests_of, uploads_of
     from services.database import Answers, Audit, DatabaseReader, Users
     from services.secrets import Vault
 
@@ -837,6 +854,16 @@ def serve(trader: Trader) -> None:
         voters=trader.voters,
         save=saving(settings, trader.tasks),
     )
+    backtests = backtests_of(
+        settings,
+        trader.database,
+        approved=trader.voters.approved,
+        kept=trader.folder.path,
+        audit=record,
+        new_id=lambda: token(9),
+        clock=clock,
+        tasks=trader.tasks,
+    )
     page.build(
         Doors(
             view=trader.view,
@@ -850,6 +877,9 @@ def serve(trader: Trader) -> None:
             public_url=settings.public_url,
             going_live=lambda: trader.real.list.checklist if trader.real else None,
             insights=lambda: trader.opinions.insights(),  # noqa: PLW0108  # set when the first candles are read
+            backtests=backtests,
+            data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
+            upload_bytes=settings.upload_mb * 2**20,
         )
     )
 
@@ -860,6 +890,7 @@ def serve(trader: Trader) -> None:
             first = await auth.start(settings.admin_username, password, totp)
             tell_address(settings, trader.ledger, first)
             await trader.start()
+            await backtests.open()
         except TraderError as error:
             print(f"error: {error}", file=sys.stderr)
             trader.failed, trader.exit_code = str(error), 2
@@ -955,10 +986,9 @@ def data(arguments: argparse.Namespace) -> int:
 
     settings = settings_of()
     if arguments.verb == "import":
-        symbol = arguments.symbol or settings.symbol
-        lines = data_commands.import_file(
-            Path(arguments.file), symbol, arguments.timeframe, settings.data_dir, clock.now()
-        )
+        file = Path(arguments.file)
+        symbol, timeframe, lines = data_commands.guessed(file, arguments.symbol, arguments.timeframe, settings.symbol)
+        lines += data_commands.import_file(file, symbol, timeframe, settings.data_dir, clock.now())
         good = True
     elif arguments.json:
         rows: Any = data_commands.list_rows(settings.data_dir)
@@ -973,28 +1003,128 @@ def data(arguments: argparse.Namespace) -> int:
     return 0 if good else 1
 
 
+def download(arguments: argparse.Namespace) -> int:
+    """Candles from Binance.US into the store; needs no key."""
+    import asyncio
+
+    from backtest import download_command
+    from services.binance_us import Addresses, Client
+    from services.binance_us.past import PastCandles
+
+    settings = settings_of()
+    if arguments.background:
+        os.nice(19)
+    span = (arguments.since, arguments.until, arguments.days, arguments.timerange)
+    since, until = download_command.wanted_time(clock.now(), *span)
+    addresses = Addresses(
+        rest=settings.binanceus_rest_url, ws=settings.binanceus_ws_url, ws_api=settings.binanceus_ws_api_url
+    )
+    symbol = (arguments.symbol or settings.symbol).upper()
+
+    async def fetch() -> list[str]:
+        client = Client(addresses, clock=clock)
+        source = PastCandles(client, symbol, clock=clock, alternative=arguments.symbol is None)
+        try:
+            await source.open()
+            instead = [] if source.symbol == symbol else [f"{symbol} is not listed there; {source.symbol} instead"]
+            where = (settings.data_dir, since, until, arguments.timeframe)
+            return instead + await download_command.fetch(source, *where, clock, sys.stderr)
+        finally:
+            await source.close()
+
+    try:
+        print("\n".join(asyncio.run(fetch())))
+    except KeyboardInterrupt:
+        return 1
+    except ExchangeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSetup:
+    """What each process that makes trials needs to know; it may be on another machine with the same files."""
+
+    data: str
+    data_dir: Path
+    config_dir: Path
+    strategies_dir: Path
+    symbol: str
+    cash: Decimal
+
+
+class Workbench:
+    """Implements backtest.trials.Bench: settings from files with changes, opinions from the strategies' own files."""
+
+    def __init__(self, setup: TrialSetup) -> None:
+        from backtest import history
+        from strategies.runtime import LocalStrategies
+
+        self.setup, self.cash = setup, setup.cash
+        self.series = history.load(setup.data, setup.data_dir, symbol=setup.symbol)
+        self._local = LocalStrategies(setup.strategies_dir)
+
+    def rules(self, changes: "Changes") -> "tuple[Rules, Simulation]":
+        from services.settings import changed_rules
+
+        files: dict[str, dict[str, Any]] = {"risk.yml": {}, "strategies.yml": {}}
+        for path, value in changes:
+            files["risk.yml" if path.startswith("risk.") else "strategies.yml"][path.removeprefix("risk.")] = value
+        loaded, _ = changed_rules(self.setup.config_dir, files, backtest=True)
+        rules = configured(loaded.rules, self.setup.strategies_dir)
+        faces = self._local.load([rule for rule in rules.voting.strategies if rule.configured])
+        return with_faces(rules, faces), loaded.simulation
+
+    def opinions(self, rule: StrategyRule, rows: Any, timeframe: str) -> Any:
+        self._local.load([rule])
+        action, confidence, _ = self._local.opinions(rule.name, rows, self.setup.symbol, timeframe)
+        return action, confidence
+
+
 def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
-    from app.seam import Clock
-    from backtest import history, result
+    from backtest import backtest_command, result
+
+    settings, began = settings_of(), clock.now()
+    plan, local, deaf = planned(settings, arguments)
+    folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{clock.now():%Y-%m-%d_%H-%M-%S}"
+    report = backtest_command.trade(
+        plan,
+        folder,
+        seen_ahead=local.seen_ahead,
+        notes=[f"history has no news and no language model: without {', '.join(deaf)}"] if deaf else [],
+        dense=arguments.dense,
+        report=arguments.report,
+        progress=telling_progress() if arguments.progress else None,
+        screen=sys.stderr,
+    )
+    if arguments.record:
+        put_on_record(settings, began, {"data": plan.data, "folder": str(folder)}, report)
+    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
+    return 0
+
+
+def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan, LocalStrategies, list[str]]":
+    """What to run on what, who is asked, and the names of those who are switched on but cannot be asked about the
+    past."""
+    from backtest import history
     from backtest.running import Plan
-    from backtest.running import run as traded
     from services.settings import load_rules
     from strategies.runtime import LocalStrategies
 
-    settings, began = settings_of(), clock.now()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     local = LocalStrategies(settings.strategies_dir)
     rules = configured(loaded.rules, settings.strategies_dir)
     faces = local.load([rule for rule in rules.voting.strategies if rule.configured])
     rules = with_faces(rules, faces)
-    deaf = [face.name for face in faces if face.reads_text]
+    deaf = {face.name for face in faces if face.reads_text}
     faces = [face for face in faces if not face.reads_text]
     plan = Plan(
         series=series,
         data=str(arguments.data),
-        warmup=warmup_minutes(rules, faces),
+        warmup=warmup_minutes(rules, faces) * 60 // series.seconds,
         rules=rules,
         simulation=loaded.simulation,
         cash=positive(arguments.cash if arguments.cash is not None else settings.paper_cash, "--cash"),
@@ -1003,24 +1133,22 @@ def backtest(arguments: argparse.Namespace) -> int:
         version=version(),
         config_sha256=loaded.sha256,
     )
-    finished = traded(plan)
-    if left_out := [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]:
-        finished.warnings.insert(0, f"history has no news and no language model: without {', '.join(left_out)}")
-    source = result.Source(
-        data=str(arguments.data),
-        data_sha256=history.data_sha256(series),
-        config_sha256=loaded.sha256,
-        version=version(),
-        timeframe=rules.voting.timeframe,
-        cash=plan.cash,
-        fee_pct=loaded.simulation.fee_pct,
-    )
-    folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{Clock().now():%Y-%m-%d_%H-%M-%S}"
-    first, last = history.candles(series[plan.warmup : plan.warmup + 1]), history.candles(series[-1:])
-    report = result.write(folder, finished, source, next(first), next(last))
-    put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
-    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
-    return 0
+    return plan, local, [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]
+
+
+def telling_progress() -> "Progress":
+    """To whoever started this command: lines of JSON on its output, which nothing else reaches from here on."""
+    told = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    last = -1
+
+    def tell(per_cent: float) -> None:
+        nonlocal last
+        if int(per_cent) > last:
+            last = int(per_cent)
+            told.write(f'{{"progress": {last}}}\n')
+
+    return tell
 
 
 def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
@@ -1355,9 +1483,10 @@ def parser() -> argparse.ArgumentParser:
     candles = verbs.add_parser("data", help="candles on disk").add_subparsers(dest="verb", required=True)
     importing = candles.add_parser("import", help="take in a CSV, parquet or feather file")
     importing.add_argument("file")
-    importing.add_argument("--symbol", help="default: TRADER_SYMBOL")
-    importing.add_argument("--timeframe", default="1m")
+    importing.add_argument("--symbol", help="default: as the file's name says, else TRADER_SYMBOL")
+    importing.add_argument("--timeframe", "-i", help="default: as the file's name says, else 1m")
     importing.set_defaults(act=data, json=False)
+    add_download(candles.add_parser("download", help="minutes of Binance.US; goes on where it stopped"))
     listing = candles.add_parser("list", help="what there is")
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(act=data)
@@ -1365,6 +1494,11 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument("name", help="a symbol that was imported, or a file")
     checking.add_argument("--json", action="store_true", help="for programs")
     checking.set_defaults(act=data)
+
+    add_download(verbs.add_parser("download-data", help="the same as data download"))
+    same = verbs.add_parser("list-data", help="the same as data list")
+    same.add_argument("--json", action="store_true", help="for programs")
+    same.set_defaults(act=data, verb="list")
 
     testing = verbs.add_parser("backtest", help="replay history through the engine")
     testing.add_argument("--data", required=True, help="a symbol that was imported, or a file")
@@ -1374,6 +1508,10 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
     testing.add_argument("--out", help="folder for the result; default: runs/backtest-<time>")
     testing.add_argument("--json", action="store_true", help="print result.json")
+    testing.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
+    testing.add_argument("--no-record", dest="record", action="store_false", help="leave the books alone")
+    testing.add_argument("--no-report", dest="report", action="store_false", help="no report.html and report.pdf")
+    testing.add_argument("--dense", action="store_true", help="feed every candle: slow, and the same")
     testing.set_defaults(act=backtest)
 
     drilling = verbs.add_parser(
@@ -1403,6 +1541,24 @@ def parser() -> argparse.ArgumentParser:
     add_alerts(verbs)
     add_secrets(verbs)
     return top
+
+
+def add_download(fetching: argparse.ArgumentParser) -> None:
+    fetching.add_argument("--symbol", "--pairs", "-p", help="default: TRADER_SYMBOL")
+    fetching.add_argument("--since", type=day_of, help="UTC date, included; default: two years ago")
+    fetching.add_argument("--until", type=day_of, help="UTC date, not included; default: now")
+    fetching.add_argument("--days", type=days_of, help="so many days back instead of --since")
+    fetching.add_argument("--timerange", help="20240101-20241231 or 20240101- instead of --since and --until")
+    fetching.add_argument("--timeframe", "--timeframes", "-t", "-i", default="1m", help="made of minutes when read")
+    fetching.add_argument("--background", action="store_true", help="with the lowest priority")
+    fetching.set_defaults(act=download)
+
+
+def days_of(text: str) -> int:
+    """1 to 5000."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 5000:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of days from 1 to 5000")
+    return int(text)
 
 
 def count_of(text: str) -> int:

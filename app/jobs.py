@@ -4,6 +4,7 @@ A missed or late job is never a correctness problem: the daily reset, for one, i
 date, and the job is only a hint.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -15,6 +16,10 @@ from app.core.model import Position
 from app.core.money import plain
 from app.ports import NewsSourceState, Status
 from app.session import Session
+
+log = logging.getLogger(__name__)
+
+LASTING_FAILURES = 3  # days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,24 @@ def gather_news(news: Polled, tell: Callable[[AlertEvent, str], None]) -> Callab
             elif source.status == "refused" and source.name not in told:
                 told.add(source.name)
                 tell(AlertEvent.NEWS_SOURCE, f"{source.name}: {source.error}")
+
+    return run
+
+
+def keep_history(
+    update: Callable[[], Awaitable[str]], tell: Callable[[AlertEvent, str], None]
+) -> Callable[[], Awaitable[None]]:
+    """Bring the stored candles up to date; `update` answers what went wrong, or "". What lasts is told, once."""
+    failures = 0
+
+    async def run() -> None:
+        nonlocal failures
+        wrong = await update()
+        failures = failures + 1 if wrong else 0
+        if wrong:
+            log.warning("candles are not up to date: %s", wrong)
+        if failures == LASTING_FAILURES:
+            tell(AlertEvent.HISTORY, wrong)
 
     return run
 

@@ -202,6 +202,11 @@ class Voters:
         face = self._known.get((rule.name, self._version(rule.name)))
         return self.lacks(face) if face else ""
 
+    def approved(self) -> dict[str, str]:
+        """The SHA-256 of each strategy that may run, by name: a person approved it, or it came with the program."""
+        versions = {name: self._version(name) for name in list(self._files.files)}
+        return {name: version for name, version in versions.items() if version}
+
     # ------------------------------------------------------------ a person's wish
 
     def planned(self, name: str, enabled: bool | None, weight: Decimal | None, sha256: str | None) -> Change:

@@ -1,7 +1,8 @@
 """The same replay, fed only with the candles that matter: a compiled search finds the next one.
 
 The dense replay is the definition, and this gives the same trades, fills, equity curve and warnings. Votes that could
-only have said HOLD, and entries that were refused for certain, are not held and so not among the decisions.
+only have said HOLD, and entries that were refused for certain, are not held and so not among the decisions; and a
+decision to sell keeps who said what, but not in which words.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from app.core import life, risk, stops
 from app.core.alerts import AlertEvent
 from app.core.decisions import Shown
-from app.core.messages import CandleClosed, PriceSeen, SignalGiven, VoteCalled
+from app.core.messages import CandleClosed, SignalGiven, VoteCalled
 from app.core.model import Candle, LatchKind, OrderStatus, Position, PositionStatus
 from app.core.portfolio import midnight, next_midnight
 from app.core.rules import Asking, StrategyRule
@@ -46,19 +47,18 @@ class FastForward(Replay):
         self._look(cycles)
         self._start(candle_at(self._series, 0))
         self._wake(0, passed=0)
-        minute, told, count = 1, 0, len(self._series)
-        while minute < count and not self.run.ended_early:
-            following = self._next(minute)
-            if following > minute:
-                self._mark(self._market.closed_ms[minute:following], self._market.close[minute:following])
-            if following < count:
-                self._wake(following, passed=following - minute)
-            else:
-                self._catch_up(count, passed=following - minute, seen=True)
-            minute = following + 1
-            if progress and minute - told >= REPORT_EVERY:
-                progress(minute / count * 100)
-                told = minute
+        woken, told, count = 0, 0, len(self._series)
+        while woken < count and not self.run.ended_early:
+            following = woken + 1 if self._over else self._next(woken + 1)
+            self._mark(self._market.closed_ms[woken:following], self._market.close[woken:following])
+            if following == count:
+                self._catch_up(count, passed=count - woken - 1, seen=True)
+            elif not self.run.ended_early:
+                self._wake(following, passed=following - woken - 1)
+            woken = following
+            if progress and woken - told >= REPORT_EVERY:
+                progress(woken / count * 100)
+                told = woken
         return self.run
 
     # ------------------------------------------------------------ arrays
@@ -97,7 +97,7 @@ class FastForward(Replay):
             confidence=np.concatenate([np.empty(0), *(each.confidence for each in self._opinions)]),
         )
         self._asked = Asked(*(np.full(len(voters), value, dtype=np.int64) for value in (NEVER, -1, NEVER_ASKED)))
-        self._told = [NEVER] * len(voters)
+        self._told = [(NEVER, False)] * len(voters)
         self._thresholds = Thresholds(
             float(voting.buy_threshold), float(voting.sell_threshold), float(voting.min_participation)
         )
@@ -273,10 +273,8 @@ class FastForward(Replay):
         candle = candle_at(self._series, minute)
         if passed:
             self._catch_up(minute, passed=passed, seen=not self.simulator.quiet(candle) or self._unlocks(candle))
-        following = (
-            candle_at(self._series, minute + 1) if self._decides_at_open and minute + 1 < len(self._series) else None
-        )
-        self._candle(candle, following)
+        ahead = float(self._series.open[minute + 1]) if minute + 1 < len(self._series) else None
+        self._candle(candle, Decimal(repr(ahead)) if self._decides_at_open and ahead is not None else None)
 
     def _unlocks(self, candle: Candle) -> bool:
         latch = self.engine.state.latches.get(LatchKind.RUNAWAY)
@@ -301,8 +299,7 @@ class FastForward(Replay):
         self._now = candle.closed_at
         self._tell(CandleClosed(at=candle.closed_at, candle=candle, late=True))
         if self._decides_at_open and minute + 1 < len(self._series):
-            price = candle_at(self._series, minute + 1).open
-            self._tell(PriceSeen(at=candle.closed_at, bid=price, ask=price))
+            self._tell_price(candle.closed_at, Decimal(repr(float(self._series.open[minute + 1]))))
 
     def _ask(self, candle: Candle) -> None:
         """Nobody is asked while trading is not open; where nothing can come of a vote, none is held."""
@@ -310,22 +307,23 @@ class FastForward(Replay):
         if not self._market.due[minute] or not self.engine.trading:
             return
         said = search.vote(minute, self._market, self._voices, self._asked, self._thresholds)
-        idle = said == 0 or (said < 0 and not self.engine.state.positions)
+        idle = said == 0 or (said < 0 and not self.engine.state.positions) or (said > 0 and not self._buys())
         if idle and self._market.seen[minute] > self._falling():
             return
-        for who, rule in enumerate(self._voters):
-            if self._asked.row[who] != NEVER_ASKED and self._asked.at_ms[who] != self._told[who]:
-                self._give(who, rule)
+        for who in range(len(self._voters)):
+            if self._asked.row[who] != NEVER_ASKED:
+                self._give(who, in_words=said > 0)
         self._tell(VoteCalled(at=candle.closed_at, shown=self._shown(minute)))
 
-    def _give(self, who: int, rule: StrategyRule) -> None:
-        """What it was asked last, with its words."""
-        at = at_ms(int(self._asked.at_ms[who]))
-        row = int(self._asked.row[who]) - self._first_row[who]
-        timeline = self._opinions[who]
-        answer, error = timeline.answer(row if self._asked.row[who] >= 0 else None)
-        self._tell(SignalGiven(at=at, signal=self.cycle.signal(rule, at, at, answer, error)))
-        self._told[who] = int(self._asked.at_ms[who])
+    def _give(self, who: int, *, in_words: bool) -> None:
+        """What it was asked last, unless that was told. Words cost, so only those of an entry are asked for."""
+        asked_ms, row = int(self._asked.at_ms[who]), int(self._asked.row[who])
+        if self._told[who] in ((asked_ms, True), (asked_ms, in_words)):
+            return
+        self._told[who] = asked_ms, in_words
+        at = at_ms(asked_ms)
+        answer, error = self._opinions[who].answer(row - self._first_row[who] if row >= 0 else None, in_words=in_words)
+        self._tell(SignalGiven(at=at, signal=self.cycle.signal(self._voters[who], at, at, answer, error)))
 
     def _shown(self, minute: int) -> Shown:
         newest = int(self._newest[minute])

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.alerts import AlertLevel
 from app.core.decisions import Decision
 from app.core.engine import Engine
 from app.core.errors import ExchangeRefused, StrategyError
@@ -118,7 +119,8 @@ class Replay:
         for candle, following in zip_longest(feed, ahead):
             if self._now is None:
                 self._start(candle)
-            self._candle(candle, following)
+            self._candle(candle, following.open if self._decides_at_open and following is not None else None)
+            self._mark(np.array([ms_of(candle.closed_at)]), np.array([float(candle.close)]))
             if self.run.ended_early:
                 break
         return self.run
@@ -141,8 +143,8 @@ class Replay:
             )
         )
 
-    def _candle(self, candle: Candle, following: Candle | None) -> None:
-        """The four steps; after each one everything asked for is performed."""
+    def _candle(self, candle: Candle, next_open: Decimal | None) -> None:
+        """The four steps; after each one everything asked for is performed. `next_open`: the price that decides."""
         self._now = candle.opened_at
         self._unlock_runaway(candle.opened_at)
         if not self.simulator.quiet(candle):
@@ -152,10 +154,9 @@ class Replay:
             self._report(self.simulator.new_stops(candle))
         self._now = candle.closed_at
         self._tell(CandleClosed(at=candle.closed_at, candle=candle))
-        if self._decides_at_open and following is not None:
-            self._tell(PriceSeen(at=candle.closed_at, bid=following.open, ask=following.open))
+        if next_open is not None:
+            self._tell_price(candle.closed_at, next_open)
         self._ask(candle)
-        self._mark(np.array([ms_of(candle.closed_at)]), np.array([float(candle.close)]))
 
     def _ask(self, candle: Candle) -> None:
         """Nobody is asked while trading is not open."""
@@ -182,8 +183,13 @@ class Replay:
         run.curve.add(at_ms, state.account.cash, held(state), closes)
         if run.positions.add(state.positions.values(), first, len(run.curve)):
             run.exposed_candles += len(at_ms)
-        if LatchKind.KILL_SWITCH in state.latches and not state.positions:
-            run.ended_early = True
+        run.ended_early = self._over
+
+    @property
+    def _over(self) -> bool:
+        """The kill switch has sold everything, and nobody is here to unlock it."""
+        state = self.engine.state
+        return LatchKind.KILL_SWITCH in state.latches and not state.positions
 
     def _unlock_runaway(self, at: datetime) -> None:
         """Nobody can press reset in a backtest: entries rest until the next UTC day."""
@@ -197,6 +203,9 @@ class Replay:
         for report in reports:
             self._handle(OrderReported(at=report.at, report=report))
         self._perform_all()
+
+    def _tell_price(self, at: datetime, price: Decimal) -> None:
+        self._tell(PriceSeen(at=at, bid=price, ask=price))
 
     def _tell(self, message: Event | Unlock) -> None:
         self._handle(message)
@@ -238,7 +247,7 @@ class Replay:
                 )
             case ReadAccount():
                 self._handle(self._account(at))
-            case Alert(event=event, text=text):
+            case Alert(event=event, level=level, text=text) if level is not AlertLevel.INFO:
                 self.run.warnings.append(f"{at:%Y-%m-%d %H:%M} {event}: {text}")
             case _:
                 pass  # the durable seal is for a running trader

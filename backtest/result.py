@@ -20,6 +20,7 @@ from app.core.money import plain
 from app.core.performance import Curve, Drawdown, report
 from app.core.voting import shares
 from backtest.curve import EquityCurve, Span
+from backtest.honesty.judging import UNKNOWN, Background, judged
 from backtest.replay import Run
 from backtest.series import Floats, Times
 
@@ -51,6 +52,7 @@ POSITIONS = pa.schema(
     ]
 )
 ROWS_AT_ONCE = 100_000
+MOST_WARNINGS = 12  # on a terminal; all are in result.json
 DAY_MS = 86_400_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -68,10 +70,12 @@ class Source:
     fee_pct: Decimal
 
 
-def write(folder: Path, run: Run, source: Source, first: Candle, last: Candle) -> dict[str, Any]:
+def write(
+    folder: Path, run: Run, source: Source, first: Candle, last: Candle, background: Background = UNKNOWN
+) -> dict[str, Any]:
     """Write all files into `folder` (made if needed) and return what result.json holds."""
     folder.mkdir(parents=True, exist_ok=True)
-    result = summary(run, source, first, last)
+    result = summary(run, source, first, last, background)
     write_trades(folder / "trades.csv", run.trades)
     write_days(folder / "equity.csv", run.curve)
     write_curve(folder / "equity.parquet", run.curve)
@@ -102,9 +106,10 @@ def drawdown(at_ms: Times, equity: Floats) -> Drawdown:
     )
 
 
-def summary(run: Run, source: Source, first: Candle, last: Candle) -> dict[str, Any]:
+def summary(run: Run, source: Source, first: Candle, last: Candle, background: Background = UNKNOWN) -> dict[str, Any]:
     """Everything in result.json; only JSON numbers, texts and nulls."""
     curve, equity = run.curve, run.curve.equity
+    rows = day_ends(curve.at_ms)
     figures = report(
         run.trades,
         Curve(
@@ -117,10 +122,11 @@ def summary(run: Run, source: Source, first: Candle, last: Candle) -> dict[str, 
             first_open=float(first.open),
             last_close=float(last.close),
             fee_pct=float(source.fee_pct),
-            daily=equity[day_ends(curve.at_ms)].tolist(),
+            daily=equity[rows].tolist(),
             drawdown=drawdown(curve.at_ms, equity),
         ),
     )
+    verdict = judged(run, figures, float(source.cash), rows, background)
     return {
         "start": text_of(first.opened_at),
         "end": text_of(last.closed_at),
@@ -136,7 +142,9 @@ def summary(run: Run, source: Source, first: Candle, last: Candle) -> dict[str, 
         **asdict(figures),
         "open_positions_at_end": len(run.engine.state.positions),
         "by_strategy": by_strategy(run.trades, run.decisions),
-        "warnings": run.warnings,
+        "monthly": verdict.monthly,
+        "honesty": verdict.honesty,
+        "warnings": [*verdict.cautions, *run.warnings],
     }
 
 
@@ -238,6 +246,7 @@ def text(result: dict[str, Any], folder: Path) -> str:
         ("final equity", f"{result['final_equity']:,.2f}"),
         ("return", f"{result['return_pct']:+.2f} %"),
         ("buy and hold", f"{result['buy_and_hold_return_pct']:+.2f} %"),
+        ("as much, held", f"{result['honesty']['buy_and_hold_same_exposure_pct']:+.2f} %"),
         ("max drawdown", f"{result['max_drawdown_pct']:.2f} %"),
         ("trades", f"{result['trades']}"),
         ("win rate", "-" if result["win_rate_pct"] is None else f"{result['win_rate_pct']:.1f} %"),
@@ -246,5 +255,5 @@ def text(result: dict[str, Any], folder: Path) -> str:
         ("still open", f"{result['open_positions_at_end']}"),
     ]
     lines = [f"{name:>20}  {value}" for name, value in rows]
-    warnings = [f"{'warning':>20}  {warning}" for warning in result["warnings"][:5]]
+    warnings = [f"{'warning':>20}  {warning}" for warning in result["warnings"][:MOST_WARNINGS]]
     return "\n".join([*lines, *warnings, f"{'written to':>20}  {folder}"])

@@ -47,10 +47,7 @@ def run(plan: Plan, progress: Progress | None = None, *, dense: bool = False) ->
 
     `progress` is told a few times a second. DataError where the history is too short.
     """
-    if len(plan.series) <= plan.warmup:
-        raise DataError(
-            f"{plan.data}: has {len(plan.series)} minutes, and the strategies need {plan.warmup} before the first trade"
-        )
+    _check(plan)
     told = sparing(progress) if progress else None
     if dense:
         past, present = plan.series[: plan.warmup], plan.series[plan.warmup :]
@@ -58,6 +55,19 @@ def run(plan: Plan, progress: Progress | None = None, *, dense: bool = False) ->
     from backtest.fast_forward import FastForward  # its compiler is heavy
 
     return _ready(plan, FastForward).run_through(plan.series, plan.warmup, plan.timelines, told)
+
+
+def _check(plan: Plan) -> None:
+    length, wanted = plan.series.seconds, plan.rules.voting.timeframe_seconds
+    if wanted % length:
+        raise DataError(
+            f"{plan.data}: has candles of {length // 60} minutes, which cannot be made into the strategies' "
+            f"{plan.rules.voting.timeframe}; take 1-minute candles, or a longer timeframe in strategies.yml"
+        )
+    if len(plan.series) <= plan.warmup:
+        raise DataError(
+            f"{plan.data}: has {len(plan.series)} candles, and the strategies need {plan.warmup} before the first trade"
+        )
 
 
 def _ready(plan: Plan, kind: type[Player]) -> Player:

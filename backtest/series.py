@@ -1,7 +1,7 @@
 """Candles as arrays: compact to keep and quick to count with; exact decimals are made on the way out."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -46,6 +46,12 @@ class CandleSeries:
         first = int(np.searchsorted(self.ts, ms_of(since))) if since else 0
         end = int(np.searchsorted(self.ts, ms_of(until))) if until else len(self)
         return self[first:end]
+
+    @classmethod
+    def empty(cls, symbol: str, seconds: int) -> "CandleSeries":
+        none = np.empty(0, dtype=np.float64)
+        columns = dict.fromkeys(COLUMNS, none)
+        return cls(symbol=symbol, seconds=seconds, ts=np.empty(0, dtype=np.int64), **columns)
 
     @property
     def missing(self) -> int:
@@ -125,10 +131,33 @@ def merged(series: CandleSeries, seconds: int, starts: NDArray[np.int64]) -> Can
     )
 
 
+def gaps_between(ts: Times, seconds: int) -> list[tuple[datetime, int]]:
+    step = seconds * 1000
+    rows = np.flatnonzero(np.diff(ts) > step)
+    return [(at_ms(int(ts[row]) + step), int((ts[row + 1] - ts[row]) // step) - 1) for row in rows.tolist()]
+
+
+def by_month(series: CandleSeries) -> Iterator[tuple[str, CandleSeries]]:
+    """("2024-01", the candles that open in it), oldest first."""
+    months = series.ts.astype("datetime64[ms]").astype("datetime64[M]")
+    starts = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1]))) if len(series) else months
+    ends = [*starts[1:].tolist(), len(series)]
+    for first, end in zip(starts.tolist(), ends, strict=False):
+        yield str(months[first]), series[first:end]
+
+
+def month_sha256(part: CandleSeries) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(part.ts, dtype="<i8").data)
+    for name in COLUMNS:
+        digest.update(np.ascontiguousarray(getattr(part, name), dtype="<f8").data)
+    return digest.hexdigest()
+
+
 def data_sha256(series: CandleSeries) -> str:
     """The same for the same candles, whatever file they came from."""
-    digest = hashlib.sha256(f"{series.symbol} {series.seconds}".encode())
-    digest.update(series.ts.astype("<i8").tobytes())
-    for name in COLUMNS:
-        digest.update(np.ascontiguousarray(getattr(series, name), dtype="<f8").tobytes())
-    return digest.hexdigest()
+    return joined_sha256(series.symbol, series.seconds, (month_sha256(part) for _, part in by_month(series)))
+
+
+def joined_sha256(symbol: str, seconds: int, months: Iterable[str]) -> str:
+    """Of the checksums of its months, so that a store that grows by one need not read the others again."""
+    return hashlib.sha256(" ".join((symbol, str(seconds), *months)).encode()).hexdigest()

@@ -37,14 +37,15 @@ class Timeline:
         row = int(np.searchsorted(self.given_ms, ms, side="right")) - 1
         return row if row >= 0 else None
 
-    def answer(self, row: int | None) -> tuple[tuple[str, Decimal, str] | None, str]:
+    def answer(self, row: int | None, *, in_words: bool = True) -> tuple[tuple[str, Decimal, str] | None, str]:
         """(action, confidence, words) of a row, and ""; or None, and why there is no answer."""
         if row is None:
             return None, f"{self.name}: gave no answer"
         if np.isnan(self.confidence[row]):
             return None, self.reasoning(row)
         confidence = Decimal(repr(round(float(self.confidence[row]), 2)))
-        return (DIRECTIONS[int(self.action[row])].value, confidence, self.reasoning(row)), ""
+        words = self.reasoning(row) if in_words else ""
+        return (DIRECTIONS[int(self.action[row])].value, confidence, words), ""
 
 
 class Recorded:

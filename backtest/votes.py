@@ -135,8 +135,8 @@ def _asked(closed: Rows, frames: Frames, due: Rows, rules: VotingRules, rule: St
     while at < len(times):
         turns.append(at)
         at = int(np.searchsorted(times, times[at] + pause))
-    rows = np.array(turns)
-    return due[rows]
+    chosen: Rows = due[np.array(turns)]
+    return chosen
 
 
 def _hold(

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
@@ -18,20 +18,16 @@ from app.core.money import ZERO, pct_of
 from app.ports import Conflict, Row, Status, Who
 from app.strategy_files import Unfit
 from components import api_docs
+from components.api_backtests import Testing
+from components.api_parts import Gate, Names, Page, Strict, address_of
 from components.csv_text import csv_lines
-from components.doors import Doors, HealthWord, SignedIn
+from components.doors import Doors, HealthWord
 from components.idempotency import Bodies
 from components.problems import Problem, add_problems
 from components.wire import checklist_row, status_row, wire
 
 API = "/api"
 CODE_WANTED = "send a fresh code of the second factor as `otp`; each code works once"
-
-
-class Strict(BaseModel):
-    """Unknown names are refused, and nothing is turned into something else."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Nothing(Strict):
@@ -69,17 +65,6 @@ class Acknowledged(Strict):
     ids: Annotated[list[Annotated[str, Field(pattern=r"^[0-9]{1,15}$")]], Field(max_length=200)] | None = None
 
 
-class Names(BaseModel):
-    """Query names: unknown ones are refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Page(Names):
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-
-
 class PositionsPage(Page):
     status: Literal["all"] | None = None  # without it: those not closed
 
@@ -110,6 +95,7 @@ def add_api(web: FastAPI, doors: Doors) -> FastAPI:
     api.add_middleware(Bodies, doors=doors, signed_in=gate.signed_in)
     Reading(doors).add(api, gate)
     Acting(doors).add(api, gate)
+    Testing(doors).add(api, gate)
     api_docs.add(api, gate.signed_in)
     web.router.routes[:] = [each for each in web.router.routes if not (isinstance(each, Mount) and each.path == API)]
     web.router.routes[:0] = [Route("/health", Health(doors.health)), Mount(API, api)]
@@ -129,27 +115,6 @@ class Health:
             return
         word = self._word()
         await JSONResponse({"status": word}, 503 if word == "starting" else 200)(scope, receive, send)
-
-
-class Gate:
-    """Lets in whoever has a good token, or the browser's own session."""
-
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
-
-    async def signed_in(self, request: Request) -> SignedIn:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        who: SignedIn | None
-        if kind:
-            who = await self._doors.auth.bearer(token.strip()) if kind.lower() == "bearer" else None
-        else:
-            who = request.scope.get("signed_in")
-        if who is None:
-            headers = {"www-authenticate": "Bearer"}
-            raise Problem(401, "get a token at /api/v1/token and send it as `Authorization: Bearer …`", headers=headers)
-        if who.must_change:
-            raise Problem(403, "change the first password in the browser before anything else")
-        return who
 
 
 class Reading:
@@ -303,7 +268,7 @@ class Acting:
             api.add_api_route(path, work, methods=["POST"], dependencies=needs, response_model=None)
 
     async def token(self, request: Request, body: Credentials, _: Annotated[Names, Query()]) -> Response:
-        answer = await self._doors.auth.token(body.username, body.password, body.otp or None, _address(request))
+        answer = await self._doors.auth.token(body.username, body.password, body.otp or None, address_of(request))
         if answer.outcome == "too_many":
             headers = {"retry-after": str(answer.retry_after_seconds)}
             raise Problem(429, "too many tries to sign in; wait", headers=headers)
@@ -403,7 +368,7 @@ class Acting:
         """In this caller's name; what refuses it becomes a problem."""
         who = await self._gate.signed_in(request)
         try:
-            return await work(Who(username=who.username, address=_address(request), otp=otp))
+            return await work(Who(username=who.username, address=address_of(request), otp=otp))
         except SecondFactorNeeded as error:
             raise Problem(403, CODE_WANTED, title="second factor missing or wrong") from error
         except NotAuthorized as error:
@@ -463,7 +428,3 @@ async def stored(doors: Doors, kind: str, id: str) -> Row | None:
 
 def _listed(rows: list[Row], total: int) -> Response:
     return JSONResponse({"items": wire(rows), "total": total})
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""

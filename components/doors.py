@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from app.checklist import Checklist
-from app.ports import Control, EngineView, Reader, Row
+from app.ports import Backtests, CandleData, Control, EngineView, Reader, Row
 from app.seam import Clock, Tasks
 
 HealthWord = Literal["ok", "starting", "degraded"]
@@ -92,6 +92,9 @@ class Doors:
     hosts: tuple[str, ...] = ()
     going_live: Callable[[], Checklist | None] = lambda: None  # None where no real money is to be traded
     insights: Callable[[], Awaitable[Row]] = _nothing_yet
+    backtests: Backtests | None = None
+    data: CandleData | None = None
+    upload_bytes: int = 20 * 2**20
 
     @property
     def secure(self) -> bool:

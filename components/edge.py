@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from components.doors import Doors, SignedIn
 
 MOST_BYTES = 1024 * 1024
+UPLOAD = "/api/v1/data"
 SOCKET = "/_nicegui_ws"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LIBRARIES = f"/_nicegui/{nicegui_version}/"
@@ -55,9 +56,9 @@ class Edge:
             return
         answer = Answering(send)
         try:
-            await self._app(scope, limited(receive, MOST_BYTES), answer)
+            await self._app(scope, limited(receive, self._most(scope)), answer)
         except TooLarge:
-            await _refuse(scope, receive, send, 413, "Too large", f"at most {MOST_BYTES} bytes are taken")
+            await _refuse(scope, receive, send, 413, "Too large", f"at most {self._most(scope)} bytes are taken")
         else:
             await answer.end()
 
@@ -71,9 +72,12 @@ class Edge:
         unsafe = socket or scope["method"] not in SAFE
         if unsafe and not _own_origin(headers, host, needs_one=socket or "cookie" in headers):
             return 403, "Foreign origin", "this request came from another page than the trader's own"
-        if _declared_length(headers) > MOST_BYTES:
-            return 413, "Too large", f"at most {MOST_BYTES} bytes are taken"
+        if _declared_length(headers) > (most := self._most(scope)):
+            return 413, "Too large", f"at most {most} bytes are taken"
         return None
+
+    def _most(self, scope: Scope) -> int:
+        return self._doors.upload_bytes if is_upload(scope) else MOST_BYTES
 
     def _dressed(self, scope: Scope, host: str, send: Send) -> Send:
         """Add the security headers to every answer."""
@@ -150,6 +154,11 @@ class Answering:
 
 class TooLarge(Exception):
     """The body turned out longer than its headers said and than we take."""
+
+
+def is_upload(scope: Scope) -> bool:
+    """The one request whose body may be long: it is written to disk as it comes."""
+    return bool(scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == UPLOAD)
 
 
 def answers_to(host: str, names: frozenset[str]) -> bool:

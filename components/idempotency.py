@@ -1,4 +1,7 @@
-"""Bodies and repeats of the API's POSTs: size, media type, and one effect per `Idempotency-Key` for 24 hours."""
+"""Bodies and repeats of the API's POSTs: size, media type, and one effect per `Idempotency-Key` for 24 hours.
+
+An upload is read by its own route, as it comes: to send the same candles twice changes nothing.
+"""
 
 import asyncio
 import hashlib
@@ -10,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.doors import Doors, SignedIn
-from components.edge import MOST_BYTES, TooLarge
+from components.edge import MOST_BYTES, TooLarge, is_upload
 from components.problems import Problem
 
 DAY = timedelta(hours=24)
@@ -25,7 +28,7 @@ class Bodies:
         self._under_way: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or is_upload(scope):
             await self._app(scope, receive, send)
             return
         try:

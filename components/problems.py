@@ -73,7 +73,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _said(fault: dict[str, Any]) -> str:
     """ "limit: must be at most 1000"."""
-    place = [str(each) for each in fault["loc"] if each not in ("body", "query", "path", "header")]
+    place = [str(each) for each in fault["loc"][1:]]  # the first says where it stands: body, query, path
     text = str(fault["msg"])
     if fault["type"] == "extra_forbidden":
         text = "unknown name; leave it out"

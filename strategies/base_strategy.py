@@ -122,7 +122,8 @@ class BaseStrategy:
     def signals(self, candles: DataFrame) -> DataFrame | None:
         """Optional, for speed: `action` and `confidence` for every row of `candles`, indicators included.
 
-        Must say exactly what `analyze` says. None: there is no such form, ask candle by candle.
+        An action is its word, or 1 (BUY), 0 (HOLD), -1 (SELL), which is faster still over a long history. Must say
+        exactly what `analyze` says. None: there is no such form, ask candle by candle.
         """
         return None
 

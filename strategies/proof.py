@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,14 +16,15 @@ import pandas as pd
 from app.core.errors import StrategyError
 from app.core.model import Candle, MarketData, NewsEvent
 from app.seam import clock
+from strategies.answers import Answer
 from strategies.base_strategy import DataFrame, rows_of, table_of
-from strategies.runtime import Answer, Loaded, blame
+from strategies.runtime import Loaded, blame
+from strategies.truncation import first_peek
 
 SYMBOL, TIMEFRAME, SECONDS = "BTC/USD", "1h", 3600
 BEGIN = datetime(2023, 1, 1, tzinfo=UTC)
 AFTER_WARMUP = 160
 ASKED = 12
-TOLERANCE = 1e-9
 MODEL_SAYS = json.dumps(
     {
         "signal": "BUY",
@@ -192,17 +192,11 @@ class Proof:
             return "it has no indicators of its own", ""
         count = len(table)
         cuts = sorted({int(each) for each in np.linspace(count - AFTER_WARMUP, count - 1, 9)})
-        for cut in cuts:
-            part = strategy.indicators(table.iloc[:cut].copy())
-            for column in whole.columns:
-                if column not in part.columns:
-                    raise StrategyError(f"indicators: column {column!r} is missing where {cut} candles are shown")
-                row = _first_difference(whole[column].iloc[:cut], part[column])
-                if row is not None:
-                    raise StrategyError(
-                        f"indicators look ahead: {column!r} at candle {row} is {part[column].iloc[row]} when "
-                        f"{cut} candles are known and {whole[column].iloc[row]} when {count} are"
-                    )
+        if peek := first_peek(strategy.indicators, table, cuts, whole):
+            raise StrategyError(
+                f"indicators look ahead: {peek.column!r} at candle {peek.row} is {peek.without} when "
+                f"{peek.known} candles are known and {peek.within} when {peek.count} are"
+            )
         return f"{len(whole.columns)} columns, the same at {len(cuts)} places with and without what comes later", ""
 
     def vectorised(self) -> tuple[str, str]:
@@ -251,20 +245,6 @@ def _words(answer: Answer) -> str:
 def _require_equal(before: DataFrame, after: DataFrame, wrong: str) -> None:
     if list(before.columns) != list(after.columns) or not before.equals(after):
         raise StrategyError(f"{wrong}; work on a copy: candles.copy()")
-
-
-def _first_difference(one: "pd.Series[Any]", other: "pd.Series[Any]") -> int | None:
-    """The first row in which two columns differ by more than a rounding; None where none does."""
-    if len(one) != len(other):
-        return min(len(one), len(other))
-    left, right = one.to_numpy(), other.to_numpy()
-    try:
-        a, b = left.astype(np.float64), right.astype(np.float64)
-        different = ~np.isclose(a, b, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
-    except (TypeError, ValueError):  # texts and the like
-        different = np.array([x != y and not (pd.isna(x) and pd.isna(y)) for x, y in zip(left, right, strict=True)])
-    rows = np.flatnonzero(different)
-    return int(rows[0]) if rows.size else None
 
 
 def items() -> Sequence[str]:

@@ -6,19 +6,14 @@ A strategy's mistake becomes a StrategyError with one clear line, never anything
 import hashlib
 import json
 import linecache
-import math
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import cast, overload
 
 import numpy as np
 import pandas as pd
@@ -27,32 +22,29 @@ from pandas import DataFrame
 
 from app.analyst import Question
 from app.core.errors import StrategyError, TraderError
-from app.core.model import EPOCH, Candle, Direction, MarketData, NewsEvent, timeframe_seconds
+from app.core.model import Candle, Direction, MarketData, NewsEvent
 from app.core.rules import StrategyRule
 from app.core.voting import SIGNS
 from app.ports import StrategyFace
+from strategies import answers
+from strategies.answers import Answer
 from strategies.base_strategy import (
     MOST_CANDLES,
     PRICES,
     AskingStrategy,
     BaseStrategy,
     Framed,
-    Signal,
     rows_of,
     table_of,
 )
+from strategies.long_history import History, Rows
+from strategies.truncation import ACTION, CONFIDENCE, Seen, seen_in_history
 
 HERE = Path(__file__).resolve().parent
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 OUR_MODULES: frozenset[str] = frozenset(json.loads((HERE / "shipped.json").read_text(encoding="utf-8"))["modules"])
 LARGEST_FILE = 1_000_000  # bytes
-LONGEST_REASONING = 1000  # characters
-LONGEST_QUESTION = 100_000
-HUNDREDTH = Decimal("0.01")
-TIE = 1e-6
 
-Answer = tuple[str, Decimal, str]
-Rows = NDArray[np.float64]  # as `rows_of` makes them
 Opinions = tuple[NDArray[np.int8], NDArray[np.float64], Callable[[int], str]]
 
 
@@ -77,22 +69,22 @@ class Loaded:
         with self._guarded():
             shown = self._shown(data)
             if isinstance(self._strategy, AskingStrategy):
-                return _answer(self._strategy.analyze(shown, news, answer))
-            return _answer(self._strategy.analyze(shown, news))
+                return answers.answer(self._strategy.analyze(shown, news, answer))
+            return answers.answer(self._strategy.analyze(shown, news))
 
     def question(self, data: MarketData, news: Sequence[NewsEvent] = ()) -> Question | None:
         """What it wants to know before it is asked. Raises StrategyError."""
         if not isinstance(self._strategy, AskingStrategy):
             return None
         with self._guarded():
-            return _question(self._strategy.question(self._shown(data), news))
+            return answers.question(self._strategy.question(self._shown(data), news))
 
     def readings(self, data: MarketData, count: int) -> dict[str, list[float | None]]:
         """The newest values of every column that it computes, oldest first; None where there is none yet."""
         with self._guarded():
             table = self._shown(data).table.iloc[-count:]
             added = [str(column) for column in table.columns if column not in PRICES]
-            return {name: [_reading(value) for value in table[name].tolist()] for name in added}
+            return {name: [answers.reading(value) for value in table[name].tolist()] for name in added}
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -147,14 +139,34 @@ class Loaded:
         named = np.array(("SELL", "HOLD", "BUY"))[action + 1]
         return DataFrame({"action": named, "confidence": confidence}, index=table_of(rows).index)
 
+    def seen_ahead(self, rows: NDArray[np.float64]) -> Seen:
+        """Whether it looks ahead in this history (as `rows_of` gives it), and whether its warm-up is too short for it.
+
+        What it does wrong besides is not told here: whoever asks it will hear.
+        """
+        try:
+            with self._guarded():
+                return seen_in_history(self._computed, table_of(rows), self.face.startup_candles)
+        except StrategyError:
+            return Seen()
+
+    def _computed(self, table: DataFrame) -> DataFrame:
+        """Everything that it computes over a history at once."""
+        full = self._with_indicators(table)
+        given = self._strategy.signals(full)
+        own = full.drop(columns=list(PRICES))
+        if given is None:
+            return own
+        return own.assign(**{ACTION: given["action"], CONFIDENCE: given["confidence"]})
+
     def opinions(self, rows: Rows, symbol: str, timeframe: str) -> Opinions:
         """The same over rows of candles: +1 BUY, 0 HOLD, −1 SELL; the confidence, NaN where it failed; and the words
         of one row, which cost as much as asking.
         """
-        history = _History(rows, symbol, timeframe, self._table_of(rows))
+        history = History(rows, symbol, timeframe, self._table_of(rows))
         with self._guarded():
             given = self._strategy.signals(history.table)
-            signs = None if given is None else _signs(given)
+            signs = None if given is None else answers.signs(given)
         action, confidence, errors = (*signs, {}) if signs else self._one_by_one(history)
         warming = min(self.face.startup_candles - 1, len(rows))
         action[:warming], confidence[:warming] = 0, 0.0
@@ -167,7 +179,7 @@ class Loaded:
 
         return action, confidence, words
 
-    def _one_by_one(self, history: "_History") -> tuple[NDArray[np.int8], NDArray[np.float64], dict[int, str]]:
+    def _one_by_one(self, history: History) -> tuple[NDArray[np.int8], NDArray[np.float64], dict[int, str]]:
         """Also what went wrong, by row."""
         count = len(history.rows)
         action, confidence, errors = np.zeros(count, dtype=np.int8), np.zeros(count), dict[int, str]()
@@ -179,13 +191,13 @@ class Loaded:
                 confidence[row], errors[row] = np.nan, str(error)
         return action, confidence, errors
 
-    def _ask_at(self, history: "_History", row: int) -> Answer:
+    def _ask_at(self, history: History, row: int) -> Answer:
         """When the candle of that row has closed."""
         with self._guarded():
             shown = history.shown(row, self.face.startup_candles)
             if isinstance(self._strategy, AskingStrategy):
-                return _answer(self._strategy.analyze(shown, (), None))
-            return _answer(self._strategy.analyze(shown, ()))
+                return answers.answer(self._strategy.analyze(shown, (), None))
+            return answers.answer(self._strategy.analyze(shown, ()))
 
     def _windowed(self, window: tuple[Candle, ...]) -> DataFrame:
         """A table of these candles. Most often they are those of the call before, one further."""
@@ -229,62 +241,6 @@ class _Prepared:
         return self._table.iloc[begin:end]
 
 
-class _History:
-    """Rows of candles with their indicators: a window is shown as at the moment when its last candle closed."""
-
-    def __init__(self, rows: Rows, symbol: str, timeframe: str, table: DataFrame) -> None:
-        self.rows, self.table = rows, table
-        self._symbol, self._timeframe, self._seconds = symbol, timeframe, timeframe_seconds(timeframe)
-        self.candle = lru_cache(maxsize=2 * MOST_CANDLES)(self._candle)  # windows overlap
-
-    def shown(self, row: int, count: int) -> Framed:
-        candles = Window(self, row + 1 - count, row + 1)
-        newest = self.candle(row)
-        return Framed(
-            symbol=self._symbol,
-            timeframe=self._timeframe,
-            at=newest.closed_at,
-            price=newest.close,
-            candles=cast("tuple[Candle, ...]", candles),
-            table=self.table.iloc[row + 1 - count : row + 1],
-        )
-
-    def _candle(self, row: int) -> Candle:
-        opened, *values = self.rows[row].tolist()
-        open_, high, low, close, volume = (Decimal(repr(value)) for value in values)
-        return Candle(
-            symbol=self._symbol,
-            opened_at=EPOCH + timedelta(milliseconds=opened),
-            seconds=self._seconds,
-            open=open_,
-            high=high,
-            low=low,
-            close=close,
-            volume=volume,
-        )
-
-
-class Window(Sequence[Candle]):
-    """Candles that are made when somebody looks at them: most strategies only look at their table."""
-
-    def __init__(self, history: _History, first: int, end: int) -> None:
-        self._history, self._rows = history, range(first, end)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Candle: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Candle, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Candle | tuple[Candle, ...]:
-        if isinstance(index, slice):
-            return tuple(self._history.candle(row) for row in self._rows[index])
-        return self._history.candle(self._rows[index])
-
-
 class LocalStrategies:
     """Strategies asked in this very process: for backtests and replays, which have a process of their own.
 
@@ -325,6 +281,10 @@ class LocalStrategies:
     def signals(self, name: str, candles: Sequence[Candle], symbol: str, timeframe: str) -> DataFrame:
         """Every opinion over a history: see `Loaded.signals`."""
         return self._get(name).signals(candles, symbol, timeframe)
+
+    def seen_ahead(self, name: str, rows: NDArray[np.float64]) -> Seen:
+        """Whether it looks ahead in a history: see `Loaded.seen_ahead`."""
+        return self._get(name).seen_ahead(rows)
 
     def opinions(self, name: str, rows: Rows, symbol: str, timeframe: str) -> Opinions:
         """The same as arrays: see `Loaded.opinions`."""
@@ -434,52 +394,6 @@ def _framed(data: MarketData, window: tuple[Candle, ...], table: DataFrame) -> F
     return Framed(**{**known, "candles": window}, table=table)
 
 
-def _signs(given: DataFrame) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """What a strategy's vectorised form says, checked and rounded exactly as a Signal's confidence is."""
-    said = given["action"]
-    buys, sells = (np.asarray(said == word, dtype=np.int8) for word in ("BUY", "SELL"))
-    if len(said) != int(buys.sum() + sells.sum() + (said == "HOLD").sum()):
-        raise StrategyError("signals: every action must be BUY, SELL or HOLD")
-    exact = given["confidence"].to_numpy(dtype=np.float64)
-    confidence = np.round(exact, 2)
-    ties = np.flatnonzero(np.abs(exact * 1000 % 10 - 5) < TIE)
-    confidence[ties] = [float(_rounded(value)) for value in exact[ties].tolist()]
-    confidence[~((exact >= 0) & (exact <= 100))] = np.nan  # no Signal could be made of it
-    return buys - sells, confidence
-
-
-def _rounded(confidence: float) -> Decimal:
-    return Decimal(str(confidence)).quantize(HUNDREDTH, rounding=ROUND_HALF_EVEN)
-
-
-def _reading(value: object) -> float | None:
-    return float(value) if isinstance(value, (bool, int, float)) and math.isfinite(value) else None
-
-
-def _question(question: object) -> Question | None:
-    if question is None:
-        return None
-    if not isinstance(question, Question):
-        raise StrategyError(f"question must return a Question or None, not {type(question).__name__}")
-    for field in fields(Question):
-        text = getattr(question, field.name)
-        if not isinstance(text, str) or len(text) > LONGEST_QUESTION:
-            raise StrategyError(f"question: {field.name} must be a text of at most {LONGEST_QUESTION:,} characters")
-    return question
-
-
-def _answer(signal: object) -> Answer:
-    if not isinstance(signal, Signal):
-        raise StrategyError(f"analyze must return a Signal, not {type(signal).__name__}")
-    confidence = _rounded(float(signal.confidence))
-    text = signal.reasoning
-    return (
-        signal.action,
-        confidence,
-        text if len(text) <= LONGEST_REASONING else f"{text[: LONGEST_REASONING - 1]}…",
-    )
-
-
 def blame(error: BaseException) -> str:
     """What went wrong, in which line, and what stands there; in one line."""
     text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())[:300]
@@ -496,4 +410,4 @@ def blame(error: BaseException) -> str:
     return f"{said} ({where})"
 
 
-_OWN_FILES = (Path(__file__).name, "proof.py", "confined.py", "worker.py")
+_OWN_FILES = (Path(__file__).name, "answers.py", "truncation.py", "proof.py", "confined.py", "worker.py")

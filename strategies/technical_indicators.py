@@ -129,10 +129,10 @@ class TechnicalIndicators(BaseStrategy):
     def signals(self, candles: DataFrame) -> DataFrame:
         buy, sell = candles["buy_points"].to_numpy(), candles["sell_points"].to_numpy()
         strongest = np.maximum(buy, sell)
-        action = np.where(buy > sell, "BUY", "SELL")
         none = (buy == sell) | (strongest < WEAKEST)
+        action = np.where(none, 0, np.where(buy > sell, 1, -1))
         confidence = np.where(none, 100 - strongest, strongest)
-        return DataFrame({"action": np.where(none, "HOLD", action), "confidence": confidence}, index=candles.index)
+        return DataFrame({"action": action, "confidence": confidence}, index=candles.index)
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:
         recent = frame(market_data).iloc[-RECENT - 1 :]

@@ -44,6 +44,7 @@ class AlertEvent(StrEnum):
     NEWS_SOURCE = "news_source"
     STRATEGY_WEAK = "strategy_weak"
     MARKET_ENDED = "market_ended"
+    HISTORY = "history"
     STRATEGIES_FAIL = "strategies_fail"
     STRATEGY = "strategy"
     INCIDENT_REPORT = "incident_report"
@@ -161,6 +162,11 @@ KINDS: dict[AlertEvent, Kind] = {
         "Worse than a coin",
         "a strategy was wrong more often than right for thirty days",
         "Lower its weight, switch it off, or look at its settings.",
+    ),
+    AlertEvent.HISTORY: _warning(
+        "Candles are not kept up to date",
+        "the daily download for backtests has failed for days; trading does not need it",
+        "main.py data download tells more.",
     ),
     AlertEvent.STRATEGIES_FAIL: _warning(
         "No strategy answers",

@@ -3,7 +3,6 @@
 Every change of state goes through a Turn, so that "did anything change?" has one answer.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -35,7 +34,8 @@ from app.core.state import Doubt, State
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
 QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 25.0, 30.0)  # seconds after the doubt began
 QUERY_EVERY = timedelta(seconds=10)  # afterwards
-KEPT_ORDERS = 400  # ended ones, so that a late fill still finds its order
+KEPT_ORDERS = 400  # ended ones, at most, so that a late fill still finds its order …
+KEPT_FOR = timedelta(days=1)  # … though not for ever
 
 
 @dataclass(slots=True)
@@ -93,8 +93,8 @@ class Turn:
 
     def _changed(self, changed: Changed) -> None:
         """Keep only the newest form of each thing."""
-        key: Callable[[Any], tuple[type, object]] = lambda each: (type(each), getattr(each, "id", each))  # noqa: E731
-        self.changes = [each for each in self.changes if key(each) != key(changed)]
+        kind, id = type(changed), getattr(changed, "id", changed)
+        self.changes = [each for each in self.changes if type(each) is not kind or getattr(each, "id", each) != id]
         self.changes.append(changed)
 
     def set_account(self, **changes: Any) -> None:
@@ -215,11 +215,20 @@ class Turn:
         for order in self.state.orders.values():
             if order.position_id == position.id:
                 self.state.jumped.pop(order.id, None)
-        ended = [order for order in self.state.orders.values() if order.status in orders.TERMINAL]
+        self._forget_orders()
+
+    def _forget_orders(self) -> None:
+        """Those that ended long ago, the oldest first. Whatever remains is looked through at every message."""
+        state = self.state
+        ended = [order for order in state.orders.values() if order.status in orders.TERMINAL]
+        if len(ended) <= KEPT_ORDERS and all(self.now - order.updated_at < KEPT_FOR for order in ended):
+            return
         ended.sort(key=lambda order: (order.updated_at, order.id))
-        for order in ended[: max(0, len(ended) - KEPT_ORDERS)]:
-            del self.state.orders[order.id]
-            self.state.booked = {fill: owner for fill, owner in self.state.booked.items() if owner != order.id}
+        newest = ended[-KEPT_ORDERS:]
+        kept = {order.id for order in newest if self.now - order.updated_at < KEPT_FOR}
+        gone = {order.id for order in ended} - kept
+        state.orders = {id: order for id, order in state.orders.items() if id not in gone}
+        state.booked = {fill: owner for fill, owner in state.booked.items() if owner not in gone}
 
 
 # recvWindow 5 s, the exchange's own back-end timeout 10 s, and 5 s for its memory to reach its database

@@ -6,6 +6,7 @@ first.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ def bands(
     if days < MIN_DAYS:
         return None
     block = block_days or float(round(days ** (1 / 3)))
-    growth: Floats = np.cumprod(1 + returns[rows(days, resamples, block, seed)], axis=1)
+    growth: Floats = np.cumprod(1 + returns[rows(days, resamples, block, seed)], axis=1, dtype=np.float64)
     totals = (growth[:, -1] - 1) * 100
     falls = deepest_pct(growth)
     low, middle, high = np.percentile(totals, [LOW, 50, HIGH])
@@ -77,8 +78,8 @@ def rows(days: int, resamples: int, block_days: float, seed: int) -> NDArray[np.
     return drawn
 
 
-def deepest_pct(growth: Floats) -> Floats:
+def deepest_pct(growth: "NDArray[np.floating[Any]]") -> Floats:
     """Deepest fall of each row from its high so far, the beginning (1) included; positive per cent."""
     highs = np.maximum(np.maximum.accumulate(growth, axis=1), 1.0)
-    worst: Floats = (1 - growth / highs).max(axis=1) * 100
+    worst: Floats = np.asarray((1 - growth / highs).max(axis=1) * 100, dtype=np.float64)
     return worst

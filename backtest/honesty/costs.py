@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from app.core.rules import Simulation
 
@@ -25,7 +24,7 @@ def dearer(simulation: Simulation, times: int = TIMES) -> Simulation:
 
 
 def stressed(
-    simulation: Simulation, cash: Decimal, run_again: Callable[[Simulation], tuple[Decimal, int]], times: int = TIMES
+    simulation: Simulation, cash: float, run_again: Callable[[Simulation], tuple[float, int]], times: int = TIMES
 ) -> Stressed:
     """`run_again` trades the same plan on another simulation and returns its final equity and number of trades."""
     changed = dearer(simulation, times)
@@ -34,6 +33,6 @@ def stressed(
         times=times,
         fee_pct=float(changed.fee_pct),
         slippage_pct=float(changed.slippage_pct),
-        return_pct=float((equity / cash - 1) * 100),
+        return_pct=(equity / cash - 1) * 100,
         trades=trades,
     )

@@ -26,7 +26,7 @@ class BenchRsiMacd(BaseStrategy):
 
     def signals(self, candles: DataFrame) -> DataFrame:
         buys, sells = (candles["rsi"] < 30) & (candles["histogram"] > 0), candles["rsi"] > 70
-        action = np.where(buys, "BUY", np.where(sells, "SELL", "HOLD"))
+        action = np.where(buys, 1, np.where(sells, -1, 0))
         return DataFrame({"action": action, "confidence": 100.0}, index=candles.index)
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:

@@ -23,7 +23,7 @@ class BenchSmaCross(BaseStrategy):
     def signals(self, candles: DataFrame) -> DataFrame:
         now = candles["lead"]
         before = now.shift()
-        action = np.where((now > 0) & (before <= 0), "BUY", np.where((now < 0) & (before >= 0), "SELL", "HOLD"))
+        action = np.where((now > 0) & (before <= 0), 1, np.where((now < 0) & (before >= 0), -1, 0))
         return DataFrame({"action": action, "confidence": 100.0}, index=candles.index)
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:

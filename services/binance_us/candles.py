@@ -15,6 +15,7 @@ from app.core.money import decimal
 from services.binance_us.believing import believed
 from services.binance_us.client import Client
 from services.binance_us.instrument import market_id
+from services.binance_us.limits import Urgency
 from services.binance_us.reports import moment
 from services.binance_us.server_time import EPOCH
 
@@ -75,7 +76,7 @@ class CandleReader:
         last = min(end or self._client.time.now(), self._client.time.now())
         at = start
         while at + MINUTE + SETTLED <= self._client.time.now() and at < last:
-            page = await self._page(at, last)
+            page = await self.page(at, last)
             found |= {each.opened_at: each for each in page if start <= each.opened_at < last}
             if not page or page[-1].opened_at < at:
                 break
@@ -93,7 +94,8 @@ class CandleReader:
             log.warning("the exchange has no candles of %s from %s to %s", self._symbol, start, end)
         return candles
 
-    async def _page(self, start: datetime, end: datetime) -> list[Candle]:
+    async def page(self, start: datetime, end: datetime, urgency: Urgency = Urgency.READING) -> list[Candle]:
+        """The first of the closed candles that open at `start` or later and before `end`, as many as one answer has."""
         what = f"reading candles of {self._symbol}"
         params = {
             "symbol": market_id(self._symbol),
@@ -102,7 +104,7 @@ class CandleReader:
             "endTime": str((end - EPOCH) // timedelta(milliseconds=1) - 1),
             "limit": str(PAGE),
         }
-        body = await self._client.ask("public_get_klines", params, what=what)
+        body = await self._client.ask("public_get_klines", params, what=what, urgency=urgency)
         with believed(what):
             if not isinstance(body, list):
                 raise DataError("not a list")

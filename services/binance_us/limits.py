@@ -21,11 +21,15 @@ ORDER_COUNT = re.compile(r"x-mbx-order-count-([0-9]{1,4})([smhd])")
 
 
 class Urgency(Enum):
-    """What a request is for; the value is the share of the limit up to which it may go."""
+    """What a request is for; the value is the share of the limit up to which it may go.
+
+    Other programs behind the same address use the same limit: what can wait stays clear of what a trader needs.
+    """
 
     CLOSING = 1.0
     READING = 0.8
     OPENING = 0.5
+    HISTORY = 0.3
 
 
 class Limits:

@@ -3,7 +3,7 @@
 from services.settings.addresses import is_loopback
 from services.settings.config_files import AppConfig, LoadedRules, load_rules
 from services.settings.environment import SETTINGS, TRADING_KEY, Mode, Setting, Settings, load_settings
-from services.settings.saving import save_rules
+from services.settings.saving import changed_rules, save_rules
 from services.settings.secret import Secret
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Secret",
     "Setting",
     "Settings",
+    "changed_rules",
     "is_loopback",
     "load_rules",
     "load_settings",

@@ -1,4 +1,4 @@
-"""What `config/app.yml` says: news keywords, prices of models, alerts. Typed dicts and defaults."""
+"""What `config/app.yml` says: news keywords, prices of models, history, alerts. Typed dicts and defaults."""
 
 import copy
 from decimal import Decimal
@@ -16,9 +16,14 @@ class DeepSeekConfig(TypedDict):
     cutoffs: dict[str, str]  # model → last day it knows
 
 
+class HistoryConfig(TypedDict):
+    update_at: str  # HH:MM in UTC, or never
+
+
 class AppConfig(TypedDict):
     news: NewsConfig
     deepseek: DeepSeekConfig
+    history: HistoryConfig
     alerts: AlertRules
 
 
@@ -87,6 +92,7 @@ _DEFAULT: AppConfig = {
         },
         "cutoffs": {},
     },
+    "history": {"update_at": "03:40"},
     "alerts": AlertRules(),
 }
 

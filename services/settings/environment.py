@@ -63,6 +63,8 @@ class Settings:
     config_dir: Path
     strategies_dir: Path
     backup_dir: Path
+    backtests_kept: int
+    upload_mb: int
     secrets_key_file: Path
     database_url: Secret
     host: str
@@ -189,6 +191,8 @@ SETTINGS: tuple[Setting, ...] = (
     _row("TRADER_CONFIG_DIR", PathText(), "risk.yml, strategies.yml, app.yml", "config"),
     _row("TRADER_STRATEGIES_DIR", PathText(), "strategies, one file each", "strategies"),
     _row("TRADER_BACKUP_DIR", PathText(), "where backups go; unset: `backups` in the data directory"),
+    _row("TRADER_BACKTESTS_KEPT", Integer(1, 1000), "how many backtests of the dashboard are kept", "50"),
+    _row("TRADER_UPLOAD_MB", Integer(1, 200), "largest file of candles that may be uploaded", "20"),
     _row(
         _KEY_FILE,
         PathText(),

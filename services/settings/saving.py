@@ -29,6 +29,17 @@ def save_rules(config_dir: Path, changes: Mapping[str, Mapping[str, Change]]) ->
     Returns the rules as they now stand. Raises ConfigError, every file untouched, where one is refused.
     """
     load_rules(config_dir)
+    loaded, texts = changed_rules(config_dir, changes)
+    config_dir.mkdir(parents=True, exist_ok=True)
+    for name in changes:
+        _replace(config_dir / name, texts[name] or "")
+    return loaded
+
+
+def changed_rules(
+    config_dir: Path, changes: Mapping[str, Mapping[str, Change]], *, backtest: bool = False
+) -> tuple[LoadedRules, dict[str, str | None]]:
+    """What the files would say with these changes, and their texts by name; nothing is written. Raises ConfigError."""
     texts = {name: text_of(config_dir / name) for name in FILES}
     for name, values in changes.items():
         if name not in FILES:
@@ -38,11 +49,7 @@ def save_rules(config_dir: Path, changes: Mapping[str, Mapping[str, Change]]) ->
             texts[name] = _changed(texts[name] or "", values)
         except (DataError, RepresenterError) as error:
             raise ConfigError(f"{config_dir / name}: {error}; nothing was saved, give another value") from None
-    loaded = rules_of(texts, config_dir, backtest=False)
-    config_dir.mkdir(parents=True, exist_ok=True)
-    for name in changes:
-        _replace(config_dir / name, texts[name] or "")
-    return loaded
+    return rules_of(texts, config_dir, backtest), texts
 
 
 def save_strategy(

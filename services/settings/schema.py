@@ -158,6 +158,9 @@ APP = (
         Text(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]", "a date such as 2025-07-01"),
         "last day it knows",
     ),
+    Key(
+        "history.update_at", Text(f"never|{_HOURS}", "a time such as 03:40, or never"), "daily download of candles, UTC"
+    ),
     Key("alerts.max_per_hour", Integer(4, 200), "messages an hour on each channel; what is more shares one message"),
     Key("alerts.repeat_minutes", Integer(1, 1440), "how often a grave alert that lasts is repeated until it is seen"),
     Key("alerts.alive_at", Text(f"never|{_HOURS}", "a time such as 08:00, or never"), "daily word that all is well"),

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.benchmarks import (
+    beside,
+    candles,
     comparing,
     crowd,
     headlines,
@@ -25,10 +27,12 @@ from tests.benchmarks.rows import Row, table
 Measure = Callable[[], list[Row] | Coroutine[Any, Any, list[Row]]]
 PARTS: dict[str, tuple[Measure, ...]] = {
     "latency": (latency.decision_to_order, latency.closing_while_mail_is_down, latency.event_to_text),
+    "history": (candles.stored, candles.imported),
     "replay": (replaying.dense,),
     "start": (starting.whole_process,),
     "protection": (protecting.fill_to_stop, protecting.lost_stop, protecting.kill_to_closes),
     "crowd": (crowd.signal_to_wire,),
+    "lag": (beside.beside_two_backtests,),
     "restart": (restarting.restart,),
     "headlines": (headlines.right, headlines.fast),
     "peers": (comparing.beside_peers, comparing.hundred, comparing.step_by_step),

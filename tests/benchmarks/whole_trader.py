@@ -1,13 +1,15 @@
 """The real program in live mode as a process: `python -m tests.benchmarks.whole_trader`, an exchange in its settings.
 
 Everything is what `main.py run` builds; only its limits and the go-live list's verdict are taken off, and votes come
-from whoever asks on standard input: `trade 200`. Each answer is a line of JSON.
+from whoever asks on standard input: `trade 200`; `beside` and `rest` start and end heavy work in children. Each answer
+is a line of JSON.
 """
 
 import asyncio
 import hashlib
 import json
 import random
+import resource
 import sys
 import time
 from dataclasses import replace
@@ -27,6 +29,7 @@ from app.going_live import GoingLive
 from app.seam import clock
 from services import logs
 from services.settings import load_rules
+from tests.benchmarks.beside import lines
 from tests.live_trader import RULES
 
 STRATEGY = "quiet"
@@ -52,6 +55,12 @@ def write_files(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def used() -> float:
+    """Seconds of processor that children have used which are gone."""
+    gone = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return gone.ru_utime + gone.ru_stime
 
 
 def tell(**said: Any) -> None:
@@ -91,6 +100,18 @@ class ToldTrader(main.Trader):
         while line := (await reader.readline()).decode().split():
             if line[0] == "trade":
                 tell(**await self.trade(int(line[1])))
+            elif line[0] == "beside":
+                self.beside, self.began, self.used = lines(*map(Path, line[1:3]), self.tasks), time.time(), used()
+                tell(beside=len(self.beside))
+            elif line[0] == "rest":
+                tell(**await self.rest())
+
+    async def rest(self) -> dict[str, Any]:
+        """End the heavy work: how many processors it had, and what went wrong with it."""
+        for each in self.beside:
+            await each.stop()
+        processors = (used() - self.used) / (time.time() - self.began)
+        return {"processors": processors, "error": "; ".join(each.error for each in self.beside if each.error)}
 
     async def trade(self, entries: int) -> dict[str, Any]:
         """So many entries at random moments: when each was signalled (epoch ms), and how late the loop was meanwhile.
@@ -157,7 +178,8 @@ class ToldTrader(main.Trader):
 def run() -> int:
     settings = main.settings_of()
     loaded = load_rules(settings.config_dir)
-    voters = VotingRules(timeframe="1m", strategies=(StrategyRule(name=STRATEGY, enabled=True, weight=Decimal(30)),))
+    rule = StrategyRule(name=STRATEGY, enabled=True, weight=Decimal(30), sha256=APPROVED)
+    voters = VotingRules(timeframe="1m", strategies=(rule,))
     loaded = replace(loaded, rules=replace(RULES, voting=voters))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database, ledger = main.open_books(settings)

@@ -32,6 +32,10 @@ def test_a_day_with_the_trader(trader: TraderProcess) -> None:
         entry = orders[decision["order_ids"][0]]
         assert (entry["role"], entry["position_id"]) == ("entry", trade["position_id"])
 
+        assert api.get("/api/v1/backtests").json() == api.get("/api/v1/data").json() == {"items": [], "total": 0}
+        refused = api.post("/api/v1/backtests", json={"data": "BTC/USD"})
+        assert "upload a file first" in refused.json()["detail"]
+
         paused = api.post("/api/v1/pause").json()
         assert (paused["state"], paused["reason"]) == ("PAUSED", "manual")
         entries = _entries(api)

@@ -67,6 +67,39 @@ def test_a_finished_backtest_is_on_record_and_one_that_cannot_be_is_no_failure(
     assert (tmp_path / "again/result.json").exists()
 
 
+PEEKER = """
+from strategies.base_strategy import BaseStrategy, Signal, frame
+
+class Peeker(BaseStrategy):
+    startup_candles = 100
+
+    def indicators(self, candles):
+        return candles[["close"]].shift(-1).rename(columns={"close": "tomorrow"})
+
+    def analyze(self, market_data, news_events):
+        now = frame(market_data).iloc[-1]
+        return Signal("BUY" if now["tomorrow"] > now["close"] else "SELL", 90, "I know")
+"""
+
+
+def test_a_backtest_of_a_strategy_that_looks_ahead_is_refused_with_the_column_and_the_candle(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADER_STRATEGIES_DIR", str(tmp_path / "mine"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/peeker.py").write_text(PEEKER)
+    (tmp_path / "config/strategies.yml").write_text(
+        "timeframe: 5m\nstrategies:\n  peeker: {enabled: true, weight: 30}\n"
+    )
+    market = write_market(tmp_path / "market.csv", days=3)
+    code, said, error = run("backtest", "--data", market, "--out", tmp_path / "out")
+    assert (code, said) == (2, "")
+    assert error.startswith("error: strategy peeker looks ahead")
+    assert "column 'tomorrow' at candle 2023-03-0" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_same_backtest_twice_is_the_same(run: Run, tmp_path: Path) -> None:
     market = write_market(tmp_path / "market.csv", days=4)
     arguments = ("backtest", "--data", market, "--since", "2023-03-01", "--until", "2023-03-04", "--json", "--out")

@@ -16,6 +16,7 @@ from app.core.errors import StoreError
 from app.core.model import PositionStatus
 from app.notices import Told
 from components.api import add_api
+from components.doors import Doors
 from components.edge import Edge
 from components.login import add_login
 from components.wire import time_text
@@ -29,8 +30,8 @@ async def nothing() -> None:
     pass
 
 
-def an_application(desk: Desk) -> FastAPI:
-    web, doors = FastAPI(openapi_url=None, docs_url=None, redoc_url=None), desk.doors()
+def an_application(desk: Desk, doors: Doors | None = None) -> FastAPI:
+    web, doors = FastAPI(openapi_url=None, docs_url=None, redoc_url=None), doors or desk.doors()
     web.add_middleware(Edge, doors=doors)
     add_login(web, doors, nothing)
     add_api(web, doors)
@@ -89,7 +90,7 @@ async def test_health_says_one_word_to_anybody(stranger: Program, word: str, sta
 
 
 READS = ["status", "positions", "positions/x", "trades", "trades.csv", "orders", "fills", "decisions", "decisions/x",
-         "signals", "insights", "news", "alerts", "logs"]  # fmt: skip
+         "signals", "insights", "news", "alerts", "logs", "backtests", "data"]  # fmt: skip
 ACTS = ["pause", "resume", "positions/x/close", "close-all", "alerts/acknowledge", "unlock"]
 
 
@@ -183,6 +184,7 @@ async def test_filters_reach_the_store(program: Program) -> None:
         ("orders?limit=ten", "limit"),
         ("orders?offset=-1", "offset"),
         ("orders?colour=red", "colour"),
+        ("orders?path=red", "path: "),
         ("status?verbose=1", "verbose"),
         ("positions?status=open", "status"),
         ("logs?level=LOUD", "level"),

@@ -26,7 +26,7 @@ from app.core.rules import (
 from app.ports import StrategyFace
 from app.seam import seeded
 from backtest import sweep
-from backtest.kernels import entering, grid, opening, trading, trailing, watching
+from backtest.kernels import blocks, entering, grid, opening, trading, trailing, watching
 from backtest.kernels.terms import REASONS
 from backtest.replay import Run
 from backtest.running import Plan, run
@@ -37,7 +37,7 @@ from tests.builders import a_strategy_rule, d
 
 MINUTE = 60_000
 NOON = 1_678_449_600_000
-KERNELS = (grid, entering, opening, trading, trailing, watching)
+KERNELS = (grid, blocks, entering, opening, trading, trailing, watching)
 
 
 @contextmanager
@@ -80,9 +80,9 @@ def wild(seed: int, count: int, wildness: float) -> CandleSeries:
 
 
 def opinions(seed: int, series: CandleSeries, name: str, every: int, fails: float) -> Timeline:
-    """Random ones, lasting a while, leaning to one side for hours."""
+    """Random ones, a new one with each closed candle of `every` minutes, leaning to one side for hours."""
     dice = seeded(seed)
-    given = series.ts[::every] + MINUTE
+    given = series.ts[frames_of(series, every * 60).rows] + MINUTE
     lean = 0.5
     action, confidence = [], []
     for _ in given:
@@ -254,8 +254,19 @@ def a_case(seed: int, count: int = 1_500) -> Case:
     )
 
 
-NEEDED = ("stop", "trailing_stop", "vote", "refused", "runaway", "day loss", "killed", "holes", "several at once")
-CHOSEN: tuple[int, ...] = ()  # between them they hold everything that NEEDED names
+NEEDED = (
+    "stop",
+    "trailing_stop",
+    "vote",
+    "kill_switch",
+    "refused",
+    "runaway",
+    "day loss",
+    "killed",
+    "holes",
+    "several at once",
+)
+CHOSEN = (116, 125)  # between them they hold everything that NEEDED names
 
 
 def test_trades_and_equity_are_the_exact_engines() -> None:

@@ -9,7 +9,17 @@ from pathlib import Path
 
 STRATEGIES = Path(__file__).parents[2] / "strategies"
 MANIFEST = STRATEGIES / "shipped.json"
-MODULES = ("__init__", "base_strategy", "confined", "proof", "runtime", "worker")  # parts of the program
+MODULES = (
+    "__init__",
+    "answers",
+    "base_strategy",
+    "confined",
+    "long_history",
+    "proof",
+    "runtime",
+    "truncation",
+    "worker",
+)  # parts of the program
 
 
 def manifest() -> dict[str, object]:

@@ -47,7 +47,9 @@ LIBRARIES = {
     "nicegui": ("components/", "main.py"),
     "fastapi": ("components/", "main.py"),
     "starlette": ("components/", "main.py"),
-    "plotly": ("components/charts", "backtest/report"),
+    "python_multipart": ("components/multipart",),
+    "plotly": ("components/charts", "backtest/report_html"),  # report.html carries its script
+    "reportlab": ("backtest/report_pdf",),
     "pandas": ("strategies/", "backtest/"),
     "numpy": ("strategies/", "backtest/"),
     "ta": ("strategies/", "backtest/"),

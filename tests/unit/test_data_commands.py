@@ -35,7 +35,7 @@ def test_rows_for_programs_are_plain_json(file: Path, tmp_path: Path) -> None:
     assert (row["first"], row["last"]) == ("2024-01-01T00:00:00+00:00", "2024-01-01T00:04:00+00:00")
     report = json.loads(json.dumps(data_commands.check_row("BTC/USD", data)))
     assert (report["good"], report["rows"], report["missing"]) == (True, 3, 2)
-    assert report["gap_list"] == [{"first": "2024-01-01T00:02:00+00:00", "missing": 2}]
+    assert report["gap_list"] == [{"first": "2024-01-01T00:02:00+00:00", "missing": 2, "absent_at_exchange": False}]
     assert report["sha256"] == row["sha256"]
 
 

@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_the_old_candles(tmp_path: Path, monkeypatch: pytest.
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("backtest.history.pq.write_table", full)
+    monkeypatch.setattr("backtest.store.pq.write_table", full)
     with pytest.raises(DataError, match="No space left on device"):
         data_commands.import_file(tmp_path / "file.parquet", "BTC/USD", "1m", data, NOW)
     assert len(history.load("BTC/USD", data)) == 50
@@ -238,7 +238,7 @@ def test_a_check_tells_gaps_jumps_and_what_cannot_be() -> None:
     assert report.largest_jump_at == holed.opened_at(40)
     assert report.no_volume_pct == pytest.approx(100 * 3 / 57)
     assert history.gaps(holed) == [(START + timedelta(minutes=10), 3)]
-    assert data_commands.gap_lines(holed) == ["gap: 3 candles missing from 2024-01-31 23:10"]
+    assert data_commands.gap_lines(history.gaps(holed)) == ["gap: 3 candles missing from 2024-01-31 23:10"]
     holed.low[5] = holed.high[5] + 1
     assert not history.check(holed).good
 

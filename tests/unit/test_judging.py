@@ -1,66 +1,143 @@
-"""How strategies have done, at hand for whoever looks; one that is worse than chance is pointed out once."""
+"""A finished run is judged: its block of honesty, its months, its warnings; a cheat's run never begins."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+import json
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from app.core.alerts import AlertEvent
-from app.jobs import gather_news
-from app.judging import Judging
-from app.ports import NewsSourceState
-from app.scoring import Score
-from app.seam import Tasks
-from tests.builders import NOON
+import numpy as np
+import pytest
 
-
-class Store:
-    """A month of ten signals a day, so many of them right."""
-
-    def __init__(self, right: int) -> None:
-        self.right, self.gathered = right, 0
-
-    def gather(self, now: datetime) -> None:
-        self.gathered += 1
-
-    def scores(self, today: datetime) -> Sequence[Score]:
-        days = [(today - timedelta(days=back)).date() for back in range(30)]
-        return [Score(strategy="news", day=day, judged=10, correct=self.right) for day in days]
+from app.core.errors import StrategyError
+from backtest import history, result
+from backtest.honesty.before_and_after import background, refuse_look_ahead
+from backtest.honesty.judging import Background, average_exposure_pct
+from backtest.replay import Run
+from backtest.running import Plan, run
+from backtest.series import Floats
+from tests.histories import random_walk
+from tests.unit.test_running import WARMUP, a_plan
 
 
-async def test_a_strategy_that_is_worse_than_chance_is_pointed_out_until_it_is_better() -> None:
-    told: list[tuple[AlertEvent, str]] = []
-    store = Store(right=4)
-    judging = Judging(store, Tasks(), lambda: NOON, lambda event, text: told.append((event, text)))
-    assert judging.of("news")["judged"] == 0, "nothing is known before the first look"
-    await judging.run()
-    await judging.run()
-    assert told == [(AlertEvent.STRATEGY_WEAK, "news was right 40 % of the time over 300 signals in thirty days")]
-    assert (judging.of("news")["accuracy_pct"], judging.of("other")["judged"], store.gathered) == (40.0, 0, 2)
-    store.right = 6
-    await judging.run()
-    store.right = 4
-    await judging.run()
-    assert len(told) == 2
+@dataclass(frozen=True)
+class Seen:
+    peek: str = ""
+    cold: str = ""
 
 
-class Wire:
-    """News whose only source stands as a test says."""
+@cache
+def forty_days() -> tuple[Plan, Run]:
+    """Traded on hours, with a hole of a day in the data."""
+    series = random_walk(4, 41 * 1440)
+    kept = np.flatnonzero((np.arange(len(series)) < 20_000) | (np.arange(len(series)) >= 21_440))
+    holed = replace(
+        series, **{name: getattr(series, name)[kept] for name in ("ts", "open", "high", "low", "close", "volume")}
+    )
+    rules = a_plan().rules
+    plan = a_plan(
+        series=holed, rules=replace(rules, voting=replace(rules.voting, timeframe="1h")), warmup=WARMUP * 60 // 5
+    )
+    return plan, run(plan)
 
-    def __init__(self) -> None:
-        self.state, self.polled = NewsSourceState(name="CryptoPanic"), 0
 
-    async def poll(self) -> None:
-        self.polled += 1
+def told(known: Background) -> dict[str, Any]:
+    plan, finished = forty_days()
+    source = result.Source(
+        data="walk",
+        data_sha256="",
+        config_sha256="",
+        version="1",
+        timeframe="1h",
+        cash=plan.cash,
+        fee_pct=Decimal("0.1"),
+    )
+    ends = [next(history.candles(plan.series[at : at + 1])) for at in (plan.warmup, len(plan.series) - 1)]
+    return result.summary(finished, source, *ends, known)
 
-    def sources(self) -> Sequence[NewsSourceState]:
-        return [self.state]
+
+def test_a_run_knows_its_months_its_bands_and_its_fair_rival() -> None:
+    _, finished = forty_days()
+    found = told(Background())
+    assert len(finished.trades) >= 5
+    honesty = found["honesty"]
+    growth = np.prod([1 + each / 100 for each in found["monthly"].values()]) - 1
+    assert growth * 100 == pytest.approx(found["return_pct"])
+    assert honesty["bootstrap"]["return_pct_5"] < found["return_pct"] < honesty["bootstrap"]["return_pct_95"]
+    held = finished.curve.quantity * finished.curve.close / finished.curve.equity
+    assert honesty["average_exposure_pct"] == pytest.approx(held.mean() * 100)
+    assert honesty["buy_and_hold_same_exposure_pct"] == pytest.approx(found["buy_and_hold_return_pct"] * held.mean())
+    assert honesty["deflated_sharpe"]["trials"] == 1
+    assert (honesty["cost_stress"], honesty["cutoff"]) == (None, None)
+    json.dumps(found, allow_nan=False)
 
 
-async def test_a_news_source_that_refuses_its_key_is_told_once_until_it_answers_again() -> None:
-    told: list[tuple[AlertEvent, str]] = []
-    wire = Wire()
-    job = gather_news(wire, lambda event, text: told.append((event, text)))
-    for status in ("waiting", "failing", "refused", "refused", "ok", "refused"):
-        wire.state = NewsSourceState(name="CryptoPanic", status=status, error="paste its key again")
-        await job()
-    assert told == [(AlertEvent.NEWS_SOURCE, "CryptoPanic: paste its key again")] * 2
-    assert wire.polled == 6
+def test_the_background_brings_dearer_costs_and_the_holes_in_the_data() -> None:
+    plan, _ = forty_days()
+    known = background(plan, cold=["strategy x: column 'y' remembers more"], trials=50)
+    assert known.missing_pct == pytest.approx(1440 / (41 * 1440) * 100)
+    found = told(known)
+    stress = found["honesty"]["cost_stress"]
+    assert (stress["fee_pct"], stress["slippage_pct"]) == (0.2, 0.1)
+    assert stress["return_pct"] < found["return_pct"]
+    words = " | ".join(found["warnings"])
+    assert "2.4 % of the minutes are missing" in words
+    assert "column 'y' remembers more" in words
+    assert "covers 38 days: too short" in words
+    assert found["honesty"]["deflated_sharpe"]["trials"] == 50
+
+
+def test_answers_within_what_the_model_knows_are_split_off() -> None:
+    found = told(Background(models=["chat"], cutoffs={"chat": "2026-11-30"}))
+    cut = found["honesty"]["cutoff"]
+    assert cut["within"]["days"] + cut["after"]["days"] == found["days_won"] + found["days_even"] + found["days_lost"]
+    assert cut["within"]["days"] > 0
+    assert "AI answers lie inside the model's knowledge" in " ".join(found["warnings"])
+
+
+def test_entries_and_exits_are_no_warnings() -> None:
+    _, finished = forty_days()
+    assert finished.trades
+    assert not [warning for warning in finished.warnings if "_fill" in warning]
+
+
+def test_a_strategy_that_looks_ahead_is_refused_by_name_before_anything_is_traded() -> None:
+    looked: list[tuple[str, Floats]] = []
+
+    def seen_ahead(name: str, rows: Floats) -> Seen:
+        looked.append((name, rows))
+        return Seen(peek="column 'y' at candle 2023-03-01 00:00 reads 1 …")
+
+    plan, _ = forty_days()
+    with pytest.raises(StrategyError, match=r"strategy technical looks ahead.*column 'y' at candle 2023-03-01"):
+        refuse_look_ahead(plan, seen_ahead)
+    ((name, rows),) = looked
+    assert name == "technical"
+    assert rows.shape[1] == 6
+    assert set(np.diff(rows[:, 0])) <= {3_600_000.0, 24 * 3_600_000.0}, "candles of the votes' timeframe"
+
+
+def test_what_remembers_too_much_may_be_run_and_is_told() -> None:
+    plan, _ = forty_days()
+    assert refuse_look_ahead(plan, lambda name, rows: Seen(cold="column 'y' remembers")) == [
+        "strategy technical: column 'y' remembers"
+    ]
+    assert refuse_look_ahead(plan, lambda name, rows: Seen()) == []
+
+
+def test_who_is_on_record_is_not_looked_at() -> None:
+    plan, _ = forty_days()
+    recorded = replace(plan, timelines={"technical": None})  # type: ignore[dict-item]
+    assert refuse_look_ahead(recorded, lambda name, rows: Seen(peek="never asked")) == []
+
+
+def test_without_candles_there_is_no_exposure() -> None:
+    from backtest.curve import EquityCurve
+
+    assert average_exposure_pct(EquityCurve()) == 0.0
+
+
+def test_every_name_of_the_block_stands_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs/backtest-results.md").read_text(encoding="utf-8")
+    assert [name for name in told(Background())["honesty"] if f"`{name}`" not in text] == []

@@ -15,6 +15,7 @@ import pytest
 from app.core import performance
 from app.core.performance import Curve, Drawdown, Report, daily_returns, monthly_returns, report
 from backtest.result import drawdown
+from backtest.series import Floats, Times
 from tests.builders import d
 from tests.core_stories import a_trade
 from tests.strategy_cases import REAL
@@ -66,9 +67,13 @@ def ours(equity: "pd.Series[float]") -> Report:
         last_close=1.0,
         fee_pct=0.0,
         daily=equity.tolist(),
-        drawdown=drawdown(with_start(equity)),
+        drawdown=drawdown(*as_arrays(with_start(equity))),
     )
     return report([], curve)
+
+
+def as_arrays(equity: "pd.Series[float]") -> tuple[Times, Floats]:
+    return pd.DatetimeIndex(equity.index).as_unit("ms").asi8, equity.to_numpy()
 
 
 def with_start(equity: "pd.Series[float]") -> "pd.Series[float]":

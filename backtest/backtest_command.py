@@ -1,0 +1,74 @@
+"""What `main.py backtest` does with a plan: trade it, say how far it is, write the folder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from app.seam import clock
+from backtest import result
+from backtest.honesty import before_and_after
+from backtest.honesty.before_and_after import Seen
+from backtest.running import Plan, Progress, run
+from backtest.series import Floats, candle_at, data_sha256
+
+
+def trade(
+    plan: Plan,
+    folder: Path,
+    *,
+    seen_ahead: Callable[[str, Floats], Seen],
+    notes: Sequence[str],
+    dense: bool,
+    report: bool,
+    progress: Progress | None,
+    screen: TextIO,
+) -> dict[str, Any]:
+    """Returns what result.json holds. `notes` stand before the run's own warnings; progress goes to `screen`, unless
+    `progress` is told. StrategyError where one of the strategies looks ahead (see honesty.before_and_after).
+    """
+    if not dense:
+        warn_of_compiling(screen)
+    cold = before_and_after.refuse_look_ahead(plan, seen_ahead)
+    told = progress or progress_line(screen, len(plan.series) - plan.warmup)
+    finished = run(plan, told, dense=dense)
+    finished.warnings[:0] = notes
+    source = result.Source(
+        data=plan.data,
+        data_sha256=data_sha256(plan.series),
+        config_sha256=plan.config_sha256,
+        version=plan.version,
+        timeframe=plan.rules.voting.timeframe,
+        cash=plan.cash,
+        fee_pct=plan.simulation.fee_pct,
+    )
+    if screen.isatty():
+        print(end="\r\x1b[K", file=screen, flush=True)
+    first, last = candle_at(plan.series, plan.warmup), candle_at(plan.series, len(plan.series) - 1)
+    known = before_and_after.background(plan, cold=cold)
+    written = result.write(folder, finished, source, first, last, known)
+    if report:
+        from backtest import report as reports  # draws, and so is heavy
+
+        reports.write(folder, plan.series)
+    return written
+
+
+def warn_of_compiling(screen: TextIO) -> None:
+    from backtest import search
+
+    if not search.is_compiled():
+        print("compiling once, this takes some seconds …", file=screen, flush=True)
+
+
+def progress_line(screen: TextIO, candles: int) -> Progress | None:
+    """One line that is written over; nothing where nobody looks."""
+    if not screen.isatty():
+        return None
+    began = clock.monotonic()
+
+    def tell(done: float) -> None:
+        rate = candles * done / 100 / max(clock.monotonic() - began, 1e-6)
+        left = candles * (1 - done / 100) / rate if rate else 0.0
+        print(end=f"\r{done:3.0f} %  {rate:,.0f} candles a second, {left:.0f} s left\x1b[K", file=screen, flush=True)
+
+    return tell

@@ -1,0 +1,101 @@
+"""What is to be tried: settings by the path that they have in config/*.yml, each with the values that it may take.
+
+`risk.` begins the path of a setting in risk.yml; every other path is one in strategies.yml.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from itertools import product
+from math import prod
+
+from app.core.errors import ConfigError
+
+MOST_VALUES = 1000  # of one parameter
+
+Value = Decimal | int | bool | str
+Changes = tuple[tuple[str, Value], ...]  # (path, value), in the space's order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """`values` in their order: neighbours in it are taken to be alike."""
+
+    path: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    parameters: tuple[Parameter, ...]
+
+    def __len__(self) -> int:
+        """How many configurations there are."""
+        return prod(len(each.values) for each in self.parameters)
+
+    def at(self, places: Sequence[int]) -> Changes:
+        """The configuration that takes value number `places[i]` of parameter i."""
+        return tuple((each.path, each.values[place]) for each, place in zip(self.parameters, places, strict=True))
+
+    def all(self) -> list[Changes]:
+        return [self.at(places) for places in product(*(range(len(each.values)) for each in self.parameters))]
+
+    def neighbours(self, places: Sequence[int]) -> list[tuple[int, ...]]:
+        """One parameter one step to either side."""
+        found: list[tuple[int, ...]] = []
+        for which, parameter in enumerate(self.parameters):
+            beside = [place for place in (places[which] - 1, places[which] + 1) if 0 <= place < len(parameter.values)]
+            found += [(*places[:which], place, *places[which + 1 :]) for place in beside]
+        return found
+
+
+def space_of(texts: Sequence[str]) -> Space:
+    """From `PATH=VALUE,VALUE,…` or `PATH=LOW..HIGH/STEP`. ConfigError says what is wrong with which."""
+    parameters = tuple(map(_parameter, texts))
+    paths = [each.path for each in parameters]
+    if twice := next((path for path in paths if paths.count(path) > 1), None):
+        raise ConfigError(f"{twice}: is given twice; put its values into one list")
+    if not parameters:
+        raise ConfigError("there is nothing to vary; name a setting, such as buy_threshold=60,70,80")
+    return Space(parameters)
+
+
+def _parameter(text: str) -> Parameter:
+    path, equals, given = text.partition("=")
+    if not equals or not path.strip() or not given.strip():
+        raise ConfigError(f"{text!r}: write PATH=VALUE,VALUE or PATH=LOW..HIGH/STEP, such as buy_threshold=60..80/5")
+    values = _range(given, text) if ".." in given else tuple(map(_value, given.split(",")))
+    if len(set(values)) < len(values):
+        raise ConfigError(f"{text!r}: has a value twice; remove one")
+    return Parameter(path=path.strip(), values=values)
+
+
+def _range(given: str, text: str) -> tuple[Value, ...]:
+    ends, _, step_text = given.partition("/")
+    low_text, _, high_text = ends.partition("..")
+    try:
+        low, high, step = Decimal(low_text), Decimal(high_text), Decimal(step_text or "1")
+    except InvalidOperation:
+        raise ConfigError(f"{text!r}: LOW, HIGH and STEP must be numbers, such as 60..80/5") from None
+    if not (low.is_finite() and high.is_finite() and step.is_finite() and low < high and step > 0):
+        raise ConfigError(f"{text!r}: LOW must be below HIGH, and STEP above 0")
+    count = int((high - low) / step) + 1
+    if count > MOST_VALUES:
+        raise ConfigError(f"{text!r}: are {count} values; {MOST_VALUES} at most, so take a larger step")
+    return tuple(_tidy(low + number * step) for number in range(count))
+
+
+def _value(text: str) -> Value:
+    text = text.strip()
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return _tidy(number) if number.is_finite() else text
+
+
+def _tidy(number: Decimal) -> Value:
+    """A whole number as such: periods and caps take no other."""
+    return int(number) if number == number.to_integral_value() else number

@@ -1,0 +1,51 @@
+"""What every part of the API is built from: strict bodies, query names, pages, and the gate."""
+
+from typing import Annotated
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from components.doors import Doors, SignedIn
+from components.problems import Problem
+
+
+class Strict(BaseModel):
+    """Unknown names are refused, and nothing is turned into something else."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Names(BaseModel):
+    """Query names: unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Names):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+
+
+class Gate:
+    """Lets in whoever has a good token, or the browser's own session."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def signed_in(self, request: Request) -> SignedIn:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        who: SignedIn | None
+        if kind:
+            who = await self._doors.auth.bearer(token.strip()) if kind.lower() == "bearer" else None
+        else:
+            who = request.scope.get("signed_in")
+        if who is None:
+            headers = {"www-authenticate": "Bearer"}
+            raise Problem(401, "get a token at /api/v1/token and send it as `Authorization: Bearer …`", headers=headers)
+        if who.must_change:
+            raise Problem(403, "change the first password in the browser before anything else")
+        return who
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else ""

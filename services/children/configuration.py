@@ -1,0 +1,53 @@
+"""The configuration of one backtest: the trader's own files, or what a person sent in their place. Checked as on the
+command line. Strategies whose files nobody approved do not take part.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import ConfigError
+from app.core.rules import Rules
+from app.strategy_files import Unfit
+from services.settings.config_files import rules_of, text_of
+from services.settings.schema import FILES
+
+LARGEST = 16 * 1024  # characters of a part; reading YAML is slow
+PARTS = {"strategies": "strategies.yml", "risk": "risk.yml"}
+PLACE = Path("config")
+NAMED = re.compile(rf"^{PLACE}/(\w+)\.yml(?: line \d+)?: ")
+
+Sent = Mapping[str, Mapping[str, Any]]
+
+
+def texts_of(sent: Sent | None, own: Path) -> dict[str, str | None]:
+    """Name → text of each configuration file; JSON is YAML as well."""
+    texts = {name: text_of(own / name) for name in FILES}
+    for part, content in (sent or {}).items():
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+        if len(text) > LARGEST:
+            raise Unfit(f"config.{part}: has {len(text)} characters; at most {LARGEST} are taken")
+        texts[PARTS[part]] = text
+    return texts
+
+
+def checked(texts: Mapping[str, str | None], approved: Mapping[str, str]) -> Rules:
+    """The rules. Unfit, with the part and the cure, where they are none or where somebody unknown would vote."""
+    try:
+        rules = rules_of(texts, PLACE, backtest=True).rules
+    except ConfigError as error:
+        raise Unfit(NAMED.sub(r"config.\1: ", str(error))) from error
+    voters = [rule for rule in rules.voting.strategies if rule.enabled and rule.weight > 0]
+    for rule in voters:
+        if rule.name not in approved:
+            raise Unfit(
+                f"config.strategies: {rule.name} has no file that a person approved; enable it in Controls once, "
+                "or leave it out"
+            )
+        if rule.sha256 and rule.sha256 != approved[rule.name]:
+            raise Unfit(f"config.strategies: {rule.name}: sha256 is not that of the approved file; leave it out")
+    if not voters:
+        raise Unfit("config.strategies: nobody would vote; enable a strategy and give it a weight")
+    return rules

@@ -1,0 +1,181 @@
+"""How the shipped technical strategy was chosen: the walk-forward of docs/strategy-report.md, made again.
+
+    python -m tests.tools.tuning walk FOLDER        windows, and the tests put together
+    python -m tests.tools.tuning choose FOLDER      the best over the whole time before the last six months
+    python -m tests.tools.tuning last FOLDER PATH=VALUE …   the last six months, to be looked at once
+
+FOLDER holds the shared candles: hours of spot from 2017, half-hours of the perpetual from 2023.
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+import main as program
+from backtest import history, sweep
+from backtest.honesty.luck import luck
+from backtest.optimize import Order, Pool, optimise
+from backtest.series import COLUMNS, CandleSeries, resample
+from backtest.space import Changes, space_of
+from backtest.trials import Trials, cut
+from backtest.votes import frames_of, votes_of
+from backtest.walk_forward import Span, Traded, Walked, walk, windows
+from strategies.runtime import LocalStrategies
+
+SPOT, PERPETUAL = "BTCUSDT_spot_1h_2017-08_2024-04.parquet", "BTCUSDT_perp_30m_2023-01_2024-12.parquet"
+TECHNICAL = "strategies.technical_indicators.settings"
+SPACE = space_of(
+    [
+        "timeframe=1h,2h,4h",
+        f"{TECHNICAL}.rsi_oversold=25,30,35,40",
+        f"{TECHNICAL}.rsi_overbought=65,70,75,80",
+        f"{TECHNICAL}.rsi_period=7,14,21",
+        f"{TECHNICAL}.macd_fast=8,12,16",
+        f"{TECHNICAL}.macd_slow=21,26",
+        f"{TECHNICAL}.average_short=10,20,30",
+        f"{TECHNICAL}.average_medium=50,100",
+        f"{TECHNICAL}.average_long=150,200,300,400",
+        f"{TECHNICAL}.volume_surge=1.2,1.5,2",
+    ]
+)
+BOOKS: Changes = ()
+WHOLE = Span(since=datetime(2017, 8, 20, tzinfo=UTC), until=datetime(2024, 7, 1, tzinfo=UTC))
+LAST = Span(since=datetime(2024, 7, 1, tzinfo=UTC), until=datetime(2025, 1, 1, tzinfo=UTC))
+TRAIN, TEST = timedelta(days=730), timedelta(days=182)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    folder: Path
+
+
+def bench_of(setup: Setup) -> program.Workbench:
+    bench = program.Workbench.__new__(program.Workbench)
+    here = Path(program.__file__).parent
+    bench.setup = program.TrialSetup(
+        data="shared", data_dir=here, config_dir=here / "config", strategies_dir=here / "strategies", symbol="BTC/USD",
+        cash=Decimal(10_000),
+    )  # fmt: skip
+    bench.cash, bench.series = Decimal(10_000), hours(setup.folder)
+    bench._local = LocalStrategies(here / "strategies")
+    return bench
+
+
+def hours(folder: Path) -> CandleSeries:
+    """Spot to the end of 2022, the perpetual after it."""
+    change = datetime(2023, 1, 1, tzinfo=UTC)
+    spot = history.load(str(folder / SPOT), folder, symbol="BTC/USD").between(None, change)
+    later = resample(history.load(str(folder / PERPETUAL), folder, symbol="BTC/USD"), 3600).between(change, None)
+    columns = {name: np.concatenate((getattr(spot, name), getattr(later, name))) for name in ("ts", *COLUMNS)}
+    return replace(spot, **columns)
+
+
+@dataclass(slots=True)
+class Trader:
+    """Trades spans with any configuration, and tells daily equity."""
+
+    trials: Trials
+    dearer: int = 1
+
+    def __call__(self, span: Span, changes: Changes) -> Traded:
+        bench = self.trials.bench
+        rules, simulation = bench.rules(changes)
+        simulation = replace(
+            simulation, fee_pct=simulation.fee_pct * self.dearer, slippage_pct=simulation.slippage_pct * self.dearer
+        )
+        part, warmup = cut(bench.series, span.since, span.until, rules.voting.timeframe_seconds)
+        frames = frames_of(part, rules.voting.timeframe_seconds)
+        votes = votes_of(part, frames, self.trials.timelines(rules), rules.voting, warmup)
+        outcome = sweep.trade_all(part, votes, rules, simulation, bench.cash, warmup=warmup, frames=frames)
+        days = len(outcome.daily)
+        first = (int(part.ts[warmup]) // 86_400_000 + 1) * 86_400_000
+        return Traded(
+            at_ms=first + np.arange(days) * 86_400_000,
+            equity=outcome.daily,
+            initial=float(bench.cash),
+            trades=outcome.figures.trades,
+        )
+
+
+def words(name: str, traded: Traded, trials: int = 1) -> str:
+    curve = np.concatenate(([traded.initial], traded.equity))
+    fall = float(((np.maximum.accumulate(curve) - curve) / np.maximum.accumulate(curve)).max() * 100)
+    returns = curve[1:] / curve[:-1] - 1
+    ratio = float(np.mean(returns) / np.std(returns, ddof=1) * np.sqrt(365)) if returns.std() else 0.0
+    told = luck(returns, trials)
+    deflated = f"{told.deflated:.2f}" if told else "-"
+    return (
+        f"{name:<34} {traded.return_pct:+7.2f} %  drawdown {fall:5.2f} %  Sharpe {ratio:+5.2f}  "
+        f"trades {traded.trades:4}  deflated {deflated}"
+    )
+
+
+def held(series: CandleSeries, span: Span) -> float:
+    part = series.between(span.since, span.until)
+    return float(part.close[-1] / part.open[0] - 1) * 100
+
+
+def walked(folder: Path) -> None:
+    setup = Setup(folder)
+    trader = Trader(Trials(bench_of(setup)))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        pool = Pool(bench_of, setup, executor)
+
+        def best(span: Span) -> Changes:
+            found = optimise(Order(space=SPACE, trials=200, seed=1, since=span.since, until=span.until), pool)
+            return found.best[0].changes
+
+        parts = windows(WHOLE, train=TRAIN, test=TEST, purge=timedelta(0))
+        told: Walked[Changes] = walk(parts, best, trader)
+    books = walk(parts, lambda span: BOOKS, trader)
+    for leg, plain in zip(told.legs, books.legs, strict=True):
+        span = leg.window.test
+        print(
+            f"{span.since:%Y-%m-%d} to {span.until:%Y-%m-%d}  bitcoin {held(trader.trials.bench.series, span):+.1f} %"
+        )
+        print("  ", words("in sample", leg.in_sample, 200))
+        print("  ", words("out of sample", leg.out_of_sample))
+        print("  ", words("books' values", plain.out_of_sample))
+        print("  ", ", ".join(f"{path.rpartition('.')[2]} {value}" for path, value in leg.parameters))
+    print(words("chosen again and again", told.out_of_sample))
+    print(words("books' values", books.out_of_sample))
+    dear = Trader(trader.trials, dearer=2)
+    again = walk(parts, lambda span: next(leg.parameters for leg in told.legs if leg.window.train == span), dear)
+    print(words("chosen, costs doubled", again.out_of_sample))
+    print(words("books' values, costs doubled", walk(parts, lambda span: BOOKS, dear).out_of_sample))
+    print(f"walk-forward efficiency {told.efficiency}")
+
+
+def chosen(folder: Path) -> None:
+    setup = Setup(folder)
+    trader = Trader(Trials(bench_of(setup)))
+    span = Span(since=datetime(2019, 7, 1, tzinfo=UTC), until=WHOLE.until)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        order = Order(space=SPACE, trials=600, seed=1, since=span.since, until=span.until)
+        found = optimise(order, Pool(bench_of, setup, executor))
+    print(found.tried, "configurations tried")
+    for best in found.best[:10]:
+        values = ", ".join(f"{path.rpartition('.')[2]} {value}" for path, value in best.changes)
+        print(words(values, trader(span, best.changes), found.tried))
+    print(words("books' values", trader(span, BOOKS), 1))
+
+
+def last(folder: Path, texts: list[str]) -> None:
+    trader = Trader(Trials(bench_of(Setup(folder))))
+    changes: Changes = SPACE.at([0] * len(SPACE.parameters))[:0] or tuple(
+        (each.path, each.values[0]) for each in (space_of(texts).parameters if texts else ())
+    )
+    print(f"bitcoin {held(trader.trials.bench.series, LAST):+.1f} %")
+    print(words("the last six months", trader(LAST, changes)))
+    print(words("costs doubled", Trader(trader.trials, dearer=2)(LAST, changes)))
+
+
+if __name__ == "__main__":
+    what, where = sys.argv[1], Path(sys.argv[2])
+    {"walk": walked, "choose": chosen}.get(what, lambda folder: last(folder, sys.argv[3:]))(where)
