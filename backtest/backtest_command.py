@@ -1,6 +1,8 @@
 """What `main.py backtest` does with a plan: trade it, say how far it is, write the folder."""
 
+import ctypes
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -8,6 +10,18 @@ from app.seam import clock
 from backtest import result
 from backtest.running import Plan, Progress, run
 from backtest.series import candle_at, data_sha256
+
+MMAP_THRESHOLD = -3  # mallopt's name for it
+LARGE = 256 * 1024  # bytes
+
+
+def give_memory_back() -> None:
+    """Arrays of a long history are large and short-lived: without this what they took stays with the process."""
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
 
 
 def trade(plan: Plan, folder: Path, *, notes: Sequence[str], dense: bool, screen: TextIO) -> dict[str, Any]:
