@@ -1086,6 +1086,7 @@ def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
     from backtest import backtest_command, result
 
+    backtest_command.give_memory_back()
     settings, began = settings_of(), clock.now()
     plan, local, deaf = planned(settings, arguments)
     folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{clock.now():%Y-%m-%d_%H-%M-%S}"
