@@ -82,11 +82,11 @@ def test_bad_input_is_named() -> None:
         sweep.trade(SERIES, votes[:10], Rules(), Simulation(), CASH)
     with pytest.raises(DataError, match="max_open_positions is 6"):
         sweep.trade(SERIES, votes, Rules(risk=RiskLimits(max_open_positions=6)), Simulation(), CASH)
+    fine = Simulation(price_tick=d("0.00000001"), slippage_pct=d("0.0500001"))
     with pytest.raises(DataError, match="too fine"):
-        fine = Simulation(price_tick=d("0.00000001"), slippage_pct=d("0.0500001"))
         sweep.trade(SERIES, votes, Rules(), fine, CASH)
+    rules = Rules(voting=VotingRules(strategies=(a_strategy_rule(),)))
     with pytest.raises(DataError, match="technical votes, and has no recorded"):
-        rules = Rules(voting=VotingRules(strategies=(a_strategy_rule(),)))
         sweep.evaluate(SERIES, {}, rules, Simulation(), CASH)
     hourly = replace(SERIES, seconds=7_200)
     with pytest.raises(DataError, match="timeframe 1h is shorter"):
