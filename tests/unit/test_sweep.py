@@ -10,7 +10,7 @@ import pytest
 from app.core.errors import DataError
 from app.core.rules import EntryRules, RiskLimits, Rules, Simulation, VotingRules
 from backtest import sweep
-from backtest.kernels import indicators
+from backtest.kernels import compiling, indicators
 from tests.builders import a_strategy_rule, d
 from tests.property.test_kernel_is_the_engine import OFF, a_case, interpreted, wild
 
@@ -93,6 +93,10 @@ def test_bad_input_is_named() -> None:
         sweep.trade(hourly, votes, Rules(), Simulation(), CASH)
 
 
-def test_once_warm_nothing_is_compiled_again() -> None:
+def test_once_warm_nothing_is_compiled_again_and_older_forms_are_gone() -> None:
+    older = compiling.FOLDER.parent / "kernels-000000000000"
+    older.mkdir(exist_ok=True)
     sweep.warm_up()
     assert not sweep.is_cold()
+    assert compiling.is_cold("never_written")
+    assert not older.exists()
