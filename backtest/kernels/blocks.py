@@ -96,8 +96,8 @@ def trade_thresholds(
         row = next_below(entries, lowest_entry, lower, row)
         if row >= count - 1:
             break
-        account.quote = closes[row]
-        buy(row, ts[row] + t.candle_ms, closes[row], frames, t, account, order_times)
+        account.quote = opens[row + 1] if t.at_open != 0 else closes[row]
+        buy(row, ts[row] + t.candle_ms, account.quote, frames, t, account, order_times)
         row += 1
         if account.pending != 0:
             row = _hold(

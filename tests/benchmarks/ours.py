@@ -3,10 +3,9 @@ CASE RUNS` tells one line of JSON.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from backtest.running import run
 from backtest.series import CandleSeries
 from tests.benchmarks.bench_plan import final_equity, planned
-from tests.benchmarks.indicators import averages_lead, histogram, strength
 from tests.benchmarks.market import read
 from tests.benchmarks.peers.timing import LOWER, PERIODS, SHOWN, Told, tell
 from tests.benchmarks.reference import Case, case_of
 
 THREADS = 2
 Votes = NDArray[np.int8]
+Floats = NDArray[np.float64]
 
 
 def exact(series: CandleSeries, case: Case) -> Callable[[], Told]:
@@ -41,62 +40,51 @@ def kernel(series: CandleSeries, case: Case) -> Callable[[], Told]:
     from backtest.votes import frames_of
 
     plan = planned(case, series)
-    frames, curve = frames_of(series, 60), np.empty(len(series))
+    frames, curve, votes = frames_of(series, 60), np.empty(len(series)), np.empty(len(series), np.int8)
+    signals = crossing if case.key == "sma" else turning
 
     def once() -> Told:
-        votes = crossing(series) if case.key == "sma" else turning(series, 14, 30, histogram(series.close))
-        found = trade_all(
+        signals(series.close, votes)
+        figures = trade_all(
             series, votes, plan.rules, plan.simulation, plan.cash, warmup=plan.warmup, frames=frames, equity=curve
-        )
-        return told([found.figures])
+        ).figures
+        return {"trades": figures.trades, "stops": figures.stops, "final_equity": figures.final_equity}
 
     return once
+
+
+def turning(close: Floats, votes: Votes) -> None:
+    """RSI and MACD as the bench has them, into `votes`."""
+    from backtest.kernels.indicators import rsi_macd_votes
+
+    rsi_macd_votes(close, 14, 30.0, 70.0, 12, 26, 9, 0, votes)
+
+
+def crossing(close: Floats, votes: Votes) -> None:
+    """The averages of 10 and 50, into `votes`; to 6 decimals, so that ties are ties."""
+    from backtest.kernels.indicators import sma
+
+    lead = np.round(sma(close, 10) - sma(close, 50), 6)
+    now, before = lead[1:], lead[:-1]
+    votes[0] = 0
+    np.subtract((now > 0) & (before <= 0), (now < 0) & (before >= 0), out=votes[1:], dtype=np.int8)
 
 
 def swept(series: CandleSeries, case: Case) -> Callable[[], Told]:
-    """A hundred combinations on two threads, each by every rule."""
-    from backtest.sweep import Trial, sweep
+    """A hundred combinations on two threads."""
+    from backtest.sweep import sweep_thresholds
 
-    plan = planned(case, series)
+    plan, pairs = planned(case, series), [(float(low), 100.0 - low) for low in LOWER]
 
     def once() -> Told:
-        rising = histogram(series.close)
-        readings = {period: strength(series.close, period) for period in PERIODS}
-        trials = [
-            Trial(rules=plan.rules, simulation=plan.simulation, votes=partial(votes_at, readings[period], low, rising))
-            for period in PERIODS
-            for low in LOWER
-        ]
         with ThreadPoolExecutor(THREADS) as executor:
-            return told(sweep(series, trials, plan.cash, warmup=SHOWN, executor=executor))
+            found = sweep_thresholds(
+                series, PERIODS, pairs, plan.rules, plan.simulation, plan.cash, warm_up=SHOWN, executor=executor
+            )
+        sums = {"trades": int(found.trades.sum()), "stops": int(found.stops.sum())}
+        return {**sums, "final_equity": float(found.final_equity.sum())}
 
     return once
-
-
-def told(figures: Sequence[object]) -> Told:
-    """Of one run or the sums of many."""
-    return {
-        "trades": sum(each.trades for each in figures),
-        "stops": sum(each.stops for each in figures),
-        "final_equity": sum(each.final_equity for each in figures),
-    }
-
-
-def turning(series: CandleSeries, period: int, low: float, rising: NDArray[np.float64]) -> Votes:
-    return votes_at(strength(series.close, period), low, rising)
-
-
-def votes_at(reading: NDArray[np.float64], low: float, rising: NDArray[np.float64]) -> Votes:
-    """+1 below `low` while the histogram is above 0, −1 above 100 less `low`."""
-    return ((reading < low) & (rising > 0)).astype(np.int8) - (reading > 100 - low)
-
-
-def crossing(series: CandleSeries) -> Votes:
-    lead = averages_lead(series.close)
-    votes = np.zeros(len(lead), np.int8)
-    now, before = lead[1:], lead[:-1]
-    votes[1:] = ((now > 0) & (before <= 0)).astype(np.int8) - ((now < 0) & (before >= 0))
-    return votes
 
 
 def steps(series: CandleSeries, case: Case) -> Callable[[], Told]:
