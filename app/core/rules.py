@@ -120,7 +120,11 @@ class VotingRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """The pretend exchange's prices. `fee_in` base is what Binance.US does on a buy."""
+    """The pretend exchange's prices. `fee_in` base is what Binance.US does on a buy.
+
+    `stop`: "market" sells at whatever price there is; "limit" is what a market without real stops takes, and what a
+    gap can jump: then the watchdog sells.
+    """
 
     fee_pct: Decimal = Decimal("0.1")
     slippage_pct: Decimal = Decimal("0.05")
@@ -128,6 +132,7 @@ class Simulation:
     price_tick: Decimal | None = Decimal("0.01")
     quantity_step: Decimal | None = Decimal("0.00001")
     min_notional: Decimal = Decimal(10)
+    stop: str = "market"  # or "limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
