@@ -1,7 +1,7 @@
 """Candles as arrays: compact to keep and quick to count with; exact decimals are made on the way out."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -78,6 +78,13 @@ def candles(series: CandleSeries) -> Iterator[Candle]:
             close=Decimal(repr(close)),
             volume=Decimal(repr(volume)),
         )
+
+
+def series_of(given: Sequence[Candle]) -> CandleSeries:
+    """The inverse of `candles`, for at least one of them."""
+    columns = {name: np.array([float(getattr(each, name)) for each in given], dtype=np.float64) for name in COLUMNS}
+    ts = np.array([ms_of(each.opened_at) for each in given], dtype=np.int64)
+    return CandleSeries(symbol=given[0].symbol, seconds=given[0].seconds, ts=ts, **columns)
 
 
 def resample(series: CandleSeries, seconds: int) -> CandleSeries:
