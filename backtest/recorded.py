@@ -19,6 +19,7 @@ from app.core.rules import Asking, Rules, StrategyRule
 from app.core.voting import SIGNS
 from app.ports import StrategyFace
 from backtest.replay import LocalStrategies
+from backtest.running import Plan
 from backtest.series import ms_of
 from backtest.timeline import Timeline
 
@@ -118,6 +119,31 @@ def faces_of(record: Record) -> list[StrategyFace]:
     ]
 
 
+def taking_part(plan: Plan, record: Record, names: Iterable[str]) -> Plan:
+    """The plan over the time that is on record, in which `names` are answered from it and the others are asked.
+
+    Outside that time they had no voice, so nothing of it is traded. DataError where the two do not meet.
+    """
+    timelines = {name: record.timelines[name] for name in names if name in record.timelines}
+    if not timelines:
+        raise DataError(f"no opinions of {', '.join(names) or 'anybody who reads text'} are on record")
+    known = replace(record, timelines=timelines)
+    ts = plan.series.ts
+    first = max(int(np.searchsorted(ts, ms_of(record.first_at))), plan.warmup)
+    end = int(np.searchsorted(ts, ms_of(record.last_at)))
+    if first >= end:
+        span = f"{record.first_at:%Y-%m-%d %H:%M} to {record.last_at:%Y-%m-%d %H:%M} UTC"
+        raise DataError(f"{plan.data}: has no candles to trade on from {span}, where opinions are on record")
+    return replace(
+        plan,
+        series=plan.series[first - plan.warmup : end],
+        rules=answered_from(plan.rules, known),
+        faces=[*plan.faces, *faces_of(known)],
+        timelines={**plan.timelines, **timelines},
+        strategies=Looked(timelines, plan.strategies),
+    )
+
+
 class Looked:
     """Implements backtest.replay.LocalStrategies: who is on record is looked up, the others are asked."""
 
@@ -177,6 +203,7 @@ def told(record: Record, names: Iterable[str]) -> str:
     """From when to when, for a warning."""
     who = ", ".join(sorted(set(names) & set(record.timelines)))
     return (
-        f"opinions of {who} are those on record from {record.first_at.astimezone(UTC):%Y-%m-%d %H:%M} to "
-        f"{record.last_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC; where none was given they count as missing"
+        f"opinions of {who} are on record from {record.first_at.astimezone(UTC):%Y-%m-%d %H:%M} to "
+        f"{record.last_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC: only this time is traded; where an answer "
+        "was missing then, it is missing here"
     )

@@ -43,6 +43,7 @@ class AlertEvent(StrEnum):
     ANALYST = "analyst"
     NEWS_SOURCE = "news_source"
     STRATEGY_WEAK = "strategy_weak"
+    PARITY_MISMATCH = "parity_mismatch"
     MARKET_ENDED = "market_ended"
     STRATEGIES_FAIL = "strategies_fail"
     STRATEGY = "strategy"
@@ -161,6 +162,11 @@ KINDS: dict[AlertEvent, Kind] = {
         "Worse than a coin",
         "a strategy was wrong more often than right for thirty days",
         "Lower its weight, switch it off, or look at its settings.",
+    ),
+    AlertEvent.PARITY_MISMATCH: _warning(
+        "A day does not replay",
+        "the journal's messages give other actions than those that were taken, or the journal was changed",
+        "main.py replay DAY prints each difference; main.py audit verify tells whether a row was changed.",
     ),
     AlertEvent.STRATEGIES_FAIL: _warning(
         "No strategy answers",

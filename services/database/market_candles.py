@@ -4,6 +4,7 @@ The journal holds only candles that caused something; these are all, without a c
 """
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -39,13 +40,11 @@ class DatabaseMarketCandles:
 
     def passing(self, past: Iterable[Candle]) -> Iterator[Candle]:
         """The past, as it goes by to somebody else; its end is taken in."""
-        newest: list[Candle] = []
+        newest: deque[Candle] = deque(maxlen=PAST // MINUTE)
         for candle in past:
             newest.append(candle)
             yield candle
-        if newest:
-            since = newest[-1].opened_at - PAST
-            self._new += [candle for candle in newest if candle.opened_at > since]
+        self._new += newest
 
     def flush(self) -> None:
         """Write down what was heard. What cannot be written stays for the next time."""

@@ -14,6 +14,8 @@ from services.database.connection import Database
 
 JOURNAL: Table = tables.JournalTable.__table__  # type: ignore[attr-defined]
 CALLS: Table = tables.ModelCallTable.__table__  # type: ignore[attr-defined]
+EVIDENCE: Table = tables.EvidenceTable.__table__  # type: ignore[attr-defined]
+UNKNOWN = "?"  # who asked is no longer known
 GIVEN = '%"type":"SignalGiven"}'  # how such a message ends
 
 
@@ -42,8 +44,18 @@ class DatabaseOpinions:
             first, last = connection.execute(query).one()
         return (first, last) if first else None
 
-    def model_usd(self, since: datetime, until: datetime) -> Decimal:
-        """Dollars paid for the language model in that time of the wall clock."""
-        query = select(CALLS.c.cost_usd).where(CALLS.c.at >= since, CALLS.c.at <= until)
+    def model_usd(self, since: datetime, until: datetime) -> dict[str, Decimal]:
+        """Dollars paid for the language model in that time of the wall clock, by the strategy that asked.
+
+        Calls name their prompt's template, and what opinions rest on names who used it.
+        """
+        calls = select(CALLS.c.template, CALLS.c.cost_usd).where(CALLS.c.at >= since, CALLS.c.at <= until)
+        askers = select(EVIDENCE.c.template, EVIDENCE.c.strategy).where(EVIDENCE.c.prompt != "").distinct()
         with self._database.reading() as connection:
-            return sum(connection.execute(query).scalars(), Decimal(0))
+            paid = connection.execute(calls).all()
+            who = dict(connection.execute(askers).tuples().all()) if paid else {}
+        spent: dict[str, Decimal] = {}
+        for template, usd in paid:
+            name = who.get(template, UNKNOWN)
+            spent[name] = spent.get(name, Decimal(0)) + usd
+        return spent

@@ -57,6 +57,16 @@ class DatabaseReviews:
         first = differences[0] if differences else None
         return {"day": row["date"], "identical": row["identical"], "at": row["at"], "difference": first}
 
+    def voices(self, since: datetime) -> list[list[Row]]:
+        """What each voice was worth on each reviewed day since, the oldest first."""
+        query = (
+            select(REVIEWS.c.voices)
+            .where(REVIEWS.c.ledger == self._ledger, REVIEWS.c.date >= f"{since:%Y-%m-%d}")
+            .order_by(REVIEWS.c.date)
+        )
+        with self._database.reading() as connection:
+            return [json.loads(text) for text in connection.execute(query).scalars()]
+
     def mark_before(self, day: datetime) -> Mark | None:
         """Where the newest replay of an earlier day ended, if that is known."""
         query = (
