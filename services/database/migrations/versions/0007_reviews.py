@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("differences", Words(), nullable=False),
         sa.Column("drift", Words(), nullable=False),
         sa.Column("voices", Words(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("schema_number", sa.Integer(), nullable=False),
         sa.Column("state", Words(), nullable=False),
     )
