@@ -406,7 +406,7 @@ class Trader:
         from app.jobs import Job, health, reconcile, tick
         from services.database.logs_store import LogStore
         from services.health import look
-        from services.scheduler import Scheduler
+        from services.scheduler import Scheduler, guarded
 
         logs = LogStore(self.database)
         self.logs.attach(logs.take)
@@ -417,6 +417,10 @@ class Trader:
 
         async def write_candles() -> None:
             await self.tasks.in_thread(self.candles.flush)
+
+        async def review() -> None:
+            if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
+                self.tasks.start(guarded("review", self.nightly.run)(), "review")
 
         async def prune_logs() -> None:
             await self.tasks.in_thread(lambda: logs.prune(clock.now()))
@@ -438,7 +442,7 @@ class Trader:
                 Job(name="system log", run=write_logs, every_seconds=2),
                 Job(name="old logs", run=prune_logs, daily_at="00:20"),
                 Job(name="candles", run=write_candles, every_seconds=5),
-                Job(name="review", run=self.nightly.run, every_seconds=60),
+                Job(name="review", run=review, every_seconds=60),
             ]
         )
 

@@ -42,6 +42,7 @@ class Nightly:
         self._reviews, self._look, self._tell = reviews, look, tell
         self._now, self._clock, self._tasks = now, clock, tasks
         self._looked_at: float | None = None
+        self.busy = False
         self.latest: Row | None = None
 
     async def run(self) -> None:
@@ -53,8 +54,11 @@ class Nightly:
             return
         if self._looked_at is not None and now - self._looked_at < REST_SECONDS:
             return
-        self._looked_at = now
-        await self._look(day)
+        self._looked_at, self.busy = now, True
+        try:
+            await self._look(day)
+        finally:
+            self.busy = False
         found = await self._tasks.in_thread(self._reviews.newest)
         if found is None or found["day"] != name:
             return  # nothing was lived on that day, or the look failed, which the log says

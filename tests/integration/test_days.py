@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import chdir
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from app.ports import Entry
 from app.replaying import replayed_day
 from app.reviewing import Nightly
 from app.seam import Clock, Tasks
+from backtest.recorded import write_file
 from services.database import DatabaseJournal, DatabaseMarketCandles, DatabaseReader, DatabaseReviews
 from services.review_process import review
-from tests.builders import NOON
+from tests.builders import MINUTE, NOON, a_signal
 from tests.fakes import MemoryJournal, ScriptedStrategies
 from tests.integration.test_parity import lively_rules
-from tests.trader_process import RISK, ROOT, STRATEGIES
+from tests.trader_process import RISK, ROOT, STRATEGIES, write_market
 from tests.trading_day import Day, random_candles, swings
 
 Run = Callable[..., tuple[int, str, str]]
@@ -164,6 +165,28 @@ def test_what_was_changed_in_the_journal_is_an_alert_and_exit_1(run: Run, what: 
 def test_opinions_are_written_to_a_file(run: Run, tmp_path: Path) -> None:
     code, said, _ = run("opinions", tmp_path / "said.jsonl", "--until", "2023-03-11")
     assert (code, said.split()[0]) == (0, str(len((tmp_path / "said.jsonl").read_text().splitlines())))
+
+
+def test_a_backtest_is_answered_from_the_record_over_the_time_that_it_covers(run: Run, tmp_path: Path) -> None:
+    voters = "  custom_strategy: {enabled: true, weight: 30}\n  news_analyzer: {enabled: true, weight: 20}\n"
+    Path("config/strategies.yml").write_text(f"timeframe: 5m\nstrategies:\n{voters}")
+    began = datetime(2023, 3, 1, 18, tzinfo=UTC)
+    said = [
+        a_signal("BUY", 60, strategy="news_analyzer", at=began + MINUTE * 20 * number, reads_text=True)
+        for number in range(9)
+    ]
+    write_file(tmp_path / "said.jsonl", said)
+    market = write_market(tmp_path / "market.csv", days=2)
+    arguments = ("backtest", "--data", market, "--out", tmp_path / "out", "--voices", "--json")
+    result = json.loads(run(*arguments, "--recorded", tmp_path / "said.jsonl")[1])
+    assert (result["start"], result["end"]) == ("2023-03-01T18:00:00.000Z", "2023-03-01T21:02:00.000Z")
+    assert result["warnings"][0].startswith(
+        "opinions of news_analyzer are on record from 2023-03-01 18:00 to 2023-03-01 21:02"
+    )
+    assert [row["strategy"] for row in result["voices"][1:3]] == ["custom_strategy", "news_analyzer"]
+    assert json.loads((tmp_path / "out/result.json").read_text())["voices"] == result["voices"]
+    code, _, error = run("backtest", "--data", market, "--recorded")
+    assert (code, error) == (2, "error: no opinions of news_analyzer are on record\n")
 
 
 def test_candles_are_kept_once_with_their_gaps(tmp_path: Path, run: Run) -> None:
