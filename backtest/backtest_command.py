@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from app.seam import clock
 from backtest import result
+from backtest import voices as worth
 from backtest.honesty import before_and_after
 from backtest.honesty.before_and_after import Seen
 from backtest.running import Plan, Progress, run
@@ -33,6 +34,7 @@ def trade(
     seen_ahead: Callable[[str, Floats], Seen],
     notes: Sequence[str],
     dense: bool,
+    voices: bool,
     report: bool,
     progress: Progress | None,
     screen: TextIO,
@@ -60,6 +62,9 @@ def trade(
     first, last = candle_at(plan.series, plan.warmup), candle_at(plan.series, len(plan.series) - 1)
     known = before_and_after.background(plan, cold=cold)
     written = result.write(folder, finished, source, first, last, known)
+    if voices:
+        written["voices"] = worth.rows_of(worth.voices(plan, finished))
+        result.write_json(folder, written)
     if report:
         from backtest import report as reports  # draws, and so is heavy
 
