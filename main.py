@@ -1037,6 +1037,7 @@ def download(arguments: argparse.Namespace) -> int:
     """Candles from Binance.US into the store; needs no key."""
     import asyncio
 
+    from app.core.model import timeframe_seconds
     from backtest import download_command
     from services.binance_us import Addresses, Client
     from services.binance_us.past import PastCandles
@@ -1046,6 +1047,7 @@ def download(arguments: argparse.Namespace) -> int:
         os.nice(19)
     span = (arguments.since, arguments.until, arguments.days, arguments.timerange)
     since, until = download_command.wanted_time(clock.now(), *span)
+    timeframe_seconds(arguments.timeframe)  # a wrong one is refused before anybody is asked
     addresses = Addresses(
         rest=settings.binanceus_rest_url, ws=settings.binanceus_ws_url, ws_api=settings.binanceus_ws_api_url
     )
