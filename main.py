@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,20 +27,27 @@ from app.ports import LedgerRow, StrategyFace
 from app.seam import clock, seeded, token
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from app.checklist import Checklist
     from app.control import Saving
     from app.coordinator import Coordinator
     from app.core.alerts import AlertEvent
     from app.core.model import Candle, Instrument
     from app.cycle import Cycle
+    from app.days import Lived
     from app.incidents import Incidents
     from app.jobs import Job
     from app.notices import Sender
     from app.notifier import Notifier
     from app.ports import Ground
+    from app.replaying import Verdict
+    from app.reviewing import Nightly
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.recorded import Record
+    from backtest.review import Again
     from backtest.running import Plan, Progress
     from backtest.space import Changes
     from services.database import Database, Ledgers
@@ -214,13 +221,14 @@ class Trader:
         self, settings: "Settings", loaded: "LoadedRules", database: "Database", ledger: LedgerRow, logs: "Logs"
     ) -> None:
         from app.seam import Tasks
-        from services.database import DatabaseJournal
+        from services.database import DatabaseJournal, DatabaseMarketCandles
         from services.kill_seal import KillFile
 
         self.settings, self.loaded, self.database, self.ledger = settings, loaded, database, ledger
         self.logs = logs
         self.tasks = Tasks(self._crashed)
         self.journal = DatabaseJournal(database, ledger.name, version())
+        self.candles = DatabaseMarketCandles(database, ledger.name, ledger.symbol)
         # Real money that was stopped stays stopped whatever books are opened; play money ends with its own.
         self.seal = KillFile(settings.data_dir, "live" if settings.mode == "live" else ledger.name)
         self.real: RealMoney | None = None
@@ -271,6 +279,17 @@ class Trader:
         self.opinions = Opinions(self)
         self.notifier = self.make_notifier()
         self.view.alerts = self.notifier
+        self.nightly = self.make_nightly()
+        self.view.last_replay = lambda: self.nightly.latest
+
+    def make_nightly(self) -> "Nightly":
+        """Yesterday, replayed and traded again."""
+        from app.reviewing import Nightly
+        from services.database import DatabaseReviews
+        from services.review_process import review
+
+        reviews, now = DatabaseReviews(self.database, self.ledger.name), self.session.now
+        return Nightly(reviews, review, self.tell, now=now, clock=clock, tasks=self.tasks)
 
     def make_notifier(self) -> "Notifier":
         """Alerts, from the outbox to their channels, beside trading."""
@@ -314,10 +333,11 @@ class Trader:
         instrument, past = await self.reach(rules, faces)
         await self.opinions.open()
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
-        await self.tasks.in_thread(lambda: cycle.remember_all(past))
+        await self.tasks.in_thread(lambda: cycle.remember_all(self.candles.passing(past)))
         coordinator = self.opinions.coordinator(cycle)
         self.session.observe(coordinator.hear)
         self.session.observe(self.incidents().hear)
+        self.session.observe(self.candles.hear)
         self.tasks.start(self.session.run(), "session")
         if self.real is not None:
             self.real.watch()
@@ -390,7 +410,7 @@ class Trader:
         from app.jobs import Job, health, reconcile, tick
         from services.database.logs_store import LogStore
         from services.health import look
-        from services.scheduler import Scheduler
+        from services.scheduler import Scheduler, guarded
 
         logs = LogStore(self.database)
         self.logs.attach(logs.take)
@@ -398,6 +418,13 @@ class Trader:
 
         async def write_logs() -> None:
             await self.tasks.in_thread(logs.flush)
+
+        async def write_candles() -> None:
+            await self.tasks.in_thread(self.candles.flush)
+
+        async def review() -> None:
+            if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
+                self.tasks.start(guarded("review", self.nightly.run)(), "review")
 
         async def prune_logs() -> None:
             await self.tasks.in_thread(lambda: logs.prune(clock.now()))
@@ -419,6 +446,8 @@ class Trader:
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
                 Job(name="system log", run=write_logs, every_seconds=2),
                 Job(name="old logs", run=prune_logs, daily_at="00:20"),
+                Job(name="candles", run=write_candles, every_seconds=5),
+                Job(name="review", run=review, every_seconds=60),
             ]
         )
 
@@ -475,6 +504,7 @@ class Trader:
         if self.started:
             with suppress(StoreError):  # a database that is away must not keep the rest from ending in good order
                 self.flush_logs()
+                self.candles.flush()
         if self.real is not None:
             self.real.end()
         self.journal.close()
@@ -1007,6 +1037,7 @@ def download(arguments: argparse.Namespace) -> int:
     """Candles from Binance.US into the store; needs no key."""
     import asyncio
 
+    from app.core.model import timeframe_seconds
     from backtest import download_command
     from services.binance_us import Addresses, Client
     from services.binance_us.past import PastCandles
@@ -1016,6 +1047,7 @@ def download(arguments: argparse.Namespace) -> int:
         os.nice(19)
     span = (arguments.since, arguments.until, arguments.days, arguments.timerange)
     since, until = download_command.wanted_time(clock.now(), *span)
+    timeframe_seconds(arguments.timeframe)  # a wrong one is refused before anybody is asked
     addresses = Addresses(
         rest=settings.binanceus_rest_url, ws=settings.binanceus_ws_url, ws_api=settings.binanceus_ws_api_url
     )
@@ -1086,15 +1118,18 @@ def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
     from backtest import backtest_command, result
 
+    backtest_command.give_memory_back()
     settings, began = settings_of(), clock.now()
     plan, local, deaf = planned(settings, arguments)
+    plan, notes = with_record(settings, arguments.recorded, plan, deaf)
     folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{clock.now():%Y-%m-%d_%H-%M-%S}"
     report = backtest_command.trade(
         plan,
         folder,
         seen_ahead=local.seen_ahead,
-        notes=[f"history has no news and no language model: without {', '.join(deaf)}"] if deaf else [],
+        notes=notes,
         dense=arguments.dense,
+        voices=arguments.voices,
         report=arguments.report,
         progress=telling_progress() if arguments.progress else None,
         screen=sys.stderr,
@@ -1103,6 +1138,23 @@ def backtest(arguments: argparse.Namespace) -> int:
         put_on_record(settings, began, {"data": plan.data, "folder": str(folder)}, report)
     print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
     return 0
+
+
+def with_record(
+    settings: "Settings", wanted: str | None, plan: "Plan", deaf: Sequence[str]
+) -> "tuple[Plan, list[str]]":
+    """The plan with the opinions on record of those who cannot be asked about the past, and what to say of it."""
+    from backtest.recorded import taking_part, told
+
+    notes, without = [], list(deaf)
+    if wanted is not None:
+        record = recorded(settings, wanted)
+        plan = taking_part(plan, record, deaf)
+        notes.append(told(record, deaf))
+        without = [name for name in deaf if name not in record.timelines]
+    if without:
+        notes.append(f"history has no news and no language model: without {', '.join(without)}")
+    return plan, notes
 
 
 def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan, LocalStrategies, list[str]]":
@@ -1151,6 +1203,18 @@ def telling_progress() -> "Progress":
     return tell
 
 
+def recorded(settings: "Settings", where: str) -> "Record":
+    """Opinions on record in a file, or in a ledger's books ("": the current one)."""
+    from backtest.recorded import read_file, record_of
+    from services.database import DatabaseOpinions
+
+    if where and Path(where).is_file():
+        return record_of(read_file(Path(where)))
+    database, current = open_books(settings)
+    with closing(database):
+        return record_of(DatabaseOpinions(database, where or current.name).signals())
+
+
 def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
     """A line in the books, for the go-live list and for later; where that fails the result still stands in its
     folder."""
@@ -1173,16 +1237,125 @@ def replay(arguments: argparse.Namespace) -> int:
     from services.database import DatabaseJournal
 
     database, ledger = open_books(settings_of())
-    journal = DatabaseJournal(database, ledger.name, version(), reading_only=True)
-    try:
-        day = datetime.strptime(arguments.what, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        verdict = replayed_decision(journal, arguments.what)
-    else:
-        verdict = replayed_day(journal, day, version())
-    database.close()
-    print("\n".join(verdict.lines))
+    with closing(database):
+        journal = DatabaseJournal(database, ledger.name, version(), reading_only=True)
+        try:
+            day = datetime.strptime(arguments.what, "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            verdict = replayed_decision(journal, arguments.what)
+        else:
+            verdict = replayed_day(journal, day, version())
+    print(json.dumps(verdict.row(arguments.what), indent=2) if arguments.json else "\n".join(verdict.lines))
     return 0 if verdict.same else 1
+
+
+class Days:
+    """Lived days of the current books, to be compared with what they should have been."""
+
+    def __init__(self) -> None:
+        from services.database import DatabaseJournal, DatabaseMarketCandles, DatabaseOpinions, DatabaseReviews
+        from services.settings import load_rules
+
+        self.settings = settings_of()
+        self.simulation = load_rules(self.settings.config_dir).simulation
+        self.database, self.ledger = open_books(self.settings)
+        name = self.ledger.name
+        self.journal = DatabaseJournal(self.database, name, version(), reading_only=True)
+        self.candles = DatabaseMarketCandles(self.database, name, self.ledger.symbol)
+        self.opinions = DatabaseOpinions(self.database, name)
+        self.reviews = DatabaseReviews(self.database, name)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def yesterday(self) -> datetime:
+        """The last day of market time that is over."""
+        from app.core.portfolio import midnight
+
+        lived = self.opinions.range()
+        if lived is None:
+            raise ConfigError(f"ledger {self.ledger.name}: nothing was lived yet")
+        return midnight(lived[1]) - timedelta(days=1)
+
+    def lived(self, day: datetime) -> "tuple[Verdict, Lived]":
+        """The day as its replay shows it; the replay begins where the last night's ended."""
+        from app.days import DayBook
+        from app.replaying import replayed_day
+
+        book, since = DayBook(day), self.reviews.mark_before(day)
+        verdict = replayed_day(self.journal, day, version(), since=since, witness=book)
+        return verdict, book.lived
+
+    def seen(self, lived: "Lived", data: str | None = None) -> "Sequence[Candle]":
+        """The market's candles: those on record, or those of a file or an import."""
+        from backtest import drift, history
+
+        since, until = drift.candles_wanted(lived)
+        if data is None:
+            return self.candles.candles(since, until)
+        return [*history.candles(history.load(data, self.settings.data_dir, since, until, symbol=self.ledger.symbol))]
+
+    def model_usd(self, lived: "Lived") -> "Mapping[str, Decimal]":
+        if lived.wall_from is None or lived.wall_until is None:
+            return {}
+        return self.opinions.model_usd(lived.wall_from, lived.wall_until)
+
+    def again(self, day: datetime, data: str | None = None) -> "Again":
+        from backtest.review import Again
+
+        _, lived = self.lived(day)
+        return Again(lived, self.seen(lived, data), self.simulation, version())
+
+
+def drift(arguments: argparse.Namespace) -> int:
+    """A lived day beside the same day in a backtest, trade by trade."""
+    from backtest import drift as drifting
+
+    with closing(Days()) as days:
+        found = days.again(arguments.day or days.yesterday(), arguments.data).drift()
+    print(json.dumps(drifting.row_of(found), indent=2) if arguments.json else "\n".join(drifting.text(found)))
+    return 0
+
+
+def voices(arguments: argparse.Namespace) -> int:
+    """What each voice was worth on a day, or over the days that were reviewed."""
+    from backtest import voices as ledgers
+
+    with closing(Days()) as days:
+        if arguments.since is not None:
+            rows = ledgers.summed(days.reviews.voices(arguments.since))
+        else:
+            again = days.again(arguments.day or days.yesterday())
+            rows = ledgers.rows_of(again.voices(days.model_usd(again.lived), arguments.draws))
+    print(json.dumps(rows, indent=2) if arguments.json else "\n".join(ledgers.text(rows)))
+    return 0
+
+
+def review(arguments: argparse.Namespace) -> int:
+    """A day replayed and traded again, and both kept in the books: what the trader has done each night."""
+    from backtest.review import reviewed
+
+    with closing(Days()) as days:
+        day = arguments.day or days.yesterday()
+        verdict, lived = days.lived(day)
+        drifted, worth = reviewed(lived, days.seen(lived), days.simulation, version(), days.model_usd(lived))
+        days.reviews.keep(day, clock.now(), verdict, drifted, worth)
+    if arguments.json:
+        print(json.dumps({**verdict.row(f"{day:%Y-%m-%d}"), "drift": drifted, "voices": worth}, indent=2))
+    else:
+        print("\n".join(verdict.lines))
+        print(drifted.get("error") or f"beside the same day in a backtest: {drifted['difference_usd']} dollars")
+    return 0 if verdict.same else 1
+
+
+def opinions(arguments: argparse.Namespace) -> int:
+    """Opinions that were given while trading, as a file that a backtest can be answered from."""
+    from backtest.recorded import write_file
+
+    with closing(Days()) as days:
+        count = write_file(Path(arguments.file), days.opinions.signals(arguments.since, arguments.until))
+    print(f"{count} opinions of ledger {days.ledger.name} written to {arguments.file}")
+    return 0
 
 
 def audit(arguments: argparse.Namespace) -> int:
@@ -1507,6 +1680,9 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--cash", help="default: TRADER_PAPER_CASH")
     testing.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
     testing.add_argument("--out", help="folder for the result; default: runs/backtest-<time>")
+    how = "answer who reads text or asks a model from what is on record: in a file, a ledger, or the current books"
+    testing.add_argument("--recorded", nargs="?", const="", metavar="FILE|LEDGER", help=how)
+    testing.add_argument("--voices", action="store_true", help="what each voice was worth, too")
     testing.add_argument("--json", action="store_true", help="print result.json")
     testing.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
     testing.add_argument("--no-record", dest="record", action="store_false", help="leave the books alone")
@@ -1527,7 +1703,9 @@ def parser() -> argparse.ArgumentParser:
     ready.set_defaults(act=live_check)
     again = verbs.add_parser("replay", help="replay a journalled day or decision; exit 1 if anything differs")
     again.add_argument("what", metavar="DAY|DECISION_ID")
+    again.add_argument("--json", action="store_true", help="for programs")
     again.set_defaults(act=replay)
+    add_days(verbs)
     books = verbs.add_parser("audit", help="the journal's hash chain").add_subparsers(dest="verb", required=True)
     books.add_parser("verify").set_defaults(act=audit)
     ledgers = verbs.add_parser("ledger", help="the books of each market").add_subparsers(dest="verb", required=True)
@@ -1559,6 +1737,25 @@ def days_of(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 5000:
         raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of days from 1 to 5000")
     return int(text)
+
+
+def add_days(verbs: Any) -> None:
+    """What happened against what should have happened."""
+    beside = verbs.add_parser("drift", help="a lived day beside the same day in a backtest, trade by trade")
+    beside.add_argument("--data", help="candles of an import or a file instead of those on record")
+    worth = verbs.add_parser("voices", help="what each voice was worth: without it, at random, held; in dollars")
+    worth.add_argument("--since", type=day_of, help="add up the days reviewed since this UTC date")
+    worth.add_argument("--draws", type=count_of, default=20, help="of random entries; default: 20")
+    both = verbs.add_parser("review", help="replay, drift and voices of a day, kept in the books; exit 1 if it differs")
+    for each, act in ((beside, drift), (worth, voices), (both, review)):
+        each.add_argument("day", nargs="?", type=day_of, metavar="DAY", help="UTC date; default: the last whole day")
+        each.add_argument("--json", action="store_true", help="for programs")
+        each.set_defaults(act=act)
+    said = verbs.add_parser("opinions", help="write the opinions on record to a file, for backtest --recorded")
+    said.add_argument("file", metavar="FILE")
+    said.add_argument("--since", type=day_of, help="UTC date, included")
+    said.add_argument("--until", type=day_of, help="UTC date, not included")
+    said.set_defaults(act=opinions)
 
 
 def count_of(text: str) -> int:

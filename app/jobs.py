@@ -147,5 +147,8 @@ def alive_words(status: Status, positions: Sequence[Position], head: str) -> str
     for position in positions:
         stop = f"stop {position.stop_price:.2f}" if position.stop_confirmed and position.stop_price else "NO STOP"
         lines.append(f"{plain(position.remaining)} bought at {position.entry_price:.2f}, {stop}")
+    if status.last_replay is not None:
+        same = "identical" if status.last_replay["identical"] else "NOT identical"
+        lines.append(f"{status.last_replay['day']} replayed: {same}")
     lines.append(f"journal {head}")
     return "; ".join(lines)

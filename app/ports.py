@@ -202,7 +202,7 @@ class Reader(Protocol):
     """The reading side, over connections of its own. Rows are in the API's words (design 7.4), newest first."""
 
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[list[Row], int]:
-        """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit.
+        """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices.
 
         Filters: positions `status`; trades `since`, `until` (closed_at); logs `level`; equity `since`.
         Returns the page and the total number that match.
@@ -358,6 +358,7 @@ class Status:
     user_data: str | None = None  # how a real account's orders are heard of: a stream's name, or "polling every …"
     channels: tuple[ChannelState, ...] = ()  # those for alerts that are set up
     unseen_alerts: tuple[Told, ...] = ()  # grave ones that nobody has acknowledged, the newest first
+    last_replay: Row | None = None  # {day, identical, at, difference} of the newest day that was replayed
 
 
 class EngineView(Protocol):

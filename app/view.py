@@ -63,6 +63,7 @@ class View:
         self._session, self._labels, self._clock, self._tasks = session, labels, clock, tasks
         self._two_factor, self._user_data = two_factor, user_data
         self.alerts: Alerts = NoAlerts()
+        self.last_replay: Callable[[], Row | None] = lambda: None
         self.strategy_rows: Callable[[], Sequence[Row]] = lambda: ()
         self._callbacks: list[Callable[[], None]] = []
         self._told_at = float("-inf")
@@ -108,6 +109,7 @@ class View:
             user_data=self._user_data(),
             channels=tuple(self.alerts.states()),
             unseen_alerts=tuple(self.alerts.unseen),
+            last_replay=self.last_replay(),
         )
 
     def positions(self) -> Sequence[Position]:

@@ -1,15 +1,30 @@
 """What `main.py backtest` does with a plan: trade it, say how far it is, write the folder."""
 
+import ctypes
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from app.seam import clock
 from backtest import result
+from backtest import voices as worth
 from backtest.honesty import before_and_after
 from backtest.honesty.before_and_after import Seen
 from backtest.running import Plan, Progress, run
 from backtest.series import Floats, candle_at, data_sha256
+
+MMAP_THRESHOLD = -3  # mallopt's name for it
+LARGE = 256 * 1024  # bytes
+
+
+def give_memory_back() -> None:
+    """Arrays of a long history are large and short-lived: without this what they took stays with the process."""
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
 
 
 def trade(
@@ -19,6 +34,7 @@ def trade(
     seen_ahead: Callable[[str, Floats], Seen],
     notes: Sequence[str],
     dense: bool,
+    voices: bool,
     report: bool,
     progress: Progress | None,
     screen: TextIO,
@@ -46,6 +62,9 @@ def trade(
     first, last = candle_at(plan.series, plan.warmup), candle_at(plan.series, len(plan.series) - 1)
     known = before_and_after.background(plan, cold=cold)
     written = result.write(folder, finished, source, first, last, known)
+    if voices:
+        written["voices"] = worth.rows_of(worth.voices(plan, finished))
+        result.write_json(folder, written)
     if report:
         from backtest import report as reports  # draws, and so is heavy
 

@@ -19,6 +19,7 @@ from app.core.portfolio import midnight, next_midnight
 from app.core.rules import Asking, StrategyRule
 from app.core.state import held
 from backtest import search
+from backtest.curve import EquityCurve
 from backtest.cycles import Cycles, cycles_of
 from backtest.replay import Replay, Run
 from backtest.search import NEVER, NEVER_ASKED, NOTHING_SAID, Asked, Levels, Market, Thresholds, Voices
@@ -41,6 +42,7 @@ class FastForward(Replay):
     ) -> Run:
         """Strategies without a timeline among `recorded` are asked for all their opinions first."""
         self._series = series[warmup:]
+        self.run.curve = EquityCurve(room=len(self._series))
         cycles = cycles_of(series, warmup, self._rules.voting)
         self._shown_candles, self._newest = cycles.whole, cycles.newest
         self._hear(cycles, recorded)

@@ -82,12 +82,7 @@ def optimise(
     known = {_places(each, order.space): _score_of(each) for each in _complete(study)}
     while len(_complete(study)) < order.trials and not _stands_still(study, order.stop_after):
         made = len(_complete(study))
-        study.sampler = TPESampler(
-            seed=order.seed * 1_000_003 + made // BATCH,
-            multivariate=True,
-            constant_liar=True,
-            warn_independent_sampling=False,
-        )
+        study.sampler = _sampler(order.seed, made // BATCH)
         asked = [study.ask() for _ in range(min(BATCH, order.trials - made))]
         places = [_suggest(each, order.space) for each in asked]
         new = list(dict.fromkeys(each for each in places if each not in known))

@@ -150,7 +150,7 @@ class PaperExchange:
 
     def slept_through(self, candle: Candle) -> None:
         """A candle that passed while nobody looked: its stops fired. Who starts now asks and is told."""
-        reports = self._simulator.stops_first(candle)
+        reports = self._simulator.stops_first(candle, watched=False)
         if reports:
             self._commit(reports)
 

@@ -78,6 +78,7 @@ class Run:
     curve: EquityCurve = field(default_factory=EquityCurve)
     positions: PositionSpans = field(default_factory=PositionSpans)
     exposed_candles: int = 0
+    fed_candles: int = 0  # by the engine's hand; fast-forward skips the others
     warnings: list[str] = field(default_factory=list)
     ended_early: bool = False
 
@@ -145,6 +146,7 @@ class Replay:
 
     def _candle(self, candle: Candle, next_open: Decimal | None) -> None:
         """The four steps; after each one everything asked for is performed. `next_open`: the price that decides."""
+        self.run.fed_candles += 1
         self._now = candle.opened_at
         self._unlock_runaway(candle.opened_at)
         if not self.simulator.quiet(candle):

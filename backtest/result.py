@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -80,7 +80,7 @@ def write(
     write_days(folder / "equity.csv", run.curve)
     write_curve(folder / "equity.parquet", run.curve)
     write_positions(folder / "positions.parquet", run.positions.all(), run.curve)
-    (folder / "result.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_json(folder, result)
     return result
 
 
@@ -202,6 +202,10 @@ def by_strategy(trades: Sequence[Trade], decisions: Iterable[Decision]) -> dict[
             row["trades"] += 1
             row["contribution"] += float(trade.profit_loss * share)
     return rows
+
+
+def write_json(folder: Path, result: Mapping[str, Any]) -> None:
+    (folder / "result.json").write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_trades(path: Path, trades: Sequence[Trade]) -> None:

@@ -94,6 +94,13 @@ def _exact(series: CandleSeries, ts: int, values: Sequence[float]) -> Candle:
     )
 
 
+def series_of(given: Sequence[Candle]) -> CandleSeries:
+    """The inverse of `candles`, for at least one of them."""
+    columns = {name: np.array([float(getattr(each, name)) for each in given], dtype=np.float64) for name in COLUMNS}
+    ts = np.array([ms_of(each.opened_at) for each in given], dtype=np.int64)
+    return CandleSeries(symbol=given[0].symbol, seconds=given[0].seconds, ts=ts, **columns)
+
+
 def resample(series: CandleSeries, seconds: int) -> CandleSeries:
     """Longer candles, on the UTC grid. One with missing parts is made of what there is; a half last one is left out."""
     if seconds == series.seconds or len(series) == 0:

@@ -1,7 +1,8 @@
 """The pure pretend exchange: balances, resting stops, fills, fees, filters. One pessimistic fill model for all.
 
 Fed with candles, a candle is lived through in steps, and the caller lets the trader answer after each:
-  1. `stops_first`  stops with low ≤ stop fill at min(open, stop) less slippage, a waiting cancel or not;
+  1. `stops_first`  stops with low ≤ stop fill at min(open, stop) less slippage, a waiting cancel or not (one with a
+     limit that the open has jumped is sold by the trader's watchdog: at the worse of open and close less slippage);
   2. `cancels`      waiting cancels are carried out; `at_open` then fills what waits to be filled at the open;
   3. `new_stops`    stops that were placed since step 1 are tried against the same low.
 Fed with prices (`at_price`), an order fills at the first price after it arrived, a stop at the first at or below it;
@@ -18,6 +19,9 @@ from app.core.model import Candle, Fill, Instrument, OrderReport, OrderStatus, O
 from app.core.money import ZERO, part
 from app.core.orders import TERMINAL
 from app.core.rules import Simulation
+
+STOPS = {"market": OrderType.STOP_LOSS, "limit": OrderType.STOP_LOSS_LIMIT}
+JUMPED = "a gap jumped the stop; sold at the market by the watchdog"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +136,15 @@ class Simulator:
 
     # ------------------------------------------------------------ a candle in steps
 
-    def stops_first(self, candle: Candle) -> list[OrderReport]:
-        """Step 1. Every stop that stood at the candle's open, whatever was asked for since."""
+    def stops_first(self, candle: Candle, *, watched: bool = True) -> list[OrderReport]:
+        """Step 1. Every stop that stood at the candle's open, whatever was asked for since.
+
+        Not `watched`: the trader was down, so nobody came to the rescue of a stop that was jumped.
+        """
         reports = []
         for resting in self._stops():
             self.book.resting[resting.order.client_order_id] = replace(resting, armed=True)
-            reports += self._try_stop(resting, candle)
+            reports += self._try_stop(resting, candle, watched=watched)
         return reports
 
     def cancels(self, at: datetime) -> list[OrderReport]:
@@ -155,13 +162,15 @@ class Simulator:
         reports = []
         for resting in [each for each in self._stops() if not each.armed]:
             self.book.resting[resting.order.client_order_id] = replace(resting, armed=True)
-            reports += self._try_stop(resting, candle)
+            reports += self._try_stop(resting, candle, watched=True)
         return reports
 
     def quiet(self, candle: Candle) -> bool:
         """Whether nothing at all can happen in this candle."""
         return all(
-            each.order.role is Role.STOP and not each.cancelling and candle.low > _stop_of(each.order)
+            each.order.role is Role.STOP
+            and not (each.cancelling or each.triggered)
+            and candle.low > _stop_of(each.order)
             for each in self.book.resting.values()
         )
 
@@ -185,7 +194,7 @@ class Simulator:
         order = resting.order
         if bid > _stop_of(order) and not resting.triggered:
             return []
-        limit = order.price if order.type is OrderType.STOP_LOSS_LIMIT else None
+        limit = _limit_of(order)
         if limit is not None and bid < limit:
             self.book.resting[order.client_order_id] = replace(resting, triggered=True)
             return []
@@ -194,11 +203,22 @@ class Simulator:
 
     # ------------------------------------------------------------ filling
 
-    def _try_stop(self, resting: Resting, candle: Candle) -> list[OrderReport]:
-        stop = _stop_of(resting.order)
-        if candle.low > stop:
+    def _try_stop(self, resting: Resting, candle: Candle, *, watched: bool) -> list[OrderReport]:
+        stop, limit = _stop_of(resting.order), _limit_of(resting.order)
+        if candle.low > stop and not resting.triggered:
             return []
-        return [self._fill(resting, self._worse(min(candle.open, stop), Side.SELL), candle.opened_at)]
+        seen = candle.open if resting.triggered else min(candle.open, stop)
+        if limit is None:
+            return [self._fill(resting, self._worse(seen, Side.SELL), candle.opened_at)]
+        if seen >= limit:
+            return [self._fill(resting, max(self._worse(seen, Side.SELL), limit), candle.opened_at)]
+        if watched:  # the watchdog takes it back and sells: nobody knows when in the candle, so at its worse end
+            worse = self._worse(min(candle.open, candle.close), Side.SELL)
+            return [self._fill(resting, worse, candle.opened_at, JUMPED)]
+        if candle.high >= limit:
+            return [self._fill(resting, limit, candle.opened_at)]
+        self.book.resting[resting.order.client_order_id] = replace(resting, armed=True, triggered=True)
+        return []
 
     def _take(self, resting: Resting, price: Decimal, at: datetime) -> OrderReport:
         """Market orders fill; an immediate-or-cancel limit fills unless the price has run past it."""
@@ -216,7 +236,7 @@ class Simulator:
             return self.instrument.price_up(price + slip)
         return self.instrument.price_down(price - slip)
 
-    def _fill(self, resting: Resting, price: Decimal, at: datetime) -> OrderReport:
+    def _fill(self, resting: Resting, price: Decimal, at: datetime, reason: str = "") -> OrderReport:
         order, rate = resting.order, self.simulation.fee_pct
         notional = price * order.quantity
         in_base = order.side is Side.BUY and self.simulation.fee_in == "base"
@@ -237,19 +257,30 @@ class Simulator:
             fee_asset=self.instrument.base if in_base else self.instrument.quote,
             at=at,
         )
-        return self._end(order.client_order_id, OrderStatus.FILLED, at, (fill,))
+        return self._end(order.client_order_id, OrderStatus.FILLED, at, (fill,), reason)
 
     def _end(
-        self, client_order_id: str, status: OrderStatus, at: datetime, fills: tuple[Fill, ...] = ()
+        self, client_order_id: str, status: OrderStatus, at: datetime, fills: tuple[Fill, ...] = (), reason: str = ""
     ) -> OrderReport:
         resting = self.book.resting.pop(client_order_id)
-        return self._report(client_order_id, resting.exchange_id, status, at, fills)
+        return self._report(client_order_id, resting.exchange_id, status, at, fills, reason)
 
     def _report(
-        self, client_order_id: str, exchange_id: str, status: OrderStatus, at: datetime, fills: tuple[Fill, ...] = ()
+        self,
+        client_order_id: str,
+        exchange_id: str,
+        status: OrderStatus,
+        at: datetime,
+        fills: tuple[Fill, ...] = (),
+        reason: str = "",
     ) -> OrderReport:
         report = OrderReport(
-            client_order_id=client_order_id, exchange_order_id=exchange_id, status=status, at=at, fills=fills
+            client_order_id=client_order_id,
+            exchange_order_id=exchange_id,
+            status=status,
+            at=at,
+            fills=fills,
+            reason=reason,
         )
         self.book.reports[client_order_id] = report
         return report
@@ -263,8 +294,13 @@ def _stop_of(order: PlaceOrder) -> Decimal:
     return order.stop_price if order.stop_price is not None else ZERO
 
 
+def _limit_of(order: PlaceOrder) -> Decimal | None:
+    """Below which a stop does not sell; None for a real one."""
+    return order.price if order.type is OrderType.STOP_LOSS_LIMIT else None
+
+
 def instrument_for(symbol: str, simulation: Simulation) -> Instrument:
-    """The pretend market's rules: those of a large bitcoin market, with real stops."""
+    """The pretend market's rules: those of a large bitcoin market, with the stops that `simulation` says."""
     base, quote = symbol.split("/")
     return Instrument(
         symbol=symbol,
@@ -274,5 +310,5 @@ def instrument_for(symbol: str, simulation: Simulation) -> Instrument:
         quantity_step=simulation.quantity_step,
         min_notional=simulation.min_notional,
         taker_fee_pct=simulation.fee_pct,
-        order_types=(OrderType.LIMIT, OrderType.MARKET, OrderType.STOP_LOSS),
+        order_types=(OrderType.LIMIT, OrderType.MARKET, STOPS[simulation.stop]),
     )

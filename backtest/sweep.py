@@ -302,7 +302,8 @@ def _only_stateless(rules: Rules, series: CandleSeries) -> None:
 
 
 def warm_up() -> None:
-    """Compile everything that one run needs, or read it from what is kept."""
+    """Compile everything that one run needs, or read it from what is kept; what older forms left is deleted."""
+    compiling.forget_older()
     candles = np.full(4, 100.0)
     series = CandleSeries(
         symbol="BTC/USD", seconds=60, ts=np.arange(4) * 60_000, open=candles, high=candles, low=candles, close=candles,

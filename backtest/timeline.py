@@ -49,16 +49,17 @@ class Timeline:
 
 
 class Recorded:
-    """Implements backtest.replay.LocalStrategies: answers what a timeline says; who has none is asked."""
+    """Implements backtest.replay.LocalStrategies: answers what a timeline says; who has none is asked, if anybody can
+    be."""
 
-    def __init__(self, timelines: Mapping[str, Timeline], others: LocalStrategies) -> None:
+    def __init__(self, timelines: Mapping[str, Timeline], others: LocalStrategies | None = None) -> None:
         self._timelines, self._others = timelines, others
 
     def ask(self, rule: StrategyRule, data: MarketData, news: Sequence[NewsEvent]) -> tuple[str, Decimal, str]:
         """Raises StrategyError where it failed then, or had said nothing yet."""
         timeline = self._timelines.get(rule.name)
         if timeline is None:
-            return self._others.ask(rule, data, news)
+            return self._asked(rule.name).ask(rule, data, news)
         answer, error = timeline.answer(timeline.row_at(ms_of(data.at)))
         if answer is None:
             raise StrategyError(error)
@@ -68,4 +69,9 @@ class Recorded:
         self, name: str, rows: Floats, symbol: str, timeframe: str
     ) -> tuple[NDArray[np.int8], Floats, Callable[[int], str]]:
         """Of those who are asked."""
-        return self._others.opinions(name, rows, symbol, timeframe)
+        return self._asked(name).opinions(name, rows, symbol, timeframe)
+
+    def _asked(self, name: str) -> LocalStrategies:
+        if self._others is None:
+            raise StrategyError(f"{name}: gave no answer")
+        return self._others

@@ -137,6 +137,9 @@ class Reading:
             ("/v1/decisions/{id}", self.decision),
             ("/v1/signals", self.signals),
             ("/v1/insights", self.insights),
+            ("/v1/reviews", self.reviews),
+            ("/v1/reviews/{id}", self.review),
+            ("/v1/voices", self.voices),
             ("/v1/news", self.news),
             ("/v1/alerts", self.alerts),
             ("/v1/strategies", self.strategies),
@@ -190,6 +193,18 @@ class Reading:
     async def insights(self, _: Annotated[Names, Query()]) -> Response:
         """Why the trader trades now, or does not."""
         return JSONResponse(wire(await self._doors.insights()))
+
+    async def reviews(self, page: Annotated[Page, Query()]) -> Response:
+        """Each day against what it should have been: its replay, and the same day in a backtest."""
+        return _listed(*await self._rows("reviews", page))
+
+    async def review(self, id: str, _: Annotated[Names, Query()]) -> Response:
+        """One day, such as 2026-11-26."""
+        return JSONResponse(wire(await self._one("reviews", id)))
+
+    async def voices(self, page: Annotated[Page, Query()]) -> Response:
+        """What each voice was worth, day by day."""
+        return _listed(*await self._rows("voices", page))
 
     async def news(self, page: Annotated[NewsPage, Query()]) -> Response:
         filters: dict[str, datetime] = {}

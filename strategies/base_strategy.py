@@ -17,6 +17,10 @@ from app.analyst import Question
 from app.core.errors import ConfigError
 from app.core.model import Candle, MarketData, NewsEvent
 
+# The same sums whatever else is installed: pandas would use these libraries where it finds them.
+pd.set_option("compute.use_bottleneck", False)
+pd.set_option("compute.use_numexpr", False)
+
 __all__ = [
     "AskingStrategy",
     "BaseStrategy",

@@ -58,6 +58,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def shared_candles() -> Callable[[str], Path]:
+    """A file of real candles by its name."""
+
+    def found(name: str) -> Path:
+        path = SHARED / "data/btc" / name
+        if not path.exists():
+            pytest.skip(f"{name} is not there: the shared data is not part of the project")
+        return path
+
+    return found
+
+
+@pytest.fixture
 def march() -> Path:
     """Three weeks of real Binance.US minutes: the fall and the rebound of March 2023."""
     if not MARCH.exists():

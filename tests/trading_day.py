@@ -158,13 +158,19 @@ class Day:
         return self.session
 
 
-def dense(rules: Rules, past: Sequence[Candle], candles: Sequence[Candle], strategies: ScriptedStrategies) -> Run:
+def dense(
+    rules: Rules,
+    past: Sequence[Candle],
+    candles: Sequence[Candle],
+    strategies: ScriptedStrategies,
+    simulation: Simulation | None = None,
+) -> Run:
     """The same candles by a plain loop."""
 
     class Now:
         ask = staticmethod(strategies.now)
 
-    simulation = Simulation()
+    simulation = simulation or Simulation()
     replay = Replay(
         rules=rules,
         simulation=simulation,

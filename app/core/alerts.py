@@ -43,6 +43,7 @@ class AlertEvent(StrEnum):
     ANALYST = "analyst"
     NEWS_SOURCE = "news_source"
     STRATEGY_WEAK = "strategy_weak"
+    PARITY_MISMATCH = "parity_mismatch"
     MARKET_ENDED = "market_ended"
     HISTORY = "history"
     STRATEGIES_FAIL = "strategies_fail"
@@ -167,6 +168,11 @@ KINDS: dict[AlertEvent, Kind] = {
         "Candles are not kept up to date",
         "the daily download for backtests has failed for days; trading does not need it",
         "main.py data download tells more.",
+    ),
+    AlertEvent.PARITY_MISMATCH: _warning(
+        "A day does not replay",
+        "the journal's messages give other actions than those that were taken, or the journal was changed",
+        "main.py replay DAY prints each difference; main.py audit verify tells whether a row was changed.",
     ),
     AlertEvent.STRATEGIES_FAIL: _warning(
         "No strategy answers",

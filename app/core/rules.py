@@ -123,6 +123,8 @@ class Simulation:
     """The pretend exchange's prices. `fee_in` base is what Binance.US does on a buy.
 
     `decides_at`: the price that a backtest's decision sees, the closed candle's close or the next one's open.
+    `stop`: "market" sells at whatever price there is; "limit" is what a market without real stops takes, and what a
+    gap can jump: then the watchdog sells.
     """
 
     fee_pct: Decimal = Decimal("0.1")
@@ -132,6 +134,7 @@ class Simulation:
     price_tick: Decimal | None = Decimal("0.01")
     quantity_step: Decimal | None = Decimal("0.00001")
     min_notional: Decimal = Decimal(10)
+    stop: str = "market"  # or "limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

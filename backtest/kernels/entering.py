@@ -26,7 +26,7 @@ def buy(row: int, closed: int, close: float, frames: Any, t: Any, account: Any, 
     if equity <= 0.0:
         account.refused += 1
         return
-    budget = equity * t.size / 100.0
+    budget = equity * t.part / 100.0
     lots = lots_down(budget / cap, t.step_num, t.step_den)
     if t.step_den != 0 and on_boundary(budget / cap * t.step_den / t.step_num):
         account.boundary += 1

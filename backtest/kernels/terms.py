@@ -28,7 +28,7 @@ TERMS = np.dtype(
     + [(name, _I) for name in ("fee_in_base", "at_market", "trails", "most_positions", "cooldown", "day_entries")]
     + [("at_open", _I)]
     + [(name, _I) for name in ("stop_outs", "per_minute", "per_hour", "frame_ms", "candle_ms")]
-    + [(name, _F) for name in ("fee", "size", "exposure", "day_loss", "total_loss", "day_notional", "trade_loss")]
+    + [(name, _F) for name in ("fee", "part", "exposure", "day_loss", "total_loss", "day_notional", "trade_loss")]
     + [(name, _F) for name in ("min_notional",)]
 )
 ACCOUNT = np.dtype(
@@ -96,7 +96,7 @@ def terms_of(rules: Rules, simulation: Simulation, candle_seconds: int) -> Any:
     row.stop_outs = _count(wires.stop_outs_in_a_row)
     row.per_minute, row.per_hour = _count(wires.orders_per_minute), _count(wires.orders_per_hour)
     row.frame_ms, row.candle_ms = rules.voting.timeframe_seconds * 1000, candle_seconds * 1000
-    row.fee, row.size = float(simulation.fee_pct), float(risk.position_size_pct)
+    row.fee, row.part = float(simulation.fee_pct), float(risk.position_size_pct)
     row.exposure, row.min_notional = float(risk.max_exposure_pct), float(simulation.min_notional)
     row.day_loss, row.total_loss = _measure(risk.daily_loss_limit_pct), _measure(risk.kill_switch_loss_pct)
     row.day_notional, row.trade_loss = _measure(wires.notional_per_day_pct), _measure(wires.trade_loss_pct)

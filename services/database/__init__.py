@@ -7,11 +7,14 @@ from services.database.connection import Database, open_database
 from services.database.evidence_store import DatabaseEvidence
 from services.database.journal import DatabaseJournal
 from services.database.ledgers import Ledgers
+from services.database.market_candles import DatabaseMarketCandles
 from services.database.model_calls import DatabaseCallBook
 from services.database.news_store import DatabaseNewsStore
+from services.database.opinions import DatabaseOpinions
 from services.database.outbox import DatabaseOutbox
 from services.database.paper_store import DatabasePaperStore
 from services.database.reader import DatabaseReader
+from services.database.reviews import DatabaseReviews
 from services.database.scores import DatabaseScores
 from services.database.users import Answers, Audit, Users
 
@@ -22,10 +25,13 @@ __all__ = [
     "DatabaseCallBook",
     "DatabaseEvidence",
     "DatabaseJournal",
+    "DatabaseMarketCandles",
     "DatabaseNewsStore",
+    "DatabaseOpinions",
     "DatabaseOutbox",
     "DatabasePaperStore",
     "DatabaseReader",
+    "DatabaseReviews",
     "DatabaseScores",
     "Ledgers",
     "Users",

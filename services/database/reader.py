@@ -46,6 +46,8 @@ KINDS = {
     "decisions": Kind(tables.DecisionTable, "at", wording.decision_row, alone=frozenset({"record"})),
     "equity": Kind(tables.EquityTable, "at", wording.equity_row, id=None),
     "stats/daily": Kind(tables.DailyStatsTable, "date", wording.day_row, id="date"),
+    "reviews": Kind(tables.ReviewTable, "date", wording.review_row, id="date", alone=frozenset({"state", "voices"})),
+    "voices": Kind(tables.ReviewTable, "date", wording.voices_row, id="date", alone=frozenset({"state", "drift"})),
     "news": Kind(tables.NewsEventTable, "published_at", wording.news_row, of_ledger=False),
     "logs": Kind(tables.SystemLogTable, "id", wording.log_row, of_ledger=False),
     "audit": Kind(tables.AuditTable, "id", wording.audit_row, of_ledger=False),

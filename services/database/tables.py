@@ -176,6 +176,33 @@ class EquityTable(SQLModel, table=True):
     price: Decimal = money()
 
 
+class MarketCandleTable(SQLModel, table=True):
+    """The market's 1-minute candles as the trader was given them, an hour a row."""
+
+    __tablename__ = "market_candles"
+    ledger: str = Field(primary_key=True)
+    hour: datetime = Field(sa_column=Column(Utc, primary_key=True))
+    candles: str = text()  # JSON: [minute, open, high, low, close, volume] each
+
+
+class ReviewTable(SQLModel, table=True):
+    """What a day was against what it should have been: its replay, the same day in a backtest, what each voice is
+    worth. `seq`, `schema_number` and `state` are where the newest replay ended: the next one goes on from there."""
+
+    __tablename__ = "reviews"
+    ledger: str = Field(primary_key=True)
+    date: str = Field(primary_key=True)
+    at: datetime = utc()
+    identical: bool
+    messages: int
+    differences: str = text()  # JSON: the first of them
+    drift: str = text()  # JSON
+    voices: str = text()  # JSON
+    seq: int = Field(default=0, sa_type=BIG)
+    schema_number: int = 0
+    state: str = text()
+
+
 class FlowTable(SQLModel, table=True):
     __tablename__ = "flows"
     id: str = Field(primary_key=True)

@@ -88,6 +88,23 @@ def order_row(row: Mapping[str, Any]) -> Row:
     return {"client_order_id": row["id"], **renamed(row, ORDER)}
 
 
+def review_row(row: Mapping[str, Any]) -> Row:
+    """A day against what it should have been."""
+    return {
+        "date": row["date"],
+        "at": time_text(row["at"]),
+        "identical": row["identical"],
+        "messages": row["messages"],
+        "differences": json.loads(row["differences"]),
+        "drift": json.loads(row["drift"]),
+    }
+
+
+def voices_row(row: Mapping[str, Any]) -> Row:
+    """What each voice was worth on a day."""
+    return {"date": row["date"], "voices": json.loads(row["voices"])}
+
+
 def fill_row(row: Mapping[str, Any]) -> Row:
     return renamed(row, FILL)
 

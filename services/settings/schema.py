@@ -119,6 +119,7 @@ RISK = (
         limit=True,
     ),
     Key("simulation.min_notional", Number(Decimal(0), Decimal(10_000)), "dollars an order must be worth"),
+    Key("simulation.stop", Choice(("market", "limit")), "what stops are: real ones, or with a limit that a gap jumps"),
 )
 
 STRATEGIES = (

@@ -21,7 +21,7 @@ from components.edge import Edge
 from components.login import add_login
 from components.wire import time_text
 from tests.builders import d
-from tests.fakes_ui import NOW, PASSWORD, Desk, a_checklist, a_position
+from tests.fakes_ui import NOW, PASSWORD, Desk, a_checklist, a_position, a_status
 
 HOST = "http://127.0.0.1:8080"
 
@@ -90,7 +90,8 @@ async def test_health_says_one_word_to_anybody(stranger: Program, word: str, sta
 
 
 READS = ["status", "positions", "positions/x", "trades", "trades.csv", "orders", "fills", "decisions", "decisions/x",
-         "signals", "insights", "news", "alerts", "logs", "backtests", "data"]  # fmt: skip
+          "signals", "insights", "reviews", "reviews/x", "voices", "news", "alerts", "logs", "backtests",
+          "data"]  # fmt: skip
 ACTS = ["pause", "resume", "positions/x/close", "close-all", "alerts/acknowledge", "unlock"]
 
 
@@ -194,6 +195,22 @@ async def test_filters_reach_the_store(program: Program) -> None:
 )
 async def test_odd_questions_are_told_what_is_wrong(program: Program, path: str, word: str) -> None:
     assert is_problem(await program.get(path), 422, word)
+
+
+async def test_days_are_told_beside_what_they_should_have_been(program: Program) -> None:
+    day = {"day": "2026-11-25", "identical": True, "at": NOW, "difference": None}
+    program.desk.view.now = a_status(last_replay=day)
+    program.desk.reader.rows = {
+        "reviews": [
+            {"id": "2026-11-25", "date": "2026-11-25", "identical": True, "drift": {"difference_usd": "-1.20"}}
+        ],
+        "voices": [{"date": "2026-11-25", "voices": [{"name": "as_it_was", "result_usd": 4.1}]}],
+    }
+    assert (await program.get("status")).json()["last_replay"] == {**day, "at": time_text(NOW)}
+    assert (await program.get("reviews")).json()["items"][0]["drift"] == {"difference_usd": "-1.20"}
+    assert (await program.get("reviews/2026-11-25")).json()["identical"] is True
+    assert is_problem(await program.get("reviews/2026-11-24"), 404)
+    assert (await program.get("voices")).json()["items"][0]["voices"][0]["result_usd"] == 4.1
 
 
 async def test_insights_in_the_words_of_the_contract(program: Program) -> None:

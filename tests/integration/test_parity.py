@@ -2,17 +2,20 @@
 
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from app import codec
-from app.core.model import ExitReason, Fill, Trade
-from app.core.rules import Rules
+from app.core.model import Candle, ExitReason, Fill, Trade
+from app.core.rules import Rules, Simulation
 from app.replaying import replayed_day
 from app.session import recovered
 from tests.builders import NOON, some_rules
 from tests.fakes import MemoryJournal, ScriptedStrategies
 from tests.trading_day import CASH, LIVELY, Day, dense, random_candles, swings
+
+PRICES = ("open", "high", "low", "close")
 
 
 def lively_rules() -> Rules:
@@ -44,6 +47,33 @@ async def test_a_paper_session_fills_exactly_as_the_plain_loop_does(seed: int) -
     bought = sum(fill.notional for fill in fills if fill.side == "BUY")
     sold = sum(fill.notional - fill.fee for fill in fills if fill.side == "SELL")
     assert account.cash == CASH - bought + sold
+
+
+def fallen(candles: list[Candle], since: int, factor: Decimal) -> list[Candle]:
+    """The same market, which opens so much lower from one candle on."""
+
+    def lower(candle: Candle) -> Candle:
+        prices = {name: (getattr(candle, name) * factor).quantize(Decimal("0.01")) for name in PRICES}
+        return replace(candle, **prices)
+
+    return [*candles[:since], *map(lower, candles[since:])]
+
+
+async def test_a_gap_through_a_stop_with_a_limit_is_sold_alike_and_shows_its_loss() -> None:
+    rules, limited = lively_rules(), Simulation(stop="limit")
+    candles = random_candles(7, 500)
+    first = dense(rules, candles[:200], candles[200:], ScriptedStrategies(swings), limited).trades[0]
+    bought = next(row for row, candle in enumerate(candles) if candle.opened_at == first.opened_at)
+    candles = fallen(candles, bought + 1, Decimal("0.93"))
+    run = dense(rules, candles[:200], candles[200:], ScriptedStrategies(swings), limited)
+    day = Day(rules, candles[:200], candles[200:], strategies=ScriptedStrategies(swings), simulation=limited)
+    await day.run()
+
+    assert [change for change in day.journal.changes if isinstance(change, Fill)] == run.fills
+    trade, hole = run.trades[0], candles[bought + 1]
+    assert trade.exit_reason is ExitReason.STOP
+    assert trade.exit_price < min(hole.open, hole.close) < first.entry_price * Decimal("0.97"), "far below its limit"
+    assert trade.profit_loss_pct < -6
 
 
 async def test_the_journal_alone_gives_the_same_actions_and_state() -> None:

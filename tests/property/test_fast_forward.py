@@ -1,17 +1,19 @@
 """Fast-forward = the dense replay: same trades, fills, curve and warnings, to the last digit, on wild markets."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
 
+from app.core.decisions import Outcome
 from app.core.errors import StrategyError
-from app.core.model import Fill, MarketData, Trade
+from app.core.model import Fill, MarketData, Position, Trade
 from app.core.rules import (
     Asking,
     EntryRules,
@@ -24,15 +26,17 @@ from app.core.rules import (
     VotingRules,
     Warnings,
 )
+from backtest import history
 from backtest.replay import Run
 from backtest.running import Plan, run
 from backtest.timeline import Timeline
-from tests.builders import NOON
-from tests.fakes import Answer
+from strategies.runtime import LocalStrategies
+from tests.builders import NOON, some_rules
+from tests.fakes import Answer, ScriptedStrategies
 from tests.histories import Scripted, series_of
-from tests.trading_day import random_candles
+from tests.trading_day import LIVELY, Day, random_candles, swings
 
-DAYS = 4
+DAYS = 3
 WARMUP = 300
 
 
@@ -89,13 +93,11 @@ def a_plan(seed: int) -> Plan:
                 opinion_ttl_seconds=ttl,
             )
         )
-    tight = seed % 4 == 3
     limits = RiskLimits(
         position_size_pct=Decimal(dice.choice((5, 8, 10))),
         max_open_positions=dice.choice((1, 2, 4)),
         max_exposure_pct=Decimal(dice.choice((20, 40))),
-        daily_loss_limit_pct=Decimal("0.15") if tight else Decimal("0.6"),
-        kill_switch_loss_pct=Decimal(2) if tight else Decimal(50),
+        daily_loss_limit_pct=Decimal("0.15") if seed % 4 == 3 else Decimal("0.6"),
         stop_loss_pct=Decimal("0.8"),
         trailing=Trailing(activate_pct=Decimal("0.4"), distance_pct=Decimal("0.5"), min_step_pct=Decimal("0.1")),
         entry=EntryRules(cooldown_candles=dice.choice((0, 1, 3)), max_entries_per_day=dice.choice((6, 30, None))),
@@ -123,17 +125,18 @@ def a_plan(seed: int) -> Plan:
     return replace(plan, timelines={"deepseek": recorded(dice, plan, "deepseek")} if len(who) > 1 else {})
 
 
-def fates(trades: Iterable[Trade]) -> list[Trade]:
+def same_fates(trades: Iterable[Trade]) -> list[Trade]:
     """Decisions are numbered as they are kept, and fast-forward keeps fewer."""
     return [replace(trade, decision_id="", exit_decision_id="") for trade in trades]
 
 
-def filled(fills: Iterable[Fill]) -> list[Fill]:
-    return list(fills)
+def same_positions(run: Run) -> list[Position]:
+    positions = run.engine.state.positions.values()
+    return [replace(position, decision_id="", exit_decision_id="") for position in positions]
 
 
 def assert_same(dense: Run, fast: Run) -> None:
-    assert fates(fast.trades) == fates(dense.trades)
+    assert same_fates(fast.trades) == same_fates(dense.trades)
     assert fast.fills == dense.fills
     assert fast.warnings == dense.warnings
     for name in ("at_ms", "cash", "quantity", "close"):
@@ -141,25 +144,110 @@ def assert_same(dense: Run, fast: Run) -> None:
     assert fast.positions.all() == dense.positions.all()
     assert (fast.exposed_candles, fast.ended_early) == (dense.exposed_candles, dense.ended_early)
     ours, theirs = fast.engine.state, dense.engine.state
-    assert {**ours.latches} == {**theirs.latches}
+    assert ours.latches == theirs.latches
     assert ours.account == theirs.account
-    assert [replace(each, decision_id="") for each in ours.positions.values()] == [
-        replace(each, decision_id="") for each in theirs.positions.values()
-    ]
+    assert ours.quote == theirs.quote
+    assert same_positions(fast) == same_positions(dense)
+    chosen = {(each.at, each.action) for each in dense.decisions if each.outcome is Outcome.ORDER}
+    assert {(each.at, each.action) for each in fast.decisions if each.outcome is Outcome.ORDER} == chosen
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_it(seed: int) -> None:
-    plan = a_plan(seed)
+def both(plan: Plan) -> tuple[Run, int]:
+    """The dense run, proved to be the same as the fast one; and how many candles that one was fed."""
     dense, fast = run(plan, dense=True), run(plan)
-    reasons = Counter(trade.exit_reason.value for trade in dense.trades)
-    print(
-        seed,
-        plan.rules.voting.timeframe,
-        len(dense.trades),
-        dict(reasons),
-        Counter(w[17:].split(":")[0] for w in dense.warnings if "fill" not in w),
-        dense.ended_early,
-        len(fast.curve),
-    )
     assert_same(dense, fast)
+    assert dense.fed_candles == len(dense.curve)
+    return dense, fast.fed_candles
+
+
+def what_happened(plan: Plan, dense: Run) -> Counter[str]:
+    seen: Counter[str] = Counter(trade.exit_reason.value for trade in dense.trades)
+    seen.update(warning[17:].partition(":")[0] for warning in dense.warnings)
+    seen["refused"] = sum(decision.outcome is Outcome.REFUSED for decision in dense.decisions)
+    seen["moved stops"] = len({(span.position_id, span.stop_price) for span in dense.positions.all()}) - len(
+        dense.trades
+    )
+    seen["days"] = len(np.unique(dense.curve.at_ms // 86_400_000))
+    seen["gaps"] = int((np.diff(plan.series.ts) > 60_000).sum())
+    seen["equal prices"] = int((plan.series.open == plan.series.close).sum())
+    seen["no volume"] = int((plan.series.volume == 0).sum())
+    return seen
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4, 5, 7, 8])
+def test_a_wild_market_gives_the_same_run_in_fewer_candles(seed: int) -> None:
+    plan = a_plan(seed)
+    dense, fed = both(plan)
+    seen = what_happened(plan, dense)
+    print(seed, fed, dict(seen))
+    for what, least in {"stop": 2, "moved stops": 2, "refused": 2, "days": 3, "gaps": 8, "no volume": 50}.items():
+        assert seen[what] >= least, what
+    assert len(dense.trades) >= 4
+    assert fed < len(dense.curve) / 3
+
+
+@pytest.mark.parametrize("seed", [18, 27])
+def test_a_daily_limit_a_day_s_rest_and_a_runaway_are_the_same(seed: int) -> None:
+    plan = a_plan(seed)
+    tight = replace(plan.rules.risk, daily_loss_limit_pct=Decimal("0.12"), position_size_pct=Decimal(10))
+    dense, _ = both(replace(plan, rules=replace(plan.rules, risk=tight)))
+    seen = what_happened(plan, dense)
+    assert seen["daily_loss"] >= 1
+    assert seen["daily_loss_warning"] >= 1
+    assert seen["runaway"] >= 1
+
+
+def test_the_kill_switch_ends_both_runs_at_the_same_candle() -> None:
+    plan = a_plan(6)
+    deadly = replace(plan.rules.risk, daily_loss_limit_pct=None, kill_switch_loss_pct=Decimal("0.3"))
+    dense, _ = both(replace(plan, rules=replace(plan.rules, risk=deadly)))
+    assert dense.ended_early
+    assert what_happened(plan, dense)["kill_switch"] >= 1
+    assert len(dense.curve) < len(plan.series) - WARMUP
+
+
+@pytest.mark.parametrize("name", ["", "_thin"], ids=["BTC/USD", "BTC/USDC, thin"])
+def test_real_minutes_of_march_2023_give_the_same_run(name: str, shared_candles: Callable[[str], Path]) -> None:
+    symbol = "BTCUSDC" if name else "BTCUSD"
+    path = shared_candles(f"binanceus_{symbol}_1m_2023-03-01_2023-03-21{name}.parquet")
+    plan = replace(a_plan(1), series=history.load(str(path), path.parent)[9 * 1440 : 14 * 1440], timelines={})
+    dense, fed = both(plan)
+    assert len(dense.trades) >= 5
+    assert fed < len(dense.curve) / 3
+
+
+def test_the_shipped_strategy_says_the_same_at_once_and_asked_candle_by_candle(
+    shared_candles: Callable[[str], Path],
+) -> None:
+    path = shared_candles("binanceus_BTCUSD_1m_2023-03-01_2023-03-21.parquet")
+    rule = StrategyRule(name="technical_indicators", enabled=True, weight=Decimal(30))
+    local = LocalStrategies()
+    faces = local.load([rule])
+    standard = a_plan(1)
+    plan = replace(
+        standard,
+        series=history.load(str(path), path.parent)[7 * 1440 : 11 * 1440],
+        warmup=faces[0].startup_candles * 5,
+        rules=replace(standard.rules, voting=VotingRules(timeframe="5m", strategies=(rule,))),
+        strategies=local,
+        faces=faces,
+        timelines={},
+    )
+    dense, _ = both(plan)
+    assert len(dense.trades) >= 3
+
+
+async def test_a_paper_session_over_the_same_candles_fills_as_fast_forward_does() -> None:
+    candles = random_candles(2, 1200)
+    rules = some_rules(risk=LIVELY)
+    rules = replace(rules, voting=replace(rules.voting, timeframe="5m"))
+    day = Day(rules, candles[:200], candles[200:], strategies=ScriptedStrategies(swings))
+    await day.run()
+    asked = Scripted(swings)
+    plan = replace(
+        a_plan(0), series=series_of(candles), warmup=200, rules=rules, simulation=Simulation(), strategies=asked
+    )
+    finished = run(replace(plan, faces=[asked.face()]))
+    fills = [change for change in day.journal.changes if isinstance(change, Fill)]
+    assert len(fills) >= 6
+    assert finished.fills == fills

@@ -277,6 +277,42 @@ def test_trades_and_equity_are_the_exact_engines() -> None:
     assert seen["boundary"] == 0
 
 
+def a_gap_below_what_a_stop_may_be_worth() -> Case:
+    """The open after the vote is half the price: the exchange would not take the stop, so the position is sold."""
+    case = a_case(116)
+    opens = np.full(200, 20_000.0)
+    opens[125:] = 9_000.0
+    closes = np.full(200, 20_000.0)
+    closes[125:] = 9_000.0
+    series = replace(case.series[:200], open=opens, high=opens, low=opens, close=closes)
+    always = Timeline(
+        name="technical",
+        given_ms=series.ts[:1],
+        action=np.ones(1, np.int8),
+        confidence=np.full(1, 100.0),
+        reasoning=lambda row: "",
+    )
+    risk = RiskLimits(stop_loss_pct=d(5), entry=EntryRules(cooldown_candles=0), tripwires=OFF)
+    voting = VotingRules(timeframe="1m", strategies=(a_strategy_rule(),))
+    return Case(
+        series=replace(series, ts=series.ts[0] + np.arange(200) * MINUTE),
+        rules=Rules(risk=risk, voting=voting),
+        simulation=Simulation(min_notional=d(300)),
+        cash=Decimal(10_000),
+        timelines={"technical": always},
+        warmup=124,
+    )
+
+
+def test_what_the_exchange_takes_no_stop_for_is_sold_at_the_next_open() -> None:
+    seen: Counter[str] = Counter()
+    case = a_gap_below_what_a_stop_may_be_worth()
+    check(case, seen)
+    assert seen["emergency"] == 1
+    with interpreted():
+        check(case, seen)
+
+
 @settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(1_000, 10**6))
 def test_on_any_market_and_rules(seed: int) -> None:

@@ -53,7 +53,9 @@ LIBRARIES = {
     "pandas": ("strategies/", "backtest/"),
     "numpy": ("strategies/", "backtest/"),
     "ta": ("strategies/", "backtest/"),
-    "numba": ("strategies/", "backtest/"),
+    "numba": ("backtest/",),
+    "optuna": ("backtest/",),
+    "distributed": ("backtest/",),
     "pyarrow": ("strategies/", "backtest/"),
 }
 

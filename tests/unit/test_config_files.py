@@ -37,13 +37,18 @@ def refusal(config_dir: Path, backtest: bool = False) -> str:
 # ---------------------------------------------------------------- what is right
 
 
-def test_the_shipped_files_mean_the_defaults(tmp_path: Path) -> None:
-    shipped = load_rules(ROOT / "config")
-    assert shipped == load_rules(tmp_path)
-    assert shipped == load_rules(tmp_path / "not there")
-    assert shipped.rules.risk == Rules().risk
-    assert shipped.simulation == Simulation()
-    assert dataclasses.replace(shipped.rules.voting, strategies=()) == Rules().voting
+def test_the_shipped_files_mean_the_defaults_but_for_what_was_chosen_on_data(tmp_path: Path) -> None:
+    """docs/strategy-report.md says how the time frame and the technical settings were chosen."""
+    shipped, plain = load_rules(ROOT / "config"), load_rules(tmp_path)
+    assert plain == load_rules(tmp_path / "not there")
+    assert (shipped.rules.risk, shipped.simulation, shipped.app) == (plain.rules.risk, plain.simulation, plain.app)
+    assert plain.rules.risk == Rules().risk
+    assert plain.simulation == Simulation()
+    assert dataclasses.replace(plain.rules.voting, strategies=()) == Rules().voting
+    assert (shipped.rules.voting.timeframe, plain.rules.voting.timeframe) == ("4h", "1h")
+    unset = tuple(dataclasses.replace(rule, settings=()) for rule in shipped.rules.voting.strategies)
+    assert dataclasses.replace(shipped.rules.voting, strategies=unset, timeframe="1h") == plain.rules.voting
+    assert [rule.name for rule in shipped.rules.voting.strategies if rule.settings] == ["technical_indicators"]
 
 
 def test_the_shipped_files_name_every_key() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from app.core.errors import ExchangeRefused
 from app.core.messages import PlaceOrder
-from app.core.model import OrderReport, OrderStatus, OrderType, Role, Side
+from app.core.model import Candle, OrderReport, OrderStatus, OrderType, Role, Side
 from app.core.rules import Simulation
-from backtest.simulator import Book, Simulator, instrument_for
+from backtest.simulator import JUMPED, Book, Simulator, instrument_for
 from tests.builders import MINUTE, NOON, a_candle, d
 
 ENTRY = PlaceOrder(
@@ -211,3 +211,36 @@ def test_fees_in_quote_leave_the_bitcoin_whole() -> None:
     assert report.fills[0].fee_asset == "USD"
     assert simulator.book.base_total == d("0.01")
     assert simulator.book.quote_total == d(10_000) - d("500.25") * Decimal("1.001")
+
+
+@pytest.fixture
+def limited() -> Simulator:
+    """A market without real stops: its stops have a limit 2 % below their trigger."""
+    simulation = Simulation(stop="limit")
+    simulator = Simulator(instrument_for("BTC/USD", simulation), simulation, Book(quote_total=d(0), base_total=d(1)))
+    simulator.place(replace(STOP, type=OrderType.STOP_LOSS_LIMIT, price=d(46550)), NOON)
+    return simulator
+
+
+@pytest.mark.parametrize(
+    ("candle", "price", "reason"),
+    [
+        (a_candle("47000", open="48000"), "47476.25", ""),  # fell through it: as a real stop
+        (a_candle("47000", open="46560"), "46550", ""),  # opened just above the limit: slippage takes it to its limit
+        (a_candle("46500", open="46000", high="47000"), "45977", JUMPED),  # jumped: sold at once, into the hole
+        (a_candle("45000", open="46000"), "44977.5", JUMPED),  # jumped, and it fell on: at the worse end
+    ],
+)
+def test_a_stop_with_a_limit_that_a_gap_jumps_is_sold_by_the_watchdog(
+    limited: Simulator, candle: Candle, price: str, reason: str
+) -> None:
+    (report,) = limited.stops_first(candle)
+    assert (report.fills[0].price, report.reason) == (d(price), reason)
+
+
+def test_nobody_rescues_a_jumped_stop_while_the_trader_is_down(limited: Simulator) -> None:
+    assert limited.stops_first(a_candle("46000", open="46100"), watched=False) == []
+    assert not limited.quiet(a_candle("46400")), "it waits at its limit"
+    assert limited.stops_first(a_candle("46400", open="46000"), watched=False) == []
+    (report,) = limited.stops_first(a_candle("46600", open="46400"), watched=False)
+    assert report.fills[0].price == d(46550)

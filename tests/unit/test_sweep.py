@@ -10,7 +10,7 @@ import pytest
 from app.core.errors import DataError
 from app.core.rules import EntryRules, RiskLimits, Rules, Simulation, VotingRules
 from backtest import sweep
-from backtest.kernels import indicators
+from backtest.kernels import compiling, indicators
 from tests.builders import a_strategy_rule, d
 from tests.property.test_kernel_is_the_engine import OFF, a_case, interpreted, wild
 
@@ -82,17 +82,21 @@ def test_bad_input_is_named() -> None:
         sweep.trade(SERIES, votes[:10], Rules(), Simulation(), CASH)
     with pytest.raises(DataError, match="max_open_positions is 6"):
         sweep.trade(SERIES, votes, Rules(risk=RiskLimits(max_open_positions=6)), Simulation(), CASH)
+    fine = Simulation(price_tick=d("0.00000001"), slippage_pct=d("0.0500001"))
     with pytest.raises(DataError, match="too fine"):
-        fine = Simulation(price_tick=d("0.00000001"), slippage_pct=d("0.0500001"))
         sweep.trade(SERIES, votes, Rules(), fine, CASH)
+    rules = Rules(voting=VotingRules(strategies=(a_strategy_rule(),)))
     with pytest.raises(DataError, match="technical votes, and has no recorded"):
-        rules = Rules(voting=VotingRules(strategies=(a_strategy_rule(),)))
         sweep.evaluate(SERIES, {}, rules, Simulation(), CASH)
     hourly = replace(SERIES, seconds=7_200)
     with pytest.raises(DataError, match="timeframe 1h is shorter"):
         sweep.trade(hourly, votes, Rules(), Simulation(), CASH)
 
 
-def test_once_warm_nothing_is_compiled_again() -> None:
+def test_once_warm_nothing_is_compiled_again_and_older_forms_are_gone() -> None:
+    older = compiling.FOLDER.parent / "kernels-000000000000"
+    older.mkdir(exist_ok=True)
     sweep.warm_up()
     assert not sweep.is_cold()
+    assert compiling.is_cold("never_written")
+    assert not older.exists()

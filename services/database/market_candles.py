@@ -1,0 +1,110 @@
+"""The market's 1-minute candles as the trader was given them: what a day is traded on again. Never asks the market.
+
+The journal holds only candles that caused something; these are all, without a chain. Kept for a season.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Table, delete, insert, select
+
+from app.core.messages import AnyCommand, CandleClosed, Event
+from app.core.model import Candle
+from app.core.money import plain
+from services.database import tables
+from services.database.connection import Database
+
+CANDLES: Table = tables.MarketCandleTable.__table__  # type: ignore[attr-defined]
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+KEPT = timedelta(days=92)
+PAST = timedelta(days=3)  # of what the market tells at start: what was missed while down
+Hours = dict[datetime, dict[int, list[str]]]
+
+
+class DatabaseMarketCandles:
+    """Of one ledger. `hear` is cheap; everything else is synchronous, called beside the loop. Raises StoreError."""
+
+    def __init__(self, database: Database, ledger: str, symbol: str) -> None:
+        self._database, self._ledger, self._symbol = database, ledger, symbol
+        self._new: list[Candle] = []
+
+    # ------------------------------------------------------------ taking in
+
+    def hear(self, message: Event | AnyCommand) -> None:
+        """An observer of the session."""
+        if isinstance(message, CandleClosed):
+            self._new.append(message.candle)
+
+    def passing(self, past: Iterable[Candle]) -> Iterator[Candle]:
+        """The past, as it goes by to somebody else; its end is taken in."""
+        newest: deque[Candle] = deque(maxlen=PAST // MINUTE)
+        for candle in past:
+            newest.append(candle)
+            yield candle
+        self._new += newest
+
+    def flush(self) -> None:
+        """Write down what was heard. What cannot be written stays for the next time."""
+        new, self._new = self._new, []
+        if not new:
+            return
+        hours: Hours = {}
+        for candle in new:
+            hour = candle.opened_at.replace(minute=0, second=0, microsecond=0)
+            values = (candle.open, candle.high, candle.low, candle.close, candle.volume)
+            hours.setdefault(hour, {})[candle.opened_at.minute] = [plain(value) for value in values]
+        try:
+            self._write(hours, new[-1].opened_at)
+        except Exception:
+            self._new = [*new, *self._new]
+            raise
+
+    def _write(self, hours: Hours, now: datetime) -> None:
+        mine = CANDLES.c.ledger == self._ledger
+        with self._database.writing() as connection:
+            for hour, minutes in hours.items():
+                one = (mine, CANDLES.c.hour == hour)
+                known = connection.execute(select(CANDLES.c.candles).where(*one)).scalar()
+                merged = {**_minutes(known or "[]"), **minutes}
+                text = json.dumps([[minute, *merged[minute]] for minute in sorted(merged)], separators=(",", ":"))
+                connection.execute(delete(CANDLES).where(*one))
+                connection.execute(insert(CANDLES), [{"ledger": self._ledger, "hour": hour, "candles": text}])
+            connection.execute(delete(CANDLES).where(mine, CANDLES.c.hour < now - KEPT))
+
+    # ------------------------------------------------------------ giving
+
+    def candles(self, since: datetime, until: datetime) -> Sequence[Candle]:
+        """Those that opened in since ≤ opened_at < until, oldest first, with the gaps that there were."""
+        query = (
+            select(CANDLES.c.hour, CANDLES.c.candles)
+            .where(CANDLES.c.ledger == self._ledger, CANDLES.c.hour > since - HOUR, CANDLES.c.hour < until)
+            .order_by(CANDLES.c.hour)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        found = (
+            self._candle(hour + MINUTE * minute, values)
+            for hour, text in rows
+            for minute, values in sorted(_minutes(text).items())
+        )
+        return [candle for candle in found if since <= candle.opened_at < until]
+
+    def _candle(self, opened_at: datetime, values: Sequence[str]) -> Candle:
+        opened, high, low, close, volume = map(Decimal, values)
+        return Candle(
+            symbol=self._symbol,
+            opened_at=opened_at,
+            seconds=60,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+        )
+
+
+def _minutes(text: str) -> dict[int, list[str]]:
+    return {int(minute): list(values) for minute, *values in json.loads(text)}
