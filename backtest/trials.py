@@ -23,6 +23,7 @@ from backtest.votes import Frames, frames_of
 
 FEWEST_TRADES = 20  # below, a ratio is chance
 WORST = -1000.0
+MOST_HEARD = 16  # histories of opinions kept: each is as long as the candles
 
 
 class Bench(Protocol):
@@ -90,6 +91,8 @@ class Trials:
             rows = self._rows(seconds)
             action, confidence = self.bench.opinions(rule, rows, timeframe)
             closed = rows[:, 0].astype(np.int64) + seconds * 1000
+            while len(self._heard) >= MOST_HEARD:
+                del self._heard[next(iter(self._heard))]
             self._heard[key] = Timeline(
                 name=rule.name, given_ms=closed, action=action, confidence=confidence, reasoning=lambda row: ""
             )

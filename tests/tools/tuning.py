@@ -9,7 +9,7 @@ FOLDER holds the shared candles: hours of spot from 2017, half-hours of the perp
 
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from multiprocessing import get_context
@@ -25,7 +25,7 @@ from backtest.series import COLUMNS, CandleSeries, resample
 from backtest.space import Changes, space_of
 from backtest.trials import Trials, cut
 from backtest.votes import frames_of, votes_of
-from backtest.walk_forward import Span, Traded, Walked, walk, windows
+from backtest.walk_forward import Leg, Span, Traded, Walked, walk, windows
 from strategies.runtime import LocalStrategies
 
 SPOT, PERPETUAL = "BTCUSDT_spot_1h_2017-08_2024-04.parquet", "BTCUSDT_perp_30m_2023-01_2024-12.parquet"
@@ -82,6 +82,7 @@ class Trader:
 
     trials: Trials
     dearer: int = 1
+    invested: dict[tuple[Span, Changes], float] = field(default_factory=dict)  # share of the money, on average
 
     def __call__(self, span: Span, changes: Changes) -> Traded:
         bench = self.trials.bench
@@ -93,6 +94,7 @@ class Trader:
         frames = frames_of(part, rules.voting.timeframe_seconds)
         votes = votes_of(part, frames, self.trials.timelines(rules), rules.voting, warmup)
         outcome = sweep.trade_all(part, votes, rules, simulation, bench.cash, warmup=warmup, frames=frames)
+        self.invested[span, changes] = share_of(outcome, part, float(bench.cash))
         days = len(outcome.daily)
         first = (int(part.ts[warmup]) // 86_400_000 + 1) * 86_400_000
         return Traded(
@@ -101,6 +103,13 @@ class Trader:
             initial=float(bench.cash),
             trades=outcome.figures.trades,
         )
+
+
+def share_of(outcome: sweep.Outcome, part: CandleSeries, cash: float) -> float:
+    """Cost of each trade times its length, as a share of all the money over all the time."""
+    rows = len(part) - outcome.first
+    trades = outcome.trades
+    return float((trades["cost"] * (trades["exited"] - trades["entered"])).sum() / (cash * rows))
 
 
 def words(name: str, traded: Traded, trials: int = 1) -> str:
@@ -124,6 +133,7 @@ def held(series: CandleSeries, span: Span) -> float:
 def walked(folder: Path) -> None:
     setup = Setup(folder)
     trader = Trader(Trials(bench_of(setup)))
+    parts = windows(WHOLE, train=TRAIN, test=TEST)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         pool = Pool(bench_of, setup, executor)
 
@@ -131,18 +141,10 @@ def walked(folder: Path) -> None:
             found = optimise(Order(space=SPACE, trials=200, seed=1, since=span.since, until=span.until), pool)
             return found.best[0].changes
 
-        parts = windows(WHOLE, train=TRAIN, test=TEST, purge=timedelta(0))
         told: Walked[Changes] = walk(parts, best, trader)
     books = walk(parts, lambda span: BOOKS, trader)
     for leg, plain in zip(told.legs, books.legs, strict=True):
-        span = leg.window.test
-        print(
-            f"{span.since:%Y-%m-%d} to {span.until:%Y-%m-%d}  bitcoin {held(trader.trials.bench.series, span):+.1f} %"
-        )
-        print("  ", words("in sample", leg.in_sample, 200))
-        print("  ", words("out of sample", leg.out_of_sample))
-        print("  ", words("books' values", plain.out_of_sample))
-        print("  ", ", ".join(f"{path.rpartition('.')[2]} {value}" for path, value in leg.parameters))
+        leg_words(trader, leg, plain)
     print(words("chosen again and again", told.out_of_sample))
     print(words("books' values", books.out_of_sample))
     dear = Trader(trader.trials, dearer=2)
@@ -150,6 +152,18 @@ def walked(folder: Path) -> None:
     print(words("chosen, costs doubled", again.out_of_sample))
     print(words("books' values, costs doubled", walk(parts, lambda span: BOOKS, dear).out_of_sample))
     print(f"walk-forward efficiency {told.efficiency}")
+
+
+def leg_words(trader: Trader, leg: Leg[Changes], plain: Leg[Changes]) -> None:
+    span = leg.window.test
+    bitcoin, share = held(trader.trials.bench.series, span), trader.invested[span, leg.parameters]
+    print(f"{span.since:%Y-%m-%d} to {span.until:%Y-%m-%d}  bitcoin {bitcoin:+.1f} %")
+    print("  ", words("in sample", leg.in_sample, 200))
+    print(
+        "  ", words("out of sample", leg.out_of_sample), f"invested {share:.1%}, as much held {bitcoin * share:+.2f} %"
+    )
+    print("  ", words("books' values", plain.out_of_sample))
+    print("  ", ", ".join(f"{path.rpartition('.')[2]} {value}" for path, value in leg.parameters))
 
 
 def chosen(folder: Path) -> None:
@@ -168,11 +182,11 @@ def chosen(folder: Path) -> None:
 
 def last(folder: Path, texts: list[str]) -> None:
     trader = Trader(Trials(bench_of(Setup(folder))))
-    changes: Changes = SPACE.at([0] * len(SPACE.parameters))[:0] or tuple(
-        (each.path, each.values[0]) for each in (space_of(texts).parameters if texts else ())
-    )
-    print(f"bitcoin {held(trader.trials.bench.series, LAST):+.1f} %")
-    print(words("the last six months", trader(LAST, changes)))
+    changes: Changes = space_of(texts).at([0] * len(texts)) if texts else BOOKS
+    bitcoin = held(trader.trials.bench.series, LAST)
+    told = words("the last six months", trader(LAST, changes))
+    share = trader.invested[LAST, changes]
+    print(told, f"bitcoin {bitcoin:+.1f} %, invested {share:.1%}, as much held {bitcoin * share:+.2f} %")
     print(words("costs doubled", Trader(trader.trials, dearer=2)(LAST, changes)))
 
 
