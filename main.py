@@ -1128,6 +1128,8 @@ def backtest(arguments: argparse.Namespace) -> int:
         folder,
         seen_ahead=local.seen_ahead,
         notes=notes,
+        models=[settings.deepseek_model] if any(map(local.asks_a_model, plan.timelines)) else [],
+        cutoffs=rules_for(settings, arguments).app["deepseek"]["cutoffs"],
         dense=arguments.dense,
         voices=arguments.voices,
         report=arguments.report,
@@ -1162,10 +1164,9 @@ def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan,
     past."""
     from backtest import history
     from backtest.running import Plan
-    from services.settings import load_rules
     from strategies.runtime import LocalStrategies
 
-    loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
+    loaded = rules_for(settings, arguments)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     local = LocalStrategies(settings.strategies_dir)
     rules = configured(loaded.rules, settings.strategies_dir)
@@ -1186,6 +1187,12 @@ def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan,
         config_sha256=loaded.sha256,
     )
     return plan, local, [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]
+
+
+def rules_for(settings: "Settings", arguments: argparse.Namespace) -> "LoadedRules":
+    from services.settings import load_rules
+
+    return load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
 
 
 def telling_progress() -> "Progress":

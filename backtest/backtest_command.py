@@ -1,7 +1,7 @@
 """What `main.py backtest` does with a plan: trade it, say how far it is, write the folder."""
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,13 +33,16 @@ def trade(
     *,
     seen_ahead: Callable[[str, Floats], Seen],
     notes: Sequence[str],
+    models: Sequence[str],
+    cutoffs: Mapping[str, str],
     dense: bool,
     voices: bool,
     report: bool,
     progress: Progress | None,
     screen: TextIO,
 ) -> dict[str, Any]:
-    """Returns what result.json holds. `notes` stand before the run's own warnings; progress goes to `screen`, unless
+    """Returns what result.json holds. `models`: language models whose answers are on record; `cutoffs`: the last day
+    that each model knows. `notes` stand before the run's own warnings; progress goes to `screen`, unless
     `progress` is told. StrategyError where one of the strategies looks ahead (see honesty.before_and_after).
     """
     if not dense:
@@ -60,7 +63,7 @@ def trade(
     if screen.isatty():
         print(end="\r\x1b[K", file=screen, flush=True)
     first, last = candle_at(plan.series, plan.warmup), candle_at(plan.series, len(plan.series) - 1)
-    known = before_and_after.background(plan, cold=cold)
+    known = before_and_after.background(plan, cold=cold, models=models, cutoffs=cutoffs)
     written = result.write(folder, finished, source, first, last, known)
     if voices:
         written["voices"] = worth.rows_of(worth.voices(plan, finished))
