@@ -2,7 +2,8 @@
 
     python -m tests.tools.tuning walk FOLDER        windows, and the tests put together
     python -m tests.tools.tuning choose FOLDER      the best over the whole time before the last six months
-    python -m tests.tools.tuning last FOLDER PATH=VALUE …   the last six months, to be looked at once
+    python -m tests.tools.tuning near FOLDER        what was chosen, and its neighbours
+    python -m tests.tools.tuning last FOLDER        the last six months, to be looked at once
 
 FOLDER holds the shared candles: hours of spot from 2017, half-hours of the perpetual from 2023.
 """
@@ -44,7 +45,9 @@ SPACE = space_of(
         f"{TECHNICAL}.volume_surge=1.2,1.5,2",
     ]
 )
-BOOKS: Changes = ()
+NAMES = [each.path for each in SPACE.parameters]
+BOOKS: Changes = tuple(zip(NAMES, ("1h", 30, 70, 14, 12, 26, 20, 50, 200, Decimal("1.5")), strict=True))
+CHOSEN: Changes = tuple(zip(NAMES, ("4h", 40, 80, 21, 16, 26, 10, 50, 200, Decimal("1.2")), strict=True))
 WHOLE = Span(since=datetime(2017, 8, 20, tzinfo=UTC), until=datetime(2024, 7, 1, tzinfo=UTC))
 LAST = Span(since=datetime(2024, 7, 1, tzinfo=UTC), until=datetime(2025, 1, 1, tzinfo=UTC))
 TRAIN, TEST = timedelta(days=730), timedelta(days=182)
@@ -180,16 +183,26 @@ def chosen(folder: Path) -> None:
     print(words("books' values", trader(span, BOOKS), 1))
 
 
-def last(folder: Path, texts: list[str]) -> None:
+def near(folder: Path) -> None:
     trader = Trader(Trials(bench_of(Setup(folder))))
-    changes: Changes = space_of(texts).at([0] * len(texts)) if texts else BOOKS
+    span = Span(since=datetime(2019, 7, 1, tzinfo=UTC), until=WHOLE.until)
+    print(words("what was chosen", trader(span, CHOSEN)))
+    print(words("costs doubled", Trader(trader.trials, dearer=2)(span, CHOSEN)))
+    places = [each.values.index(value) for each, (_, value) in zip(SPACE.parameters, CHOSEN, strict=True)]
+    for neighbour in SPACE.neighbours(places):
+        changes = SPACE.at(neighbour)
+        other = next(change for change, same in zip(changes, CHOSEN, strict=True) if change != same)
+        print(words(f"{other[0].rpartition('.')[2]} {other[1]}", trader(span, changes)))
+
+
+def last(folder: Path) -> None:
+    trader = Trader(Trials(bench_of(Setup(folder))))
     bitcoin = held(trader.trials.bench.series, LAST)
-    told = words("the last six months", trader(LAST, changes))
-    share = trader.invested[LAST, changes]
-    print(told, f"bitcoin {bitcoin:+.1f} %, invested {share:.1%}, as much held {bitcoin * share:+.2f} %")
-    print(words("costs doubled", Trader(trader.trials, dearer=2)(LAST, changes)))
+    for name, changes in (("what was chosen", CHOSEN), ("books' values", BOOKS)):
+        told, share = words(name, trader(LAST, changes)), trader.invested[LAST, changes]
+        print(told, f"bitcoin {bitcoin:+.1f} %, invested {share:.1%}, as much held {bitcoin * share:+.2f} %")
+        print(words("costs doubled", Trader(trader.trials, dearer=2)(LAST, changes)))
 
 
 if __name__ == "__main__":
-    what, where = sys.argv[1], Path(sys.argv[2])
-    {"walk": walked, "choose": chosen}.get(what, lambda folder: last(folder, sys.argv[3:]))(where)
+    {"walk": walked, "choose": chosen, "near": near, "last": last}[sys.argv[1]](Path(sys.argv[2]))
