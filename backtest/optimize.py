@@ -105,10 +105,6 @@ def optimise(
     )
 
 
-def _sampler(seed: int, batch: int) -> TPESampler:
-    return TPESampler(seed=seed * 1_000_003 + batch, multivariate=True, constant_liar=True)
-
-
 def _score_of(trial: FrozenTrial) -> float:
     return float("-inf") if trial.value is None else trial.value
 
