@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from backtest.recorded import Record
     from backtest.review import Again
     from backtest.running import Plan, Progress
+    from backtest.series import CandleSeries
     from backtest.space import Changes
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
@@ -1084,34 +1085,55 @@ class TrialSetup:
     strategies_dir: Path
     symbol: str
     cash: Decimal
+    data_sha256: str = ""  # of the candles that are meant, where another machine might have others
+    config_sha256: str = ""
 
 
 class Workbench:
     """Implements backtest.trials.Bench: settings from files with changes, opinions from the strategies' own files."""
 
-    def __init__(self, setup: TrialSetup) -> None:
+    def __init__(self, setup: TrialSetup, series: "CandleSeries | None" = None) -> None:
         from backtest import history
+        from services.settings import Variations
         from strategies.runtime import LocalStrategies
 
         self.setup, self.cash = setup, setup.cash
-        self.series = history.load(setup.data, setup.data_dir, symbol=setup.symbol)
-        self._local = LocalStrategies(setup.strategies_dir)
+        self.series = history.load(setup.data, setup.data_dir, symbol=setup.symbol) if series is None else series
+        self._files = Variations(setup.config_dir, backtest=True)
+        self.strategies = LocalStrategies(setup.strategies_dir)
+        self._faces: dict[Any, StrategyFace] = {}
 
     def rules(self, changes: "Changes") -> "tuple[Rules, Simulation]":
-        from services.settings import changed_rules
+        from backtest.space import by_file
 
-        files: dict[str, dict[str, Any]] = {"risk.yml": {}, "strategies.yml": {}}
-        for path, value in changes:
-            files["risk.yml" if path.startswith("risk.") else "strategies.yml"][path.removeprefix("risk.")] = value
-        loaded, _ = changed_rules(self.setup.config_dir, files, backtest=True)
+        loaded = self._files.rules(by_file(changes))
         rules = configured(loaded.rules, self.setup.strategies_dir)
-        faces = self._local.load([rule for rule in rules.voting.strategies if rule.configured])
+        faces = [self._face(rule) for rule in rules.voting.strategies if rule.configured]
         return with_faces(rules, faces), loaded.simulation
 
+    def _face(self, rule: StrategyRule) -> StrategyFace:
+        """Of a strategy with these settings; its file is taken not to change while trials are made."""
+        key = (rule.name, rule.settings, rule.sha256)
+        if key not in self._faces:
+            self._faces[key] = self.strategies.load([rule])[0]
+        return self._faces[key]
+
     def opinions(self, rule: StrategyRule, rows: Any, timeframe: str) -> Any:
-        self._local.load([rule])
-        action, confidence, _ = self._local.opinions(rule.name, rows, self.setup.symbol, timeframe)
-        return action, confidence
+        self.strategies.load([rule])
+        return self.strategies.opinions(rule.name, rows, self.setup.symbol, timeframe)
+
+
+def bench_of(setup: TrialSetup) -> Workbench:
+    """In any process that makes trials, by the name `main.bench_of`. Refuses other candles or settings."""
+    from backtest import history
+    from services.settings import load_rules
+
+    bench = Workbench(setup)
+    if setup.data_sha256 and history.data_sha256(bench.series) != setup.data_sha256:
+        raise ConfigError(f"{setup.data}: has other candles here than where trials are ordered; copy them")
+    if setup.config_sha256 and load_rules(setup.config_dir, backtest=True).sha256 != setup.config_sha256:
+        raise ConfigError(f"{setup.config_dir}: says something else here than where trials are ordered; copy it")
+    return bench
 
 
 def backtest(arguments: argparse.Namespace) -> int:

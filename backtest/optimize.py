@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import optuna
-from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 

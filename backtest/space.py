@@ -49,6 +49,25 @@ class Space:
         return found
 
 
+def by_file(changes: Changes) -> dict[str, dict[str, Value]]:
+    """The changes as the settings' files know them."""
+    files: dict[str, dict[str, Value]] = {"risk.yml": {}, "strategies.yml": {}}
+    for path, value in changes:
+        files["risk.yml" if path.startswith("risk.") else "strategies.yml"][path.removeprefix("risk.")] = value
+    return files
+
+
+def text_of(parameter: Parameter) -> str:
+    """As `space_of` reads it."""
+    return f"{parameter.path}={','.join(written(value) for value in parameter.values)}"
+
+
+def written(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
 def space_of(texts: Sequence[str]) -> Space:
     """From `PATH=VALUE,VALUE,…` or `PATH=LOW..HIGH/STEP`. ConfigError says what is wrong with which."""
     parameters = tuple(map(_parameter, texts))

@@ -27,7 +27,6 @@ from backtest.space import Changes, space_of
 from backtest.trials import Trials, cut
 from backtest.votes import frames_of, votes_of
 from backtest.walk_forward import Leg, Span, Traded, Walked, walk, windows
-from strategies.runtime import LocalStrategies
 
 SPOT, PERPETUAL = "BTCUSDT_spot_1h_2017-08_2024-04.parquet", "BTCUSDT_perp_30m_2023-01_2024-12.parquet"
 TECHNICAL = "strategies.technical_indicators.settings"
@@ -59,15 +58,12 @@ class Setup:
 
 
 def bench_of(setup: Setup) -> program.Workbench:
-    bench = program.Workbench.__new__(program.Workbench)
     here = Path(program.__file__).parent
-    bench.setup = program.TrialSetup(
+    trial = program.TrialSetup(
         data="shared", data_dir=here, config_dir=here / "config", strategies_dir=here / "strategies", symbol="BTC/USD",
         cash=Decimal(10_000),
     )  # fmt: skip
-    bench.cash, bench.series = Decimal(10_000), hours(setup.folder)
-    bench._local = LocalStrategies(here / "strategies")
-    return bench
+    return program.Workbench(trial, hours(setup.folder))
 
 
 def hours(folder: Path) -> CandleSeries:
