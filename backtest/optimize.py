@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import optuna
+from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 

@@ -139,7 +139,7 @@ def compiled(case: Case) -> sweep.Outcome:
 
 
 def curve(done: Run) -> np.ndarray:
-    return np.array([float(cash + quantity * close) for _, cash, quantity, close in done.curve])
+    return np.asarray(done.curve.equity)
 
 
 def check(case: Case, seen: Counter[str]) -> None:

@@ -69,7 +69,9 @@ def test_what_the_files_could_not_say_is_refused_in_the_same_words(files: dict[s
 
 
 def test_a_refusal_names_the_line_where_the_setting_stands() -> None:
-    with pytest.raises(ConfigError, match=r"strategies\.yml line 5: buy_threshold is 160; .*1.*100"):
+    lines = (CONFIG / "strategies.yml").read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, start=1) if text.startswith("buy_threshold"))
+    with pytest.raises(ConfigError, match=rf"strategies\.yml line {line}: buy_threshold is 160; .*1.*100"):
         Variations(CONFIG, backtest=True).rules({"strategies.yml": {"buy_threshold": 160}})
 
 
