@@ -1066,6 +1066,7 @@ class Workbench:
         self.setup, self.cash = setup, setup.cash
         self.series = history.load(setup.data, setup.data_dir, symbol=setup.symbol) if series is None else series
         self._files = Variations(setup.config_dir, backtest=True)
+        self.config_sha256 = self._files.rules({}).sha256
         self.strategies = LocalStrategies(setup.strategies_dir)
         self._faces: dict[Any, StrategyFace] = {}
 
@@ -1092,14 +1093,70 @@ class Workbench:
 def bench_of(setup: TrialSetup) -> Workbench:
     """In any process that makes trials, by the name `main.bench_of`. Refuses other candles or settings."""
     from backtest import history
-    from services.settings import load_rules
 
     bench = Workbench(setup)
     if setup.data_sha256 and history.data_sha256(bench.series) != setup.data_sha256:
         raise ConfigError(f"{setup.data}: has other candles here than where trials are ordered; copy them")
-    if setup.config_sha256 and load_rules(setup.config_dir, backtest=True).sha256 != setup.config_sha256:
+    if setup.config_sha256 and bench.config_sha256 != setup.config_sha256:
         raise ConfigError(f"{setup.config_dir}: says something else here than where trials are ordered; copy it")
     return bench
+
+
+def trial_setup(arguments: argparse.Namespace, settings: "Settings") -> TrialSetup:
+    return TrialSetup(
+        data=str(arguments.data),
+        data_dir=settings.data_dir.resolve(),
+        config_dir=(Path(arguments.config) if arguments.config else settings.config_dir).resolve(),
+        strategies_dir=settings.strategies_dir.resolve(),
+        symbol=settings.symbol,
+        cash=positive(arguments.cash if arguments.cash is not None else settings.paper_cash, "--cash"),
+    )
+
+
+def elsewhere() -> Callable[[TrialSetup], Workbench]:
+    """`bench_of` by a name under which every process finds it: this file runs as __main__."""
+    from importlib import import_module
+
+    made: Callable[[TrialSetup], Workbench] = import_module("main").bench_of
+    return made
+
+
+def write_config(config_dir: Path) -> "Callable[[Changes, Path], str]":
+    """Writes the configuration with changes into a folder; its SHA-256."""
+    from backtest.space import by_file
+    from services.settings import changed_rules
+
+    def write(changes: "Changes", folder: Path) -> str:
+        loaded, texts = changed_rules(config_dir, by_file(changes), backtest=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            if text is not None:
+                (folder / name).write_text(text, encoding="utf-8")
+        return loaded.sha256
+
+    return write
+
+
+def optimize(arguments: argparse.Namespace) -> int:
+    """Look for settings that do better, by a study that can be gone on with."""
+    from backtest import optimize_command
+
+    settings = settings_of()
+    return optimize_command.command(
+        arguments,
+        make=elsewhere(),
+        setup=trial_setup(arguments, settings),
+        version=version(),
+        keep=lambda: studies_place(settings),
+        write_config=write_config(trial_setup(arguments, settings).config_dir),
+    )
+
+
+def studies_place(settings: "Settings") -> tuple[str, dict[str, Any]]:
+    """Where studies are kept, and what the connection needs."""
+    from services.database.studies import place
+
+    return place(settings.database_url.reveal(), settings.data_dir)
 
 
 def backtest(arguments: argparse.Namespace) -> int:
@@ -1532,6 +1589,8 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--no-record", dest="record", action="store_false", help="leave the books alone")
     testing.set_defaults(act=backtest)
 
+    add_comparing(verbs)
+
     drilling = verbs.add_parser(
         "drill", help="fire drills of what is shipped, on books of their own; exit 1 where one fails"
     )
@@ -1559,6 +1618,44 @@ def parser() -> argparse.ArgumentParser:
     add_alerts(verbs)
     add_secrets(verbs)
     return top
+
+
+def add_comparing(verbs: Any) -> None:
+    """Studies."""
+    finding = verbs.add_parser("optimize", aliases=["hyperopt"], help="look for settings that do better")
+    finding.add_argument("--data", help="a symbol that was imported, or a file")
+    finding.add_argument("--vary", action="append", metavar="PATH=VALUES", help="such as buy_threshold=60..80/5")
+    finding.add_argument("--trials", type=trials_of, default=None, help="default: 200")
+    finding.add_argument("--seed", type=int, default=1, help="the same seed gives the same study; default: 1")
+    finding.add_argument("--workers", type=workers_of, help="processes; default: one for each core")
+    finding.add_argument("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler instead of processes here")
+    finding.add_argument("--objective", choices=("sharpe", "return", "calmar", "profit_factor"), default="sharpe")
+    finding.add_argument("--since", type=day_of, help="UTC date, included")
+    finding.add_argument("--until", type=day_of, help="UTC date, not included")
+    finding.add_argument("--stop-after", type=trials_of, metavar="N", help="end after N trials without a better one")
+    finding.add_argument("--walk-forward", default="", metavar="TRAIN/TEST", help="such as 730d/182d")
+    finding.add_argument("--cash", help="default: TRADER_PAPER_CASH")
+    finding.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
+    name = finding.add_mutually_exclusive_group()
+    name.add_argument("--study", metavar="NAME", help="what to call it; default: the time")
+    name.add_argument("--resume", metavar="NAME", help="go on with a study, as it was begun")
+    finding.add_argument("--out", help="folder for the result; default: runs/optimize-<name>")
+    finding.add_argument("--json", action="store_true", help="print study.json")
+    finding.set_defaults(act=optimize)
+
+
+def trials_of(text: str) -> int:
+    """1 to 100000."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number from 1 to 100000")
+    return int(text)
+
+
+def workers_of(text: str) -> int:
+    """1 to 64."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of processes from 1 to 64")
+    return int(text)
 
 
 def add_download(fetching: argparse.ArgumentParser) -> None:

@@ -31,9 +31,18 @@ MOST_HEARD = 200  # time lines that are kept: half a megabyte each over two year
 class Bench(Protocol):
     """What trials need; built by whoever knows settings and strategies."""
 
-    series: CandleSeries
-    cash: Decimal
-    strategies: LocalStrategies
+    @property
+    def series(self) -> CandleSeries: ...
+
+    @property
+    def cash(self) -> Decimal: ...
+
+    @property
+    def strategies(self) -> LocalStrategies: ...
+
+    @property
+    def config_sha256(self) -> str:
+        """Of the settings before anything is changed."""
 
     def rules(self, changes: Changes) -> tuple[Rules, Simulation]:
         """The configuration with `changes`. Raises ConfigError where one is out of its bounds."""

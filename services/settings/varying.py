@@ -80,10 +80,10 @@ def _item(key: str, value: Change, place: str) -> tuple[Scalar, Node]:
     """The key and the value as they are read again once they were written."""
     if isinstance(value, list | dict):
         return parse(changed_text("", {key: value}), place).items[0]
-    return _plain_item(key, value, type(value), place)
+    return _plain_item(key, value, type(value).__name__, place)
 
 
 @lru_cache(maxsize=4096)
-def _plain_item(key: str, value: Decimal | int | bool | str, kind: type, place: str) -> tuple[Scalar, Node]:
+def _plain_item(key: str, value: Decimal | int | bool | str, kind: str, place: str) -> tuple[Scalar, Node]:
     """`kind` tells 1 from true, which are the same to the cache."""
     return parse(changed_text("", {key: value}), place).items[0]
