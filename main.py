@@ -1152,6 +1152,30 @@ def optimize(arguments: argparse.Namespace) -> int:
     )
 
 
+def sensitivity(arguments: argparse.Namespace) -> int:
+    """How the result changes with a few settings."""
+    from backtest import sensitivity_command
+
+    return sensitivity_command.command(arguments, make=elsewhere(), setup=trial_setup(arguments, settings_of()))
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Finished runs side by side; configurations are run first, each with the options of `backtest`."""
+    from app.seam import Clock
+    from backtest import compare_command
+
+    folders = [Path(run) for run in arguments.runs]
+    if arguments.config and not arguments.data:
+        raise ConfigError("--data: name the candles that the configurations are to be run on")
+    home = Path("runs") / f"compare-{Clock().now():%Y-%m-%d_%H-%M-%S}"
+    for number, config in enumerate(arguments.config or (), start=1):
+        folder = home / f"{number}-{Path(config).resolve().name}"
+        given = {**vars(arguments), "config": config, "out": str(folder), "json": False}
+        backtested(argparse.Namespace(**given), settings_of())
+        folders.append(folder)
+    return compare_command.command(arguments, folders)
+
+
 def studies_place(settings: "Settings") -> tuple[str, dict[str, Any]]:
     """Where studies are kept, and what the connection needs."""
     from services.database.studies import place
@@ -1161,6 +1185,20 @@ def studies_place(settings: "Settings") -> tuple[str, dict[str, Any]]:
 
 def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
+    from backtest import result
+
+    settings, began = settings_of(), clock.now()
+    report, folder = backtested(arguments, settings, telling_progress() if arguments.progress else None)
+    if arguments.record:
+        put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
+    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
+    return 0
+
+
+def backtested(
+    arguments: argparse.Namespace, settings: "Settings", progress: Callable[[float], None] | None = None
+) -> tuple[dict[str, Any], Path]:
+    """What result.json says, and its folder."""
     from app.seam import Clock
     from backtest import history, result
     from backtest.honesty import before_and_after
@@ -1169,7 +1207,6 @@ def backtest(arguments: argparse.Namespace) -> int:
     from services.settings import load_rules
     from strategies.runtime import LocalStrategies
 
-    settings, began = settings_of(), clock.now()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     local = LocalStrategies(settings.strategies_dir)
@@ -1191,7 +1228,7 @@ def backtest(arguments: argparse.Namespace) -> int:
         config_sha256=loaded.sha256,
     )
     cold = before_and_after.refuse_look_ahead(plan, local.seen_ahead)
-    finished = traded(plan, telling_progress() if arguments.progress else None)
+    finished = traded(plan, progress)
     if left_out := [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]:
         finished.warnings.insert(0, f"history has no news and no language model: without {', '.join(left_out)}")
     source = result.Source(
@@ -1207,10 +1244,7 @@ def backtest(arguments: argparse.Namespace) -> int:
     first, last = history.candles(series[plan.warmup : plan.warmup + 1]), history.candles(series[-1:])
     known = before_and_after.background(plan, cold=cold)
     report = result.write(folder, finished, source, next(first), next(last), known)
-    if arguments.record:
-        put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
-    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
-    return 0
+    return report, folder
 
 
 def telling_progress() -> Callable[[float], None]:
@@ -1642,6 +1676,30 @@ def add_comparing(verbs: Any) -> None:
     finding.add_argument("--out", help="folder for the result; default: runs/optimize-<name>")
     finding.add_argument("--json", action="store_true", help="print study.json")
     finding.set_defaults(act=optimize)
+
+    looking = verbs.add_parser("sensitivity", help="how the result changes with a few settings: heat maps")
+    looking.add_argument("--data", required=True, help="a symbol that was imported, or a file")
+    looking.add_argument("--vary", action="append", required=True, metavar="PATH=VALUES", help="once or more")
+    looking.add_argument("--since", type=day_of, help="UTC date, included")
+    looking.add_argument("--until", type=day_of, help="UTC date, not included")
+    looking.add_argument("--workers", type=workers_of, help="processes; default: one for each core")
+    looking.add_argument("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler instead of processes here")
+    looking.add_argument("--cash", help="default: TRADER_PAPER_CASH")
+    looking.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
+    looking.add_argument("--out", help="folder for the result; default: runs/sensitivity-<time>")
+    looking.add_argument("--json", action="store_true", help="print the figures")
+    looking.set_defaults(act=sensitivity)
+
+    beside = verbs.add_parser("compare", help="finished runs side by side, or configurations run for it")
+    beside.add_argument("runs", nargs="*", metavar="RUN", help="a folder of a finished run")
+    beside.add_argument("--config", action="append", metavar="DIR", help="run this configuration, too; twice or more")
+    beside.add_argument("--data", help="candles for --config")
+    beside.add_argument("--since", type=day_of, help="UTC date, included")
+    beside.add_argument("--until", type=day_of, help="UTC date, not included")
+    beside.add_argument("--cash", help="default: TRADER_PAPER_CASH")
+    beside.add_argument("--out", help="folder for compare.html; default: here")
+    beside.add_argument("--json", action="store_true", help="for programs")
+    beside.set_defaults(act=compare)
 
 
 def trials_of(text: str) -> int:
