@@ -31,9 +31,18 @@ MOST_HEARD = 16  # histories of opinions kept: each is as long as the candles
 class Bench(Protocol):
     """What trials need; built by whoever knows settings and strategies."""
 
-    series: CandleSeries
-    cash: Decimal
-    strategies: LocalStrategies
+    @property
+    def series(self) -> CandleSeries: ...
+
+    @property
+    def cash(self) -> Decimal: ...
+
+    @property
+    def strategies(self) -> LocalStrategies: ...
+
+    @property
+    def config_sha256(self) -> str:
+        """Of the settings before anything is changed."""
 
     def rules(self, changes: Changes) -> tuple[Rules, Simulation]:
         """The configuration with `changes`. Raises ConfigError where one is out of its bounds."""

@@ -50,7 +50,7 @@ LIBRARIES = {
     "python_multipart": ("components/multipart",),
     "plotly": ("components/charts", "backtest/report_html"),  # report.html carries its script
     "reportlab": ("backtest/report_pdf",),
-    "optuna": ("backtest/optimize", "backtest/study"),
+    "optuna": ("backtest/optimize", "backtest/studies"),
     "distributed": ("backtest/optimize",),
     "pandas": ("strategies/", "backtest/"),
     "numpy": ("strategies/", "backtest/"),
