@@ -46,6 +46,7 @@ class HistoryChild:
             if child.returncode is None:
                 with suppress(ProcessLookupError):
                     child.kill()
+                await child.communicate()  # gone, and its pipe read to the end
         if child.returncode == 0:
             return ""
         lines = told.decode(errors="replace").strip().splitlines()

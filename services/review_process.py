@@ -31,7 +31,7 @@ async def review(day: datetime) -> None:
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+            await process.communicate()  # gone, and its pipe read to the end
     if process.returncode not in (0, 1):
         lines = said.decode(errors="replace").strip().splitlines()
         log.warning("the review of %s failed: %s", f"{day:%Y-%m-%d}", lines[-1] if lines else process.returncode)
