@@ -277,6 +277,24 @@ def test_trades_and_equity_are_the_exact_engines() -> None:
     assert seen["boundary"] == 0
 
 
+def test_where_no_rest_is_asked_for_none_is_kept_on_longer_candles_either() -> None:
+    case = a_case(106, 700)
+    risk = replace(
+        case.rules.risk,
+        entry=replace(case.rules.risk.entry, cooldown_candles=None),
+        daily_loss_limit_pct=None,
+        kill_switch_loss_pct=None,
+        tripwires=OFF,
+    )
+    voting = replace(case.rules.voting, timeframe="15m", strategies=case.rules.voting.strategies[:1])
+    case = replace(case, rules=Rules(risk=risk, voting=voting))
+    row_at = {int(ts): row for row, ts in enumerate(case.series.ts)}
+    done = exact(case)
+    bought = [row_at[ms_of(fill.at)] for fill in done.fills if fill.side == "BUY"][: len(done.trades)]
+    assert len(bought) >= 5
+    assert compiled(case).trades["entered"].tolist() == bought
+
+
 @settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(1_000, 10**6))
 def test_on_any_market_and_rules(seed: int) -> None:
