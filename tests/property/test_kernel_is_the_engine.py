@@ -277,6 +277,23 @@ def test_trades_and_equity_are_the_exact_engines() -> None:
     assert seen["boundary"] == 0
 
 
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(1_000, 10**6))
+def test_on_any_market_and_rules(seed: int) -> None:
+    check(a_case(seed, 700), Counter())
+
+
+def test_the_compiler_changed_nothing() -> None:
+    for seed in CHOSEN:
+        case = a_case(seed)
+        ours = compiled(case)
+        with interpreted():
+            plain = compiled(case)
+        np.testing.assert_array_equal(plain.equity, ours.equity)
+        np.testing.assert_array_equal(plain.trades, ours.trades)
+        assert plain.figures == ours.figures
+
+
 def test_where_no_rest_is_asked_for_none_is_kept_on_longer_candles_either() -> None:
     case = a_case(106, 700)
     risk = replace(
@@ -293,20 +310,3 @@ def test_where_no_rest_is_asked_for_none_is_kept_on_longer_candles_either() -> N
     bought = [row_at[ms_of(fill.at)] for fill in done.fills if fill.side == "BUY"][: len(done.trades)]
     assert len(bought) >= 5
     assert compiled(case).trades["entered"].tolist() == bought
-
-
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seed=st.integers(1_000, 10**6))
-def test_on_any_market_and_rules(seed: int) -> None:
-    check(a_case(seed, 700), Counter())
-
-
-def test_the_compiler_changed_nothing() -> None:
-    for seed in CHOSEN:
-        case = a_case(seed)
-        ours = compiled(case)
-        with interpreted():
-            plain = compiled(case)
-        np.testing.assert_array_equal(plain.equity, ours.equity)
-        np.testing.assert_array_equal(plain.trades, ours.trades)
-        assert plain.figures == ours.figures
