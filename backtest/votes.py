@@ -1,7 +1,8 @@
 """Opinions over a history → the vote at each candle, as `app.core.voting.hold_vote` holds it, in whole numbers.
 
 Assumes that everybody is asked all the time. After a rest (a loss limit, a tripwire) the trader may ask a strategy of
-its own rhythm (`ask: cycle` with `every_seconds`) at other minutes than here; strategies asked per candle never differ.
+its own rhythm (`ask: cycle` with `every_seconds`) at other minutes than here. One asked per candle may be asked later
+than here, too: that tells where its word has grown old here by then, or where a record has a newer one.
 """
 
 from collections.abc import Mapping, Sequence

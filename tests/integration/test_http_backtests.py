@@ -460,6 +460,7 @@ BAD_BODIES: list[tuple[dict[str, Any], list[str]]] = [
     ({"since": "2023-02-30"}, ["since:", "2023-03-14"]),
     ({"since": "2023-03-02T12:00:00Z"}, ["since:", "2023-03-14"]),
     ({"since": "２０２３-03-02"}, ["since:"]),
+    ({"since": "0001-01-01"}, ["since:", "2023-03-14"]),
     ({"cash": "0"}, ["cash:", "from 1"]),
     ({"cash": "-5"}, ["cash:"]),
     ({"cash": "NaN"}, ["cash:"]),
@@ -499,6 +500,16 @@ async def test_bad_input_is_told_with_its_field_and_the_cure(laboratory: Laborat
             assert is_problem(answer, 422, *words), (body, answer.text)
         assert (await laboratory.get())["total"] == 0
         assert not list((laboratory.folder / "data").glob("backtests/*")), "nothing is left"
+
+
+async def test_a_number_that_is_none_is_bad_input_though_python_reads_it(laboratory: Laboratory) -> None:
+    async with laboratory.open():
+        for number in ("NaN", "-Infinity", "1e999"):
+            body = f'{{"data": "BTC/USD", "config": {{"risk": {{"position_size_pct": {number}}}}}}}'
+            headers = {"content-type": "application/json"}
+            answer = await laboratory.client.post("/api/v1/backtests", content=body, headers=headers)
+            assert is_problem(answer, 422, "config.risk:", "NaN"), (number, answer.text)
+        assert (await laboratory.get())["total"] == 0
 
 
 async def test_a_configuration_of_ones_own_is_what_the_child_reads(laboratory: Laboratory) -> None:

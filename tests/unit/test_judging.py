@@ -82,7 +82,7 @@ def test_the_background_brings_dearer_costs_and_the_holes_in_the_data() -> None:
     assert (stress["fee_pct"], stress["slippage_pct"]) == (0.2, 0.1)
     assert stress["return_pct"] < found["return_pct"]
     words = " | ".join(found["warnings"])
-    assert "2.4 % of the minutes are missing" in words
+    assert "2.4 % of the candles are missing" in words
     assert "column 'y' remembers more" in words
     assert "covers 38 days: too short" in words
     assert found["honesty"]["deflated_sharpe"]["trials"] == 50
