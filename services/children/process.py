@@ -22,6 +22,7 @@ START = HERE.with_name("start.py")
 MEGABYTE = 1 << 20
 KEPT_LINES = 200
 LONGEST_LINE = 1000
+LAST_WORDS_SECONDS = 5.0
 # Each library that would start a thread for every processor, and reserve memory for it.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 # Arrow's own allocator takes hold of a gigabyte at once, which the limit would count.
@@ -101,8 +102,7 @@ async def run_child(
     finally:
         if process.returncode is None:
             _kill(process)
-            await asyncio.gather(_emptied(process.stdout), _emptied(process.stderr))
-            await process.wait()
+            await _gone(process)
     return ended
 
 
@@ -111,6 +111,16 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(ProcessLookupError):
         process.kill()
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    """What it started in a session of its own is out of reach and may hold its pipes: nobody waits for that."""
+    try:
+        async with asyncio.timeout(LAST_WORDS_SECONDS):
+            await asyncio.gather(_emptied(process.stdout), _emptied(process.stderr))
+            await process.wait()
+    except TimeoutError:
+        process._transport.close()  # type: ignore[attr-defined]  # there is no public way to let go of the pipes
 
 
 async def _emptied(reader: asyncio.StreamReader | None) -> None:

@@ -21,7 +21,7 @@ from app.backtests import RESTARTED, BacktestRuns
 from app.core.errors import StoreError
 from app.seam import Tasks, token
 from backtest import data_commands
-from services.children import Limits, Uploads, backtests_of, uploads_of
+from services.children import Limits, Uploads, backtests_of, process, uploads_of
 from services.children.process import MAIN
 from services.children.shelf import series_in
 from services.database import Database, open_database
@@ -329,12 +329,16 @@ async def test_one_that_fails_says_why(laboratory: Laboratory, behaviour: str, w
         assert (row["result"], row["files"]) == (None, [])
 
 
-async def test_one_that_takes_too_long_is_ended(laboratory: Laboratory) -> None:
-    laboratory.behave("slow")
+@pytest.mark.parametrize("behaviour", ["slow", "leaves somebody behind"])
+async def test_one_that_takes_too_long_is_ended(
+    laboratory: Laboratory, behaviour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LAST_WORDS_SECONDS", 0.5)
+    laboratory.behave(behaviour)
     laboratory.limits = replace(SMALL, seconds=0.6)
     laboratory.runs = laboratory.fresh_runs()
     async with laboratory.open():
-        row = await laboratory.until((await laboratory.start()).json()["id"], "failed")
+        row = await laboratory.until((await laboratory.start()).json()["id"], "failed", seconds=15)
         assert "it took longer than" in row["error"]
 
 
