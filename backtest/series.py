@@ -35,7 +35,7 @@ class CandleSeries:
     def __len__(self) -> int:
         return len(self.ts)
 
-    def __getitem__(self, rows: slice) -> "CandleSeries":
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> "CandleSeries":
         return replace(self, ts=self.ts[rows], **{name: getattr(self, name)[rows] for name in COLUMNS})
 
     def opened_at(self, row: int) -> datetime:
