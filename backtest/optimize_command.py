@@ -14,9 +14,10 @@ from typing import Any, TextIO
 import numpy as np
 
 from app.core.errors import ConfigError, DataError
-from app.core.performance import daily_returns, sharpe
+from app.core.performance import DAYS_A_YEAR, daily_returns, sharpe
 from app.seam import Clock
 from backtest import history, optimize_page
+from backtest.honesty.bootstrap import deepest_pct
 from backtest.honesty.luck import luck
 from backtest.optimize import Found, Order, Pool, optimise
 from backtest.optimize_exact import Exact
@@ -30,7 +31,6 @@ from backtest.trials import FEWEST_TRADES, Bench, Task, Trials
 from backtest.walk_forward import Span, Walked, walk, windows
 
 EXACT = 5  # of the best are run by the exact engine
-DAYS_A_YEAR = 365
 TRIALS = 200
 INTERRUPTED = 130
 
@@ -243,13 +243,12 @@ def _headline(walked: Walked[Changes] | None, first: dict[str, Any]) -> dict[str
         return {"what": "in sample: it was chosen because it did well here", **_chosen(first)}
     traded = walked.out_of_sample
     curve = np.concatenate(([traded.initial], traded.equity))
-    highs = np.maximum.accumulate(curve)
     returns = daily_returns(curve.tolist())
     found = luck(np.array(returns))
     return {
         "what": "out of sample: each test was traded with what was found before it",
         "return_pct": traded.return_pct,
-        "max_drawdown_pct": float(((highs - curve) / highs).max() * 100),
+        "max_drawdown_pct": float(deepest_pct((curve / curve[0])[None, :])[0]),
         "sharpe_ratio": sharpe(returns),
         "trades": traded.trades,
         "final_equity": float(curve[-1]),

@@ -22,7 +22,7 @@ from app.core.voting import shares
 from backtest.curve import EquityCurve, Span
 from backtest.honesty.judging import UNKNOWN, Background, judged
 from backtest.replay import Run
-from backtest.series import Floats, Times
+from backtest.series import DAY_MS, Floats, Times
 
 TRADE_COLUMNS = (
     "id",
@@ -53,7 +53,6 @@ POSITIONS = pa.schema(
 )
 ROWS_AT_ONCE = 100_000
 MOST_WARNINGS = 12  # on a terminal; all are in result.json
-DAY_MS = 86_400_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -17,7 +17,7 @@ from app.core.model import timeframe_seconds
 from app.core.rules import Rules, Simulation, StrategyRule
 from backtest import sweep
 from backtest.replay import LocalStrategies
-from backtest.series import CandleSeries, Floats, resample
+from backtest.series import CandleSeries, Floats, resample, rows_of
 from backtest.space import Changes
 from backtest.sweep import Figures
 from backtest.timeline import Timeline
@@ -118,10 +118,7 @@ class Trials:
 
     def _rows(self, seconds: int) -> Floats:
         if seconds not in self._whole:
-            whole = resample(self.bench.series, seconds)
-            self._whole[seconds] = np.column_stack(
-                (whole.ts, whole.open, whole.high, whole.low, whole.close, whole.volume)
-            )
+            self._whole[seconds] = rows_of(resample(self.bench.series, seconds))
         return self._whole[seconds]
 
 
