@@ -1195,13 +1195,12 @@ def sensitivity(arguments: argparse.Namespace) -> int:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Finished runs side by side; configurations are run first, each with the options of `backtest`."""
-    from app.seam import Clock
     from backtest import compare_command
 
     folders = [Path(run) for run in arguments.runs]
     if arguments.config and not arguments.data:
         raise ConfigError("--data: name the candles that the configurations are to be run on")
-    home = Path("runs") / f"compare-{Clock().now():%Y-%m-%d_%H-%M-%S}"
+    home = Path("runs") / f"compare-{clock.now():%Y-%m-%d_%H-%M-%S}"
     for number, config in enumerate(arguments.config or (), start=1):
         folder = home / f"{number}-{Path(config).resolve().name}"
         plainly = {"recorded": None, "voices": False, "dense": False, "report": True}
@@ -1235,9 +1234,11 @@ def backtested(
 ) -> tuple[dict[str, Any], Path]:
     """What result.json says, and its folder."""
     from backtest import backtest_command
+    from services.settings import load_rules
 
     backtest_command.give_memory_back()
-    plan, local, deaf = planned(settings, arguments)
+    loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
+    plan, local, deaf = planned(settings, loaded, arguments)
     plan, notes = with_record(settings, arguments.recorded, plan, deaf)
     folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{clock.now():%Y-%m-%d_%H-%M-%S}"
     report = backtest_command.trade(
@@ -1246,7 +1247,7 @@ def backtested(
         seen_ahead=local.seen_ahead,
         notes=notes,
         models=[settings.deepseek_model] if any(map(local.asks_a_model, plan.timelines)) else [],
-        cutoffs=rules_for(settings, arguments).app["deepseek"]["cutoffs"],
+        cutoffs=loaded.app["deepseek"]["cutoffs"],
         dense=arguments.dense,
         voices=arguments.voices,
         report=arguments.report,
@@ -1273,14 +1274,15 @@ def with_record(
     return plan, notes
 
 
-def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan, LocalStrategies, list[str]]":
+def planned(
+    settings: "Settings", loaded: "LoadedRules", arguments: argparse.Namespace
+) -> "tuple[Plan, LocalStrategies, list[str]]":
     """What to run on what, who is asked, and the names of those who are switched on but cannot be asked about the
     past."""
     from backtest import history
     from backtest.running import Plan
     from strategies.runtime import LocalStrategies
 
-    loaded = rules_for(settings, arguments)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     local = LocalStrategies(settings.strategies_dir)
     rules = configured(loaded.rules, settings.strategies_dir)
@@ -1301,12 +1303,6 @@ def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan,
         config_sha256=loaded.sha256,
     )
     return plan, local, [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]
-
-
-def rules_for(settings: "Settings", arguments: argparse.Namespace) -> "LoadedRules":
-    from services.settings import load_rules
-
-    return load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
 
 
 def telling_progress() -> "Progress":

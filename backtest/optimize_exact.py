@@ -4,11 +4,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from backtest import history, result
+from backtest import result
 from backtest.honesty.before_and_after import background
-from backtest.replay import Run
 from backtest.running import Plan, run
-from backtest.series import candles
 from backtest.space import Changes
 from backtest.trials import Bench, Trials, cut
 from backtest.walk_forward import Span, Traded
@@ -60,20 +58,9 @@ class Exact:
         folder: Path | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """What result.json says of it, knowing how many were tried; its files in `folder` where one is given."""
-        plan = self.plan(changes, span)
-        finished: Run = run(plan)
-        known = replace(background(plan, trials=trials), trial_variance=variance)
-        source = result.Source(
-            data=self.data,
-            data_sha256=history.data_sha256(plan.series),
-            config_sha256=config_sha256,
-            version=self.version,
-            timeframe=plan.rules.voting.timeframe,
-            cash=plan.cash,
-            fee_pct=plan.simulation.fee_pct,
-        )
-        first = next(iter(candles(plan.series[plan.warmup : plan.warmup + 1])))
-        last = next(iter(candles(plan.series[-1:])))
+        plan = replace(self.plan(changes, span), config_sha256=config_sha256)
+        finished = run(plan)
+        known = background(plan, trials=trials, trial_variance=variance)
         if folder is None:
-            return result.summary(finished, source, first, last, known)
-        return result.write(folder, finished, source, first, last, known)
+            return result.summary(plan, finished, known)
+        return result.write(folder, plan, finished, known)

@@ -51,6 +51,7 @@ def background(
     *,
     cold: Sequence[str] = (),
     trials: int = 1,
+    trial_variance: float | None = None,
     models: Sequence[str] = (),
     cutoffs: Mapping[str, str] | None = None,
 ) -> Background:
@@ -58,6 +59,7 @@ def background(
     expected = len(plan.series) + plan.series.missing
     return Background(
         trials=trials,
+        trial_variance=trial_variance,
         models=models,
         cutoffs=cutoffs or {},
         missing_pct=plan.series.missing / expected * 100 if expected else 0.0,

@@ -128,7 +128,7 @@ def check_events(core: Core) -> None:
         assert told == (core.account.free[asset], core.account.locked[asset])
 
 
-# Three stops that buy at the market, each dearer than its trigger, and one partly filled: their locked money pays for it.
+# Three stops that buy at the market, dearer than their triggers, one of them in part: what is locked pays for it.
 DEARER: list[tuple[Any, ...]] = [
     ("limit", "BUY", Decimal(55000), Decimal("0.00001"), "GTC"),
     ("limit", "BUY", Decimal(55000), Decimal("0.00001"), "GTC"),
