@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errands import Errand
+from services.beside import MAIN
 
 HERE = Path(__file__).resolve()
-MAIN = HERE.parents[2] / "main.py"
+
 START = HERE.with_name("start.py")
 MEGABYTE = 1 << 20
 KEPT_LINES = 200

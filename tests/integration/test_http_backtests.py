@@ -21,8 +21,8 @@ from app.backtests import RESTARTED, BacktestRuns
 from app.core.errors import StoreError
 from app.seam import Tasks, token
 from backtest import data_commands
+from services.beside import MAIN
 from services.children import Limits, Uploads, backtests_of, process, uploads_of
-from services.children.process import MAIN
 from services.children.shelf import series_in
 from services.database import Database, open_database
 from services.database.backtests import Backtests
