@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from services.deepseek import DeepSeek
     from services.logs import Logs
     from services.news import NewsDesk
+    from services.notifications.push import WebPush
     from services.settings import LoadedRules, Settings
     from services.throw_away import ThrowAwayBooks
     from strategies.runtime import LocalStrategies
@@ -304,9 +305,11 @@ class Trader:
             return lasting(state) if state.reconciled else None
 
         settings = self.settings
+        self.outbox = DatabaseOutbox(self.database, self.ledger.name)
+        self.push = web_push(settings, self.database, self.tasks)
         return Notifier(
-            outbox=DatabaseOutbox(self.database, self.ledger.name),
-            channels=channels(settings, self.tasks),
+            outbox=self.outbox,
+            channels=[*channels(settings, self.tasks), self.push],
             rules=self.loaded.app["alerts"],
             sender=sender_of(settings, self.ledger, self.logs.clean),
             lasting=true_now,
@@ -911,6 +914,8 @@ def serve(trader: Trader) -> None:
             backtests=backtests,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
+            push=trader.push,
+            looked=trader.outbox,
         )
     )
 
@@ -1528,13 +1533,15 @@ def secrets(arguments: argparse.Namespace) -> int:
 def rotate(arguments: argparse.Namespace) -> int:
     """A new key for everything that is sealed, beside a running trader."""
     from services.auth import SeedRows
-    from services.database import Users, open_database
+    from services.database import Ledgers, Users, open_database
+    from services.notifications.push_key import PushKeyRow
     from services.secrets import rotating
     from services.secrets.commands import SecretSettings
 
     database = open_database(settings_of().database_url.reveal())
     try:
-        lines = rotating.run(SecretSettings(dict(os.environ), env_file()), SeedRows(Users(database)))
+        rows = rotating.Together(SeedRows(Users(database)), PushKeyRow(Ledgers(database, min)))
+        lines = rotating.run(SecretSettings(dict(os.environ), env_file()), rows)
     finally:
         database.close()
     print("\n".join(lines))
@@ -1587,7 +1594,8 @@ def alert(arguments: argparse.Namespace) -> int:
     try:
         if arguments.verb == "test":
             sender = sender_of(settings, ledger, Redactor(settings.secrets()).text)
-            made = channels(settings, tasks)
+            push = web_push(settings, database, tasks)
+            made = [*channels(settings, tasks), *([push] if push.reaches else [])]
             lines, good = asyncio.run(commands.test(made, arguments.channel, outbox, sender, clock))
         elif arguments.verb == "seen":
             ids = [arguments.id] if arguments.id is not None else None
@@ -1604,6 +1612,25 @@ def alert(arguments: argparse.Namespace) -> int:
         database.close()
     print("\n".join(lines))
     return 0 if good else 1
+
+
+def web_push(settings: "Settings", database: "Database", tasks: "Tasks") -> "WebPush":
+    """Alerts on the phones and browsers that asked for them. Its key is not made before the first of them asks."""
+    from services.database import Audit, Ledgers, PushDevices
+    from services.notifications import push_key, push_subject
+    from services.notifications.push import WebPush
+    from services.secrets import Vault
+
+    kept, seals, audit = Ledgers(database, min), Vault(settings.secrets_key_file, settings.data_dir), Audit(database)
+    return WebPush(
+        PushDevices(database),
+        key=lambda: push_key.load(kept, seals),
+        subject=push_subject(settings),
+        hosts=settings.push_hosts,
+        record=lambda **line: audit.record(clock.now(), **line),
+        clock=clock,
+        tasks=tasks,
+    )
 
 
 def sender_of(settings: "Settings", ledger: LedgerRow, clean: Callable[[str], str]) -> "Sender":

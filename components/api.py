@@ -19,7 +19,8 @@ from app.ports import Conflict, Row, Status, Who
 from app.strategy_files import Unfit
 from components import api_docs
 from components.api_backtests import Testing
-from components.api_parts import Gate, Names, Page, Strict, address_of
+from components.api_parts import Gate, Names, Nothing, Page, Strict, address_of
+from components.api_push import Pushing
 from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord
 from components.idempotency import Bodies
@@ -28,10 +29,6 @@ from components.wire import checklist_row, status_row, wire
 
 API = "/api"
 CODE_WANTED = "send a fresh code of the second factor as `otp`; each code works once"
-
-
-class Nothing(Strict):
-    """No body, or an empty object."""
 
 
 class Credentials(Strict):
@@ -96,6 +93,7 @@ def add_api(web: FastAPI, doors: Doors) -> FastAPI:
     Reading(doors).add(api, gate)
     Acting(doors).add(api, gate)
     Testing(doors).add(api, gate)
+    Pushing(doors).add(api, gate)
     api_docs.add(api, gate.signed_in)
     web.router.routes[:] = [each for each in web.router.routes if not (isinstance(each, Mount) and each.path == API)]
     web.router.routes[:0] = [Route("/health", Health(doors.health)), Mount(API, api)]

@@ -50,6 +50,7 @@ class Sms:
     """Implements app.ports.Channel for one number."""
 
     kind = "sms"
+    reaches = 1
 
     def __init__(self, name: str, account: Account, to: str) -> None:
         self.name, self._account, self._to = name, account, to
