@@ -113,12 +113,25 @@ def state_reason(status: Status) -> str:
     return f"{words}; goes on at {moment(status.resumes_at, now)}{ahead}"
 
 
+def pretend_market(status: Status) -> str:
+    """How a market that is not the real one is called; nothing for the real one."""
+    return {"simulated": "SIMULATED MARKET", "replay": "REPLAY"}.get(status.market.partition(":")[0], "")
+
+
 def badges(status: Status) -> tuple[tuple[str, str], ...]:
     """(text, kind): how real the money is, and how real the market."""
     mode = {"paper": "PAPER", "dry-run": "DRY-RUN", "live": "LIVE"}.get(status.mode, status.mode.upper())
-    market = status.market.partition(":")[0]
-    pretend = {"simulated": "SIMULATED MARKET", "replay": "REPLAY"}.get(market)
+    pretend = pretend_market(status)
     return ((mode, "live" if status.mode == "live" else "play"), *(((pretend, "market"),) if pretend else ()))
+
+
+def mode_banner(status: Status) -> str:
+    """What must be clear at a glance where no order is real; nothing where they are."""
+    pretend = pretend_market(status)
+    paper = f"PAPER TRADING MODE · pretend money{f', {pretend.lower()}' if pretend else ''}"
+    return {"paper": paper, "dry-run": "DRY-RUN MODE · decides on the real account, sends no order"}.get(
+        status.mode, ""
+    )
 
 
 def answers(status: Status) -> bool:
