@@ -186,6 +186,7 @@ class Notifier:
         self._lasting, self._tell, self._clock, self._tasks = lasting, tell, clock, tasks
         self.posts: list[Post] = []
         self.unseen: tuple[Told, ...] = ()  # grave alerts that nobody has acknowledged, the newest first
+        self.latest = ""  # the id of the newest alert that was posted since the start
         self._told_of: set[str] = set()
         self._said: dict[tuple[AlertEvent, str], datetime] = {}
         self._no_store_since: datetime | None = None
@@ -267,6 +268,7 @@ class Notifier:
         if fresh:
             letters = [letter for alert in fresh for letter in self._letters(alert, now)]
             self._outbox.post(fresh, letters)
+            self.latest = str(fresh[-1].id)
         unseen = self._outbox.unseen(now - SHOWN_FOR)
         if true_now is not None:
             self._remind(unseen, now, true_now)

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from app.core.errors import StoreError
 from components.doors import Doors
+from components.pwa import APP_HEAD
 from components.theme import ICON, LOGIN_STYLE, SCRIPT, STYLE
 
 DAY_SECONDS = 86_400
@@ -24,6 +25,9 @@ NEEDED = (  # what the dashboard loads first: fetched while the password is bein
     "immutable.es.js", "lang/en-US.umd.prod.js", "quasar.unimportant.prod.css", "quasar.important.prod.css",
     "nicegui.css", "fonts.css",
 )  # fmt: skip
+# What the browser keeps of us by itself. Not "storage": that would take the service worker, and with it the alerts that
+# a person wants most while signed out. It keeps no page, and we keep no secret where a script could read it.
+CLEARED = {"clear-site-data": '"cache"'}
 WRONG = "That user name, password or code is not right."
 NO_BOOKS = (
     "Nobody can sign in while the books cannot be written: look at disk and database. Stops on the exchange stay."
@@ -74,7 +78,7 @@ class Login:
         if secret := request.scope.get("session_secret"):
             await self._doors.auth.sign_out(secret, address(request))
             await self._ended()
-        response = RedirectResponse("/login", 303)
+        response = RedirectResponse("/login", 303, CLEARED)
         response.delete_cookie(self._doors.cookie, path="/", secure=self._doors.secure, httponly=True, samesite="lax")
         return response
 
@@ -128,6 +132,7 @@ def _page(content: str, status: int = 200, headers: dict[str, str] | None = None
 <html lang="en"><head><meta charset="utf-8"><title>Sign in · bitcoin-autotrader</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
 <link rel="icon" type="image/svg+xml" href="{ICON}"><link rel="stylesheet" href="{LOGIN_STYLE}">
+{APP_HEAD}
 {prefetched}<link rel="prefetch" href="{STYLE}"><link rel="prefetch" href="{SCRIPT}"></head>
 <body><main><h1><img src="{ICON}" alt="" width="36" height="36">bitcoin-autotrader</h1>
 {content}</main></body></html>""",

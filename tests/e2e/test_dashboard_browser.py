@@ -54,9 +54,10 @@ async def answer_of(process: asyncio.subprocess.Process) -> str:
 
 
 @asynccontextmanager
-async def running(scene: str) -> AsyncIterator[App]:
+async def running(scene: str, port: int = 0) -> AsyncIterator[App]:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     environ = {name: text for name, text in os.environ.items() if not name.startswith(("PYTEST", "NICEGUI", "COV_"))}
     process = await asyncio.create_subprocess_exec(
