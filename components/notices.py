@@ -3,6 +3,7 @@
 Grave alerts are repeated until somebody has seen them; for all others it is enough that the list was opened.
 """
 
+import copy
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -30,7 +31,7 @@ class Notices:
         self._known: tuple[object, ...] | None = None
         self._grave = self._new = 0
         self._rows: list[Row] = []
-        self._total, self._wanted = 0, PAGE
+        self._wanted = PAGE
         self._button: Text | None = None
         self._build()
 
@@ -102,16 +103,21 @@ class Notices:
 
     async def _load(self) -> None:
         """The list as it is now; who has it open has looked at it."""
-        self._rows, self._total = await self._doors.reader.list("alerts", self._wanted, 0)
+        rows, total = await self._doors.reader.list("alerts", self._wanted, 0)
+        if rows != self._rows or not rows:
+            self._rows = copy.deepcopy(rows)
+            self._show(total)
+        await self._look()
+
+    def _show(self, total: int) -> None:
         self._list.clear()
         with self._list:
             if not self._rows:
                 Text("Nothing was told yet. Trades, limits and whatever is wrong will stand here.", "soft", "li")
             for row in self._rows:
                 self._row(row)
-        self._more.set_visibility(self._total > len(self._rows))
+        self._more.set_visibility(total > len(self._rows))
         self._all.set_visibility(any(_unseen(row) for row in self._rows))
-        await self._look()
 
     async def _look(self) -> None:
         looked = self._doors.looked
@@ -149,7 +155,8 @@ class Notices:
     async def _seen(self, ids: Sequence[int] | None) -> None:
         wrong = await self._person.order(lambda who: self._doors.control.acknowledge(who, ids))
         if wrong:
-            ui.notify(wrong, type="negative", position="top")
+            with self._list:  # the button may be gone by now
+                ui.notify(wrong, type="negative", position="top")
         self._loader.want()
 
 

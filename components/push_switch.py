@@ -2,6 +2,8 @@
 stand on the page, and the script says which of them are shown.
 """
 
+from collections.abc import Awaitable, Callable
+
 from nicegui import ui
 
 from app.ports import Who
@@ -30,7 +32,6 @@ class PushSwitch:
 
     def __init__(self, doors: Doors, person: Person, username: str) -> None:
         self._doors, self._person, self._username = doors, person, username
-        self._shown: list[Device] | None = None
         with box("push", "section").props('aria-label="Alerts on this device"').mark("push"):
             Text("Alerts on this device", "push-title", "h3")
             with box("push-words").props("role=status"):
@@ -49,38 +50,22 @@ class PushSwitch:
                     kind = f"button push-word {word}{' resume' if action == 'push-on' else ''}"
                     Text(text, kind, "button").props(f"type=button data-app={action}")
             self._devices = box("devices", "ul").props('aria-label="Devices that get alerts"')
+        self._rows: dict[int, DeviceRow] = {}
         self._show()
         if doors.push is not None:
             ui.context.client.on_delete(doors.push.subscribe(self._show))
 
     def _show(self) -> None:
-        devices = list(self._doors.push.devices(self._username)) if self._doors.push else []
-        if devices == self._shown:
-            return
-        self._shown = devices
-        self._devices.clear()
+        """Rows stay where they are, so that a finger or the keyboard keeps its place."""
+        devices = {each.id: each for each in self._doors.push.devices(self._username)} if self._doors.push else {}
         self._devices.set_visibility(bool(devices))
-        with self._devices:
-            for device in devices:
-                self._row(device)
-
-    def _row(self, device: Device) -> None:
-        with box("device", "li").props(f"data-endpoint={digest(device)}"):
-            with box("device-words"):
-                with box("device-name"):
-                    Text(device.name)
-                    Text("this device", "this-device chip")
-                with box("soft"):
-                    if device.error:
-                        Text(f"The last message did not arrive: {device.error}", "device-error")
-                    elif device.sent_at:
-                        Text("Last message ")
-                        Moment(device.sent_at)
-                    else:
-                        Text("Since ")
-                        Moment(device.created_at)
-            Button("Send a test", lambda: self._test(device.id), "quiet small")
-            Button("Remove", lambda: self._remove(device.id), "quiet small").props("data-app=push-removed")
+        for id in self._rows.keys() - devices.keys():
+            self._rows.pop(id).whole.delete()
+        for id, device in devices.items():
+            if id not in self._rows:
+                with self._devices:
+                    self._rows[id] = DeviceRow(device, self._test, self._remove)
+            self._rows[id].update(device)
 
     async def _test(self, id: int) -> None:
         said: list[str] = []
@@ -90,15 +75,44 @@ class PushSwitch:
                 said.append(await self._doors.push.test(who, id))
 
         wrong = await self._person.order(work) or (said[0] if said else "")
-        ui.notify(wrong or "Sent: it should ring now", type="negative" if wrong else None, position="top")
+        with self._devices:
+            ui.notify(wrong or "Sent: it should ring now", type="negative" if wrong else None, position="top")
 
     async def _remove(self, id: int) -> None:
         async def work(who: Who) -> None:
             if self._doors.push is not None:
                 await self._doors.push.remove(who, id)
 
-        if wrong := await self._person.order(work):
-            ui.notify(wrong, type="negative", position="top")
+        wrong = await self._person.order(work)
+        if wrong:
+            with self._devices:
+                ui.notify(wrong, type="negative", position="top")
+
+
+class DeviceRow:
+    """One device: how it does, a test, and the way out."""
+
+    def __init__(
+        self, device: Device, test: Callable[[int], Awaitable[None]], remove: Callable[[int], Awaitable[None]]
+    ) -> None:
+        with box("device", "li").props(f"data-endpoint={digest(device)}") as self.whole:
+            with box("device-words"):
+                with box("device-name"):
+                    Text(device.name)
+                    Text("this device", "this-device chip")
+                with box("soft"):
+                    self._what = Text()
+                    self._when = Moment()
+            Button("Send a test", lambda: test(device.id), "quiet small")
+            Button("Remove", lambda: remove(device.id), "quiet small").props("data-app=push-removed")
+
+    def update(self, device: Device) -> None:
+        if device.error:
+            self._what.say(f"The last message did not arrive: {device.error}", "device-error")
+        else:
+            self._what.say("Last message " if device.sent_at else "Since ", "")
+        self._when.set_visibility(not device.error)
+        self._when.show(device.sent_at or device.created_at)
 
 
 class PushFold:

@@ -58,6 +58,7 @@ def set_scene(desk: Desk, scene: str) -> None:
             desk.tell("exit_fill", "0.00780 BTC at $65,101.20: +$6.41 (+1.28 %), trailing stop")
         desk.tell("stop_missing", "position p1 has had no certain stop for 30 s")
         desk.reader.rows["alerts"][0]["over_at"] = desk.reader.rows["alerts"][0]["at"]
+        desk.view.set(unseen_alerts=())
         desk.tell("daily_loss", "down 15.2 % today, limit 15 %")
         desk.tell("strategy", "custom_strategy.py has changed; the approved version goes on voting")
         desk.tell("external_change", "bitcoin 0.0102 are there, 0.0180 should be")
