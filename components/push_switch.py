@@ -15,7 +15,7 @@ from components.parts import Button, Moment, Text, box
 
 REFUSED = (
     ("off", "Trades, limits and everything grave, as messages on this device: also while the page is closed."),
-    ("on", "This device is told. Which events, and quiet hours, are up to config/app.yml."),
+    ("on", "This device gets alerts. Which ones, and when it is quiet, stands in the settings."),
     ("busy", "One moment …"),
     ("install", "On an iPhone or iPad alerts need the app on the home screen: tap Share, then “Add to Home Screen”, "
                 "and open it from there."),
@@ -138,7 +138,7 @@ class InstallHint:
                 Text("Keep it at hand", "install-title")
                 Text("Install it as an app: its own icon, the whole screen, and alerts.", "install-word ask soft")
                 Text(
-                    "Tap Share below, then “Add to Home Screen”: its own icon, the whole screen, and alerts.",
+                    "Tap Share, then “Add to Home Screen”: its own icon, the whole screen, and alerts.",
                     "install-word apple soft",
                 )
             Text("Install", "button resume install-word ask", "button").props("type=button data-app=install")
