@@ -204,8 +204,8 @@ class Reader(Protocol):
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[list[Row], int]:
         """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices.
 
-        Filters: positions `status`; trades `since`, `until` (closed_at); decisions `outcome`; logs `level`; equity
-        `since`.
+        Filters: positions `status`; trades `since`, `until` (closed_at); orders `position` (its id); decisions
+        `outcome`; logs `level`; equity `since`.
         Returns the page and the total number that match.
         """
 
