@@ -33,7 +33,7 @@ class Notices:
         self._rows: list[Row] = []
         self._wanted = PAGE
         self._button: Text | None = None
-        self._build()
+        self._dialog: ui.dialog | None = None
 
     def button(self) -> Text:
         """The bell. Called once, where it is to stand."""
@@ -54,7 +54,7 @@ class Notices:
         self._known = mark
         self._grave = len(status.unseen_alerts)
         self._counter.want()
-        if self._dialog.value:
+        if self._is_open:
             self._loader.want()
 
     # ------------------------------------------------------------ the bell
@@ -76,24 +76,29 @@ class Notices:
 
     # ------------------------------------------------------------ the list
 
-    def _build(self) -> None:
-        with (
-            ui.dialog().props('position=right full-height aria-label="Alerts"') as self._dialog,
-            box("notices").mark("notices"),
-        ):
+    @property
+    def _is_open(self) -> bool:
+        return self._dialog is not None and bool(self._dialog.value)
+
+    def _build(self) -> ui.dialog:
+        """When it is first wanted: a page is light until then."""
+        dialog = ui.dialog().props('position=right full-height aria-label="Alerts"')
+        with dialog, box("notices").mark("notices"):
             with box("notices-head"):
                 Text("Alerts", "notices-title", "h2")
                 self._all = Button("I have seen them all", lambda: self._seen(None), "quiet small").mark("seen-all")
-                Button("×", self._dialog.close, "quiet small close-notices").props('aria-label="Close"')
+                Button("×", dialog.close, "quiet small close-notices").props('aria-label="Close"')
             with box("notices-body"):
                 if self._doors.push is not None:
                     PushFold(self._doors, self._person, self._username)
                 self._loader = Loader(self._doors.tasks, self._load, "alerts")
                 self._list = box("notices-list", "ol")
                 self._more = Button("Older ones", self._older, "quiet").mark("older")
+        return dialog
 
     def _open(self) -> None:
         self._wanted = PAGE
+        self._dialog = self._dialog or self._build()
         self._dialog.open()
         self._loader.want()
 
@@ -121,7 +126,7 @@ class Notices:
 
     async def _look(self) -> None:
         looked = self._doors.looked
-        if looked is not None and self._dialog.value:
+        if looked is not None and self._is_open:
             await self._doors.tasks.in_thread(lambda: looked.look(self._username))
             self._new = 0
             self._show_count()

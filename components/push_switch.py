@@ -3,6 +3,7 @@ stand on the page, and the script says which of them are shown.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from nicegui import ui
 
@@ -13,7 +14,8 @@ from components.controls import Person
 from components.doors import Doors
 from components.parts import Button, Moment, Text, box
 
-REFUSED = (
+GONE = "This device was removed already."
+WORDS = (  # what the browser may find, and what is said then
     ("off", "Trades, limits and everything grave, as messages on this device: also while the page is closed."),
     ("on", "This device gets alerts. Which ones, and when it is quiet, stands in the settings."),
     ("busy", "One moment …"),
@@ -35,7 +37,7 @@ class PushSwitch:
         with box("push", "section").props('aria-label="Alerts on this device"').mark("push"):
             Text("Alerts on this device", "push-title", "h3")
             with box("push-words").props("role=status"):
-                for word, text in REFUSED:
+                for word, text in WORDS:
                     Text(text, f"push-word {word}", "p")
                 with box("push-word failed", "p"):
                     Text("That did not work: ")
@@ -68,20 +70,23 @@ class PushSwitch:
             self._rows[id].update(device)
 
     async def _test(self, id: int) -> None:
-        said: list[str] = []
+        said = GONE
 
         async def work(who: Who) -> None:
+            nonlocal said
             if self._doors.push is not None:
-                said.append(await self._doors.push.test(who, id))
+                with suppress(KeyError):
+                    said = await self._doors.push.test(who, id)
 
-        wrong = await self._person.order(work) or (said[0] if said else "")
+        wrong = await self._person.order(work) or said
         with self._devices:
             ui.notify(wrong or "Sent: it should ring now", type="negative" if wrong else None, position="top")
 
     async def _remove(self, id: int) -> None:
         async def work(who: Who) -> None:
             if self._doors.push is not None:
-                await self._doors.push.remove(who, id)
+                with suppress(KeyError):  # somebody was quicker
+                    await self._doors.push.remove(who, id)
 
         wrong = await self._person.order(work)
         if wrong:

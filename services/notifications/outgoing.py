@@ -1,4 +1,4 @@
-"""How a channel speaks HTTP: whom it trusts is read once, since reading it holds up the loop for tens of milliseconds."""
+"""How a channel speaks HTTP: whom it trusts is read once, for reading it holds up the loop for tens of milliseconds."""
 
 import ssl
 from functools import cache

@@ -106,11 +106,15 @@ async def deliver(page: Any, app: App, content: dict[str, Any]) -> None:
     await session.detach()
 
 
-async def shown(page: Any, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
-        while len(found := await page.evaluate(SHOWN)) != count:
-            await asyncio.sleep(0.05)
-    return found  # type: ignore[no-any-return]
+async def shown(page: Any, *titles: str) -> dict[str, dict[str, Any]]:
+    """By their tags, once they are these and no others."""
+    until = asyncio.get_running_loop().time() + 20
+    while asyncio.get_running_loop().time() < until:
+        found = {each["tag"]: each for each in await page.evaluate(SHOWN)}
+        if sorted(each["title"] for each in found.values()) == sorted(titles):
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"waited for {titles}, and there are {found}")
 
 
 @contextmanager
@@ -200,19 +204,18 @@ async def test_alerts_come_to_this_phone_lead_to_what_they_tell_of_and_end_when_
 
 
 async def what_is_pushed_is_shown_and_a_tap_on_it_leads_there(page: Any, app: App) -> None:
-    grave = {"title": "[PAPER] Kill switch", "body": "down 50 %", "tag": "kill_switch", "grave": True}
-    await deliver(page, app, {**grave, "url": "https://evil.example/?tab=x"})
-    (first,) = await shown(page, 1)
-    words = {"title": "[PAPER] Kill switch", "body": "down 50 %", "tag": "kill_switch"}
-    assert first == {**words, "url": "/", "stays": True}
-    await deliver(page, app, {**grave, "title": "[PAPER] Over: Kill switch", "grave": False})
-    trade = {"title": "[PAPER] Bought", "body": "<b>0.0078</b> BTC", "tag": "a", "url": "/?tab=positions"}
-    await deliver(page, app, trade)
-    told = {each["tag"]: each for each in await shown(page, 2)}
-    assert told["kill_switch"]["title"] == "[PAPER] Over: Kill switch"
-    assert (told["a"]["body"], told["a"]["url"]) == ("<b>0.0078</b> BTC", "/?tab=positions")
+    stays = {"grave": True}  # those that do not stay are closed by the browser itself after a while
+    killed = {"title": "Kill switch", "body": "down 50 %", "tag": "kill_switch", **stays}
+    await deliver(page, app, {**killed, "url": "https://evil.example/?tab=x"})
+    first = (await shown(page, "Kill switch"))["kill_switch"]
+    assert first == {"title": "Kill switch", "body": "down 50 %", "tag": "kill_switch", "url": "/", "stays": True}
+    await deliver(page, app, {**killed, "title": "Over: Kill switch"})
+    trade = {"title": "Bought", "body": "<b>0.0078</b> BTC", "tag": "a", "url": "/?tab=positions"}
+    await deliver(page, app, {**trade, **stays})
+    bought = (await shown(page, "Bought", "Over: Kill switch"))["a"]
+    assert (bought["body"], bought["url"]) == ("<b>0.0078</b> BTC", "/?tab=positions")
     (worker,) = page.context.service_workers
     await page.evaluate(WATCHES_TABS)
     await worker.evaluate(TAP)
     await page.wait_for_function("went.includes('positions')")
-    assert [each["tag"] for each in await shown(page, 1)] == ["kill_switch"]
+    await shown(page, "Over: Kill switch")
