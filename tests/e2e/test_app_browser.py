@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.test_dashboard_browser import CHROMIUM, QUIET, App, needs_chromium, running, sign_in
-from tests.push_stand_in import push_service
+from tests.push_stand_in import PushService, push_service
 
 pytestmark = [
     pytest.mark.browser,
@@ -143,65 +143,31 @@ def another_server(port: int) -> Iterator[None]:
         thread.join()
 
 
-async def test_it_can_be_installed_keeps_no_page_and_comes_back_by_itself_after_the_server() -> None:
+async def test_the_app_is_installed_told_things_signed_out_of_and_outlives_its_server() -> None:
+    """One browser for all of it: to start one costs more than everything that is looked at here."""
     from playwright.async_api import expect
 
     async with a_phone() as page:
-        async with running("empty") as app:
-            await enter(page, app)
-            session = await page.context.new_cdp_session(page)
-            assert (await session.send("Page.getInstallabilityErrors"))["installabilityErrors"] == []
-            assert (await session.send("Page.getAppManifest"))["errors"] == []
-            await page.reload()  # now by way of the worker
-            await page.wait_for_selector(".equity")
-            kept = await page.evaluate(KEPT)
-            assert "/offline.html" in kept
-            assert any(path.endswith("vue.esm-browser.prod.js") for path in kept)
-            await page.get_by_label("Menu").click()
-            await page.get_by_role("button", name="Sign out").click()
-            await page.wait_for_url("**/login")
-            kept = await page.evaluate(KEPT)
-            assert [path for path in kept if not re.fullmatch(PUBLIC, path)] == []
-            assert await page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 1
-            assert await page.evaluate("Object.keys(localStorage)") == []
+        with push_service() as service:
+            async with running(f"alerts {service.host}") as app:
+                await enter(page, app)
+                await it_can_be_installed(page)
+                await what_is_pushed_is_shown_and_a_tap_on_it_leads_there(page, app)
+                await alerts_come_to_this_phone_and_end_when_it_is_removed(page, service)
+                await page.reload()  # by way of the worker
+                await page.wait_for_selector(".equity")
+                assert any(path.endswith("vue.esm-browser.prod.js") for path in await page.evaluate(KEPT))
+                await signing_out_leaves_the_worker_and_nothing_private(page)
         await page.goto(app.url)
         await expect(page.get_by_role("heading")).to_have_text("No connection to your trader")
-        with another_server(app.port):
+        with another_server(app.port):  # the page comes back by itself
             await expect(page.get_by_role("heading")).to_have_text("The trader is back", timeout=10_000)
 
 
-async def test_alerts_come_to_this_phone_lead_to_what_they_tell_of_and_end_when_it_is_removed() -> None:
-    from playwright.async_api import expect
-
-    with push_service() as service:
-        subscription = service.subscribed()
-        async with running(f"alerts {service.host}") as app, a_phone() as page:
-            await enter(page, app)
-            await what_is_pushed_is_shown_and_a_tap_on_it_leads_there(page, app)
-
-            await page.get_by_role("button", name="Alerts: 1 grave, not seen yet").click()
-            await page.locator(".push-fold summary").click()
-            await page.evaluate(CANNOT_SUBSCRIBE)
-            await page.get_by_role("button", name="Get alerts on this device").click()
-            await expect(page.get_by_text("That did not work: Registration failed")).to_be_visible()
-
-            await page.evaluate(SUBSCRIBES, [subscription.endpoint, subscription.p256dh, subscription.auth])
-            await page.get_by_role("button", name="Try again").click()
-            device = page.locator(".device")
-            await expect(device).to_contain_text("on Linux")
-            await expect(device.get_by_text("this device")).to_be_visible()
-            await device.get_by_role("button", name="Send a test").click()
-            await expect(page.get_by_text("Sent: it should ring now")).to_be_visible()
-            assert [each.content["body"] for each in service.got] == ["Alerts reach this device."]
-            service.status["/a"] = 503
-            await device.get_by_role("button", name="Send a test").click()
-            await expect(device.get_by_text("its push service answers 503")).to_be_visible()
-            await device.get_by_role("button", name="Remove").click()
-            await expect(device).to_have_count(0)
-
-            await page.evaluate(DENIED)
-            await page.get_by_role("button", name="Get alerts on this device").click()
-            await expect(page.get_by_text("This browser refuses")).to_be_visible()
+async def it_can_be_installed(page: Any) -> None:
+    session = await page.context.new_cdp_session(page)
+    assert (await session.send("Page.getInstallabilityErrors"))["installabilityErrors"] == []
+    assert (await session.send("Page.getAppManifest"))["errors"] == []
 
 
 async def what_is_pushed_is_shown_and_a_tap_on_it_leads_there(page: Any, app: App) -> None:
@@ -218,3 +184,43 @@ async def what_is_pushed_is_shown_and_a_tap_on_it_leads_there(page: Any, app: Ap
     await worker.evaluate(TAP)
     await page.wait_for_function("went.includes('positions')")
     assert [each["title"] for each in await page.evaluate(SHOWN)] == ["Over: Kill switch"]
+
+
+async def alerts_come_to_this_phone_and_end_when_it_is_removed(page: Any, service: PushService) -> None:
+    from playwright.async_api import expect
+
+    await page.get_by_role("button", name="Alerts: 1 grave, not seen yet").click()
+    await page.locator(".push-fold summary").click()
+    await page.evaluate(CANNOT_SUBSCRIBE)
+    await page.get_by_role("button", name="Get alerts on this device").click()
+    await expect(page.get_by_text("That did not work: Registration failed")).to_be_visible()
+
+    subscription = service.subscribed()
+    await page.evaluate(SUBSCRIBES, [subscription.endpoint, subscription.p256dh, subscription.auth])
+    await page.get_by_role("button", name="Try again").click()
+    device = page.locator(".device")
+    await expect(device).to_contain_text("on Linux")
+    await expect(device.get_by_text("this device")).to_be_visible()
+    await device.get_by_role("button", name="Send a test").click()
+    await expect(page.get_by_text("Sent: it should ring now")).to_be_visible()
+    assert [each.content["body"] for each in service.got] == ["Alerts reach this device."]
+    service.status["/a"] = 503
+    await device.get_by_role("button", name="Send a test").click()
+    await expect(device.get_by_text("its push service answers 503")).to_be_visible()
+    await device.get_by_role("button", name="Remove").click()
+    await expect(device).to_have_count(0)
+
+    await page.evaluate(DENIED)
+    await page.get_by_role("button", name="Get alerts on this device").click()
+    await expect(page.get_by_text("This browser refuses")).to_be_visible()
+
+
+async def signing_out_leaves_the_worker_and_nothing_private(page: Any) -> None:
+    await page.get_by_label("Menu").click()
+    await page.get_by_role("button", name="Sign out").click()
+    await page.wait_for_url("**/login")
+    kept = await page.evaluate(KEPT)
+    assert "/offline.html" in kept
+    assert [path for path in kept if not re.fullmatch(PUBLIC, path)] == []
+    assert await page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 1
+    assert await page.evaluate("Object.keys(localStorage)") == []
