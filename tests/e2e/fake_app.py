@@ -1,7 +1,7 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `first` (the random first password). Driven over
-stdin, one command a line: `price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `first` (the random first password). Driven
+over stdin, one command a line: `price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
 """
 
 import asyncio
