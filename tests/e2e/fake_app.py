@@ -24,7 +24,7 @@ from services.database import DatabaseReader, Ledgers, open_database
 from tests.builders import NOON, a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
 from tests.integration.test_store_reading import fill_the_store
-from tests.ui_backtests import FakeBacktests, FakeCandles, a_result, a_run
+from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
 from tests.ui_history import fill_history
 
 
@@ -139,7 +139,7 @@ def main() -> None:
         desk.tasks.start(listen(desk), "listening to the test")
 
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
-    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), changed, a_run())
+    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
     build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m")))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
