@@ -133,7 +133,7 @@ class Notices:
 
     def _row(self, row: Row) -> None:
         level = str(row["level"])
-        with box(f"notice {level}{' unseen' if _unseen(row) else ''}", "li"):
+        with box(f"notice {level}{' to-see' if _unseen(row) else ''}", "li"):
             with box("notice-head"):
                 Text(LEVELS.get(level, level), f"chip notice-level {level}")
                 Moment(_time(row["at"]), "soft")

@@ -190,6 +190,10 @@ async def alerts_come_to_this_phone_and_end_when_it_is_removed(page: Any, servic
     from playwright.async_api import expect
 
     await page.get_by_role("button", name="Alerts: 1 grave, not seen yet").click()
+    grave = page.locator(".notice.critical").first
+    await grave.get_by_role("button", name="I have seen it").click()
+    await expect(grave).to_contain_text("Seen by admin")
+    await expect(page.locator(".bell")).to_have_attribute("aria-label", "Alerts: nothing new")
     await page.locator(".push-fold summary").click()
     await page.evaluate(CANNOT_SUBSCRIBE)
     await page.get_by_role("button", name="Get alerts on this device").click()
