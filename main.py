@@ -1335,13 +1335,18 @@ def recorded(settings: "Settings", where: str) -> "Record":
 def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
     """A line in the books, for the go-live list and for later; where that fails the result still stands in its
     folder."""
+    from services.backtest_line import write_down
+
+    url, row = settings.database_url.reveal(), (token(9), began, clock.now(), request, report)
+    if write_down(url, *row):
+        return
     from services.database import open_database
     from services.database.backtests import Backtests
 
     try:
-        database = open_database(settings.database_url.reveal())
+        database = open_database(url)
         try:
-            Backtests(database).finished(token(9), began, clock.now(), request, report)
+            Backtests(database).finished(*row)
         finally:
             database.close()
     except (ConfigError, StoreError) as error:

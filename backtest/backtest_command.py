@@ -11,7 +11,7 @@ from backtest import result
 from backtest import voices as worth
 from backtest.honesty import before_and_after
 from backtest.honesty.before_and_after import Seen
-from backtest.running import Plan, Progress, run
+from backtest.running import Plan, Progress, hear, run, run_on
 from backtest.series import Floats
 
 MMAP_THRESHOLD = -3  # mallopt's name for it
@@ -49,11 +49,12 @@ def trade(
         warn_of_compiling(screen)
     cold = before_and_after.refuse_look_ahead(plan, seen_ahead)
     told = progress or progress_line(screen, len(plan.series) - plan.warmup)
-    finished = run(plan, told, dense=dense)
+    heard = None if dense else hear(plan)
+    finished = run_on(heard, plan, told) if heard else run(plan, told, dense=True)
     finished.warnings[:0] = notes
     if screen.isatty():
         print(end="\r\x1b[K", file=screen, flush=True)
-    known = before_and_after.background(plan, cold=cold, models=models, cutoffs=cutoffs)
+    known = before_and_after.background(plan, cold=cold, models=models, cutoffs=cutoffs, heard=heard)
     written = result.write(folder, plan, finished, known)
     if voices:
         written["voices"] = worth.rows_of(worth.voices(plan, finished))

@@ -82,8 +82,10 @@ def judged(run: Run, report: Report, initial: float, rows: "np.ndarray[Any, Any]
 def average_exposure_pct(curve: EquityCurve) -> float:
     """Share of equity that is in bitcoin, averaged over all candles' closes."""
     equity = curve.equity
-    held: Floats = curve.quantity * curve.close
-    shares = np.divide(held, equity, out=np.zeros(len(equity)), where=equity > 0)
+    shares: Floats = curve.quantity
+    shares *= curve.close
+    np.divide(shares, equity, out=shares, where=equity > 0)
+    shares[equity <= 0] = 0.0
     return float(shares.mean() * 100) if len(shares) else 0.0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 from numba import config, njit
+from numba.np import linalg
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +29,18 @@ def _folder() -> Path:
     return Path(base or HERE / "__pycache__") / f"kernels-{digest.hexdigest()[:12]}"
 
 
+def _load_without_blas() -> None:
+    """Before it loads or compiles anything numba looks whether scipy has its linear algebra: a quarter of a second and
+    17 MB for what no kernel calls. Whoever does call it is asked for it then."""
+    looks = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        import numba.np.arraymath  # noqa: F401  # this is what looks
+    finally:
+        linalg.ensure_blas = looks
+
+
+_load_without_blas()
 FOLDER = _folder()
 setattr(config, "CACHE_DIR", str(FOLDER))  # noqa: B010 (its stubs do not name it)
 
