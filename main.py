@@ -1254,6 +1254,9 @@ def backtested(
         progress=progress,
         screen=sys.stderr,
     )
+    del plan
+    if arguments.report:
+        backtest_command.draw(folder)
     return report, folder
 
 

@@ -42,8 +42,9 @@ def trade(
     screen: TextIO,
 ) -> dict[str, Any]:
     """Returns what result.json holds. `models`: language models whose answers are on record; `cutoffs`: the last day
-    that each model knows. `notes` stand before the run's own warnings; progress goes to `screen`, unless
-    `progress` is told. StrategyError where one of the strategies looks ahead (see honesty.before_and_after).
+    that each model knows. `notes` stand before the run's own warnings; progress goes to `screen`, unless `progress` is
+    told. `report`: candles are kept for `draw`. StrategyError where one of the strategies looks ahead (see
+    honesty.before_and_after).
     """
     if not dense:
         warn_of_compiling(screen)
@@ -60,10 +61,18 @@ def trade(
         written["voices"] = worth.rows_of(worth.voices(plan, finished))
         result.write_json(folder, written)
     if report:
-        from backtest import report as reports  # draws, and so is heavy
+        from backtest import report as reports
 
-        reports.write(folder, plan.series)
+        del heard, finished, known  # large, and done with
+        reports.keep_candles(folder, plan.series)
     return written
+
+
+def draw(folder: Path) -> None:
+    """The reports of a run that `trade` has written; best when its plan is gone, for both want memory."""
+    from backtest import report as reports
+
+    reports.write(folder)
 
 
 def warn_of_compiling(screen: TextIO) -> None:

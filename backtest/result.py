@@ -82,7 +82,8 @@ def day_ends(at_ms: Times) -> NDArray[np.int64]:
 def drawdown(at_ms: Times, equity: Floats) -> Drawdown:
     """Deepest fall and its lengths, over every candle's close."""
     highs = np.maximum.accumulate(equity)
-    falls = (highs - equity) / highs
+    falls = highs - equity
+    falls /= highs
     deepest = int(falls.argmax())
     tops = np.flatnonzero(equity >= highs)
     under = at_ms[np.append(tops[1:], len(equity)) - 1] - at_ms[tops]  # from each high to the last candle below it
