@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.mapped import Mapped
     from backtest.recorded import Record
     from backtest.review import Again
     from backtest.running import Plan, Progress
@@ -1087,6 +1088,7 @@ class TrialSetup:
     cash: Decimal
     data_sha256: str = ""  # of the candles that are meant, where another machine might have others
     config_sha256: str = ""
+    mapped: "Mapped | None" = None  # the candles themselves, for processes of this machine
 
 
 class Workbench:
@@ -1128,7 +1130,7 @@ def bench_of(setup: TrialSetup) -> Workbench:
     """In any process that makes trials, by the name `main.bench_of`. Refuses other candles or settings."""
     from backtest import history
 
-    bench = Workbench(setup)
+    bench = Workbench(setup, setup.mapped.series() if setup.mapped and setup.mapped.there else None)
     if setup.data_sha256 and history.data_sha256(bench.series) != setup.data_sha256:
         raise ConfigError(f"{setup.data}: has other candles here than where trials are ordered; copy them")
     if setup.config_sha256 and bench.config_sha256 != setup.config_sha256:
@@ -1234,9 +1236,10 @@ def backtested(
 ) -> tuple[dict[str, Any], Path]:
     """What result.json says, and its folder."""
     from backtest import backtest_command
+    from backtest.memory import give_memory_back
     from services.settings import load_rules
 
-    backtest_command.give_memory_back()
+    give_memory_back()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     plan, local, deaf = planned(settings, loaded, arguments)
     plan, notes = with_record(settings, arguments.recorded, plan, deaf)

@@ -1,8 +1,6 @@
 """What `main.py backtest` does with a plan: trade it, say how far it is, write the folder."""
 
-import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,18 +11,6 @@ from backtest.honesty import before_and_after
 from backtest.honesty.before_and_after import Seen
 from backtest.running import Plan, Progress, hear, run, run_on
 from backtest.series import Floats
-
-MMAP_THRESHOLD = -3  # mallopt's name for it
-LARGE = 256 * 1024  # bytes
-
-
-def give_memory_back() -> None:
-    """Arrays of a long history are large and short-lived: without this what they took stays with the process."""
-    import pyarrow as pa
-
-    pa.set_memory_pool(pa.system_memory_pool())
-    with suppress(OSError, AttributeError):  # another C library than glibc
-        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
 
 
 def trade(
