@@ -33,7 +33,9 @@ def trade(
     honesty.before_and_after).
     """
     if not dense:
-        warn_of_compiling(screen)
+        from backtest.kernels import compiling
+
+        compiling.announce("search", screen)
     cold = before_and_after.refuse_look_ahead(plan, seen_ahead)
     told = progress or progress_line(screen, len(plan.series) - plan.warmup)
     heard = None if dense else hear(plan)
@@ -59,13 +61,6 @@ def draw(folder: Path) -> None:
     from backtest import report as reports
 
     reports.write(folder)
-
-
-def warn_of_compiling(screen: TextIO) -> None:
-    from backtest import search
-
-    if not search.is_compiled():
-        print("compiling once, this takes some seconds …", file=screen, flush=True)
 
 
 def progress_line(screen: TextIO, candles: int) -> Progress | None:

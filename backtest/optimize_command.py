@@ -20,6 +20,7 @@ from app.seam import Clock
 from backtest import history, optimize_page
 from backtest.honesty.bootstrap import deepest_pct
 from backtest.honesty.luck import luck
+from backtest.kernels import compiling
 from backtest.mapped import mapped
 from backtest.optimize import Found, Order, Pool, optimise
 from backtest.optimize_exact import Exact
@@ -286,6 +287,7 @@ def _cautions(walked: Walked[Changes] | None, count: int) -> list[str]:
 
 def compiled(bench: Bench, space: Space, span: Span) -> None:
     """One trial here, so that the compiler has done its work before many processes want it."""
+    compiling.announce("trading", sys.stderr)
     Trials(bench)(Task(changes=space.at([0] * len(space.parameters)), since=span.since, until=span.until))
 
 

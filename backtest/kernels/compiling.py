@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, TextIO, TypeVar, cast
 
 from numba import config, njit
 from numba.np import linalg
@@ -58,8 +58,12 @@ def is_cold(module: str) -> bool:
     return not any(FOLDER.glob(f"*/{module}.*.nbi"))
 
 
-def forget_older() -> None:
-    """Delete what was kept of other states of this package."""
+def announce(module: str, screen: TextIO) -> None:
+    """Before a run that will have to wait some seconds for the compiler: say so, and delete what was kept of other
+    states of this package."""
+    if not is_cold(module):
+        return
+    print("compiling once, this takes some seconds …", file=screen, flush=True)
     for path in FOLDER.parent.glob("kernels-*"):
         if path != FOLDER:
             shutil.rmtree(path, ignore_errors=True)

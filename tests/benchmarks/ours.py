@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from backtest.memory import give_memory_back
 from backtest.running import run
 from backtest.series import CandleSeries
 from tests.benchmarks.bench_plan import final_equity, planned
@@ -112,6 +113,7 @@ FORMS = {"exact": exact, "kernel": kernel, "sweep": swept, "steps": steps, "hour
 
 def main() -> None:
     form, path, case, runs = sys.argv[1:]
+    give_memory_back()  # as `main.py` does
     tell(FORMS[form](read(Path(path)), case_of(case)), int(runs), warm=int(runs) > 1)
 
 
