@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pyotp
 import pytest
 
 from tests.exchange_process import ExchangeProcess
@@ -30,12 +29,6 @@ class Day:
         self.exchange = exchange
         self.trader = LiveTrader(folder, exchange=exchange, settings={"TRADER_LOG_LEVEL": "DEBUG"})
         self.said: list[str] = []
-        self._steps_on = 0
-
-    def code(self) -> str:
-        """Of the second factor; each is good once."""
-        self._steps_on += 1
-        return pyotp.TOTP(TOTP).at(int(time.time()) + 30 * (self._steps_on - 2))
 
     def start(self) -> None:
         self.process = self.trader.start()
@@ -49,7 +42,7 @@ class Day:
         return int(self.process.wait(20))
 
     def sign_in(self) -> None:
-        body = {"username": "admin", "password": PASSWORD, "otp": self.code()}
+        body = {"username": "admin", "password": PASSWORD, "otp": self.trader.codes.next()}
         answer = self.api.post("/api/v1/token", json=body)
         assert answer.status_code == 200, answer.text
         self.headers = {"authorization": f"Bearer {answer.json()['access_token']}"}
@@ -131,7 +124,7 @@ def pauses_and_resumes(day: Day) -> None:
     assert day.post("resume").status_code == 403
     assert day.post("resume", otp="000000").status_code == 403
     assert day.get("status")["state"] == "PAUSED"
-    resumed = day.post("resume", otp=day.code())
+    resumed = day.post("resume", otp=day.trader.codes.next())
     assert (resumed.status_code, resumed.json()["state"]) == (200, "TRADING")
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import psycopg
-import pyotp
 import pytest
 from sqlalchemy import text
 
@@ -25,6 +24,7 @@ from services.database.account_lock import AccountLock
 from services.database.durable import require_durable
 from tests.binance_us_double import BinanceDouble
 from tests.integration.test_binance_us import an_entry
+from tests.one_time_codes import OneTimeCodes
 from tests.trader_process import ROOT, TraderProcess
 
 OWNER = f"live number {os.getpid()}"  # of this run alone: the machine's lock is seen by others who run these tests
@@ -374,7 +374,7 @@ async def test_live_stands_still_without_a_second_factor_and_two_are_one_too_man
         enrolled = first.command("user", "totp")
         assert enrolled.returncode == 0
         # Somebody else opened and closed the books: they must still be ours to write.
-        code = pyotp.TOTP(enrolled.stdout.split("secret: ")[1].split()[0]).now()
+        code = OneTimeCodes(enrolled.stdout.split("secret: ")[1].split()[0]).next()
         with signed_in_again(first, code) as client:
             assert client.post("/api/v1/pause").json()["state"] == "STOPPED"
         assert "I/O error" not in (first.folder / "output.txt").read_text()

@@ -81,7 +81,7 @@ class World:
     def _signed_in(self) -> dict[str, str]:
         """A token outlives the process that gave it."""
         if not self._token:
-            body = {"username": "admin", "password": PASSWORD, "otp": self.trader.code()}
+            body = {"username": "admin", "password": PASSWORD, "otp": self.trader.codes.next()}
             answer = httpx.post(f"{self.trader.url}/api/v1/token", json=body, timeout=30)
             self._token = answer.json()["access_token"]
         return {"authorization": f"Bearer {self._token}"}
