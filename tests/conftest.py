@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,6 +12,12 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MARCH = SHARED / "data/btc/binanceus_BTCUSD_1m_2023-03-01_2023-03-21.parquet"
+
+
+def pytest_configure() -> None:
+    """A shell lets what it runs in the background ignore Ctrl-C, and so would every program that is started here."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def test_an_account_is_held_once_whatever_the_ledger(database: Database, other: 
     assert ours.held()
     assert not theirs.take()
     assert not theirs.held()
-    another = AccountLock(other, "live number 2", tmp_path / "a")
+    another = AccountLock(other, f"{OWNER} of somebody else", tmp_path / "a")
     assert another.take()
     another.give()
     ours.give()
@@ -276,7 +276,7 @@ def eventually(work: Any) -> Any:
     """The server reads its settings anew in its own time."""
     import time
 
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while True:
         try:
             return work()
@@ -406,12 +406,12 @@ def signed_in_again(trader: TraderProcess, code: str) -> httpx.Client:
     body = {"username": "admin", "password": "correct-horse-battery", "otp": code}
     answer = httpx.post(f"{url}/api/v1/token", json=body, timeout=30)
     assert answer.status_code == 200, answer.text
-    return httpx.Client(base_url=url, timeout=10, headers={"authorization": f"Bearer {answer.json()['access_token']}"})
+    return httpx.Client(base_url=url, timeout=30, headers={"authorization": f"Bearer {answer.json()['access_token']}"})
 
 
 async def ended(process: "subprocess.Popen[str]") -> None:
     process.terminate()
-    assert await asyncio.to_thread(process.wait, 20) == 0
+    assert await asyncio.to_thread(process.wait, 60) == 0
 
 
 @pytest.mark.postgres
@@ -435,7 +435,7 @@ async def test_another_ledger_of_the_same_account_is_the_same_account(
 
         with database.writing() as connection:  # somebody took over all the same
             connection.execute(text("UPDATE kept SET value = '99' WHERE name LIKE 'engine epoch%'"))
-        assert await asyncio.to_thread(process.wait, 20) == 1
+        assert await asyncio.to_thread(process.wait, 60) == 1
         assert "another trader has taken over this account" in (first.folder / "output.txt").read_text()
     finally:
         process.kill()

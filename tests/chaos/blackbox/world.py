@@ -106,7 +106,7 @@ class World:
         """In good order."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def gone(self) -> None:
         """Whatever happened: nothing of it is left."""
