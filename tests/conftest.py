@@ -12,12 +12,34 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MARCH = SHARED / "data/btc/binanceus_BTCUSD_1m_2023-03-01_2023-03-21.parquet"
+# They go a hundred thousand times through lines that other tests reach, too. Coverage does not look on: that would cost
+# more than they themselves.
+UNWATCHED = (
+    "tests/property/",
+    "tests/chaos/",
+    *(
+        f"tests/integration/test_{name}"
+        for name in ("live_day", "march", "parity", "optimize", "drill_command", "faults_of", "faults_and", "drift")
+    ),
+    "tests/integration/test_news_replayed.py::test_a_month_of_real_headlines",
+    "tests/integration/test_store_reading.py::test_ten_thousand_trades",
+    *(f"tests/unit/test_{name}" for name in ("architecture", "sweep", "simulated_market", "judging")),
+    "tests/unit/test_news_cleaning.py::test_nothing_that_is_read",
+    "tests/unit/test_news_cleaning.py::test_a_clean_title",
+    "tests/unit/test_news_stories.py::test_ten_thousand",
+)
 
 
 def pytest_configure() -> None:
     """A shell lets what it runs in the background ignore Ctrl-C, and so would every program that is started here."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(UNWATCHED):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")
