@@ -20,6 +20,8 @@ from app.seam import Clock
 from components.page import RUN, build
 from tests.builders import a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.ui_backtests import FakeBacktests, FakeCandles, a_result, a_run
+from tests.ui_history import fill_history
 
 
 class RealClock(Clock):
@@ -29,6 +31,8 @@ class RealClock(Clock):
 def set_scene(desk: Desk, scene: str) -> None:
     view = desk.view
     view.decision = a_decision()
+    if scene != "empty":
+        fill_history(desk)
     if scene == "positions":
         view.held = [
             a_position("p1", "62900", "0.01538"),
@@ -118,7 +122,9 @@ def main() -> None:
         print(f"ready {first or ''}", flush=True)
         desk.tasks.start(listen(desk), "listening to the test")
 
-    build(desk.doors())
+    changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
+    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), changed, a_run())
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m")))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 
