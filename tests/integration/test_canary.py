@@ -210,6 +210,11 @@ def ask_wrongly(home: Canaries, client: httpx.Client) -> None:
     home.ask(client, "GET", "/metrics", headers={"authorization": f"Bearer {CANARIES['TRADER_METRICS_TOKEN']}"})
 
 
+def tried(home: Canaries, *channels: str) -> bool:
+    said = home.trader.command("alert", "list").stdout
+    return all(f"{name}: " in said for name in channels)
+
+
 def dumped(database: Path) -> str:
     """Every row of every table."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
@@ -250,10 +255,7 @@ def test_no_canary_is_heard_of_a_real_trader(tmp_path: Path, echo: str, mail: Ma
             home.command("doctor")
         home.command("alert", "test")
         home.command("alert", "list")
-        home.trader.until(
-            lambda: all(f"{name}: " in home.trader.command("alert", "list").stdout for name in ("email", "apprise-1")),
-            "the channels to have been tried",
-        )
+        home.trader.until(lambda: tried(home, "email", "apprise-1"), "the channels to have been tried")
         home.command("secrets", "rotate")
     finally:
         process.terminate()
