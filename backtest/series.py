@@ -116,6 +116,15 @@ def resample(series: CandleSeries, seconds: int) -> CandleSeries:
     return whole if finished else whole[:-1]
 
 
+def lengthened(series: CandleSeries, seconds: int) -> CandleSeries:
+    """The same where the series ends on the grid: its last candle counts, whatever is missing in it."""
+    return (
+        series
+        if seconds == series.seconds or not len(series)
+        else merged(series, seconds, grid_starts(series, seconds))
+    )
+
+
 def grid_starts(series: CandleSeries, seconds: int) -> NDArray[np.int64]:
     """The first row of each piece of the UTC grid of `seconds`."""
     grid = series.ts // (seconds * 1000)

@@ -12,6 +12,7 @@ import pytest
 
 import services.binance_us.client as client_module
 from app.core.messages import CandleClosed, Event, PriceSeen
+from app.past import PastWanted
 from app.seam import Clock, Tasks
 from services.binance_us import Addresses, Client, LiveMarket
 from services.binance_us.candles import MINUTE
@@ -86,6 +87,11 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+def minutes(count: int) -> PastWanted:
+    """The past of a trader who never lived, in minutes."""
+    return PastWanted(lived_until=EPOCH, startup=count - 2, seconds=60)
+
+
 def minute_of(exchange: BinanceDouble, ago: int) -> int:
     """Opening time, in ms, of the minute that many minutes before the running one."""
     return (exchange.clock.ms() // 60_000 - ago) * 60_000
@@ -151,7 +157,7 @@ async def test_the_past_and_the_candles_after_it_follow_on(exchange: BinanceDoub
     newest = minute_of(exchange, 1)
     exchange.candles.fill((newest - n * 60_000, 50_000, 51_500, 49_990, 50_000 + n, 1) for n in range(1_200))
     async with market(exchange) as (live, inbox):
-        past = await live.past(1_200)
+        past = list(await live.past(minutes(1_200)))
         assert len(past) in (1_199, 1_200)  # a minute may just have begun
         assert all(two.opened_at - one.opened_at == MINUTE for one, two in pairwise(past))
         assert (past[-1].opened_at - EPOCH) // timedelta(milliseconds=1) == newest
@@ -167,7 +173,7 @@ async def test_a_candle_that_the_stream_left_out_is_asked_for(exchange: BinanceD
     newest = minute_of(exchange, 1)
     exchange.candles.fill((newest - n * 60_000, 50_000, 50_010, 49_990, 50_000, 1) for n in range(1, 30))
     async with market(exchange) as (live, inbox):
-        past = await live.past(20)
+        past = list(await live.past(minutes(20)))
         assert (past[-1].opened_at - EPOCH) // timedelta(milliseconds=1) == newest - 60_000
         exchange.candles.fill([(newest, 50_000, 50_010, 49_990, 50_007, 1)])
         live._tasks.start(live.run(inbox), "market")
