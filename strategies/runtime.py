@@ -290,6 +290,10 @@ class LocalStrategies:
         """The same as arrays: see `Loaded.opinions`."""
         return self._get(name).opinions(rows, symbol, timeframe)
 
+    def asks_a_model(self, name: str) -> bool:
+        """Whether its opinions rest on a language model's answers."""
+        return name in self._loaded and self._loaded[name].face.asks
+
     def _get(self, name: str) -> Loaded:
         if name in self._loaded:
             return self._loaded[name]

@@ -34,8 +34,8 @@ from app.core.state import Doubt, State
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
 QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 25.0, 30.0)  # seconds after the doubt began
 QUERY_EVERY = timedelta(seconds=10)  # afterwards
-KEPT_ORDERS = 400  # ended ones, at most, so that a late fill still finds its order …
-KEPT_FOR = timedelta(days=1)  # … though not for ever
+KEPT_ORDERS = 400  # ended ones, so that a late fill still finds its order
+KEPT_FOR = timedelta(days=1)  # on a market of candles, which tells of nothing late
 
 
 @dataclass(slots=True)
@@ -221,14 +221,17 @@ class Turn:
         """Those that ended long ago, the oldest first. Whatever remains is looked through at every message."""
         state = self.state
         ended = [order for order in state.orders.values() if order.status in orders.TERMINAL]
-        if len(ended) <= KEPT_ORDERS and all(self.now - order.updated_at < KEPT_FOR for order in ended):
+        old = [order for order in ended if self.now - order.updated_at >= KEPT_FOR] if self._candle_fed else []
+        if len(ended) <= KEPT_ORDERS and not old:
             return
         ended.sort(key=lambda order: (order.updated_at, order.id))
-        newest = ended[-KEPT_ORDERS:]
-        kept = {order.id for order in newest if self.now - order.updated_at < KEPT_FOR}
-        gone = {order.id for order in ended} - kept
+        gone = {order.id for order in (*ended[:-KEPT_ORDERS], *old)}
         state.orders = {id: order for id, order in state.orders.items() if id not in gone}
         state.booked = {fill: owner for fill, owner in state.booked.items() if owner not in gone}
+
+    @property
+    def _candle_fed(self) -> bool:
+        return self.state.started is not None and self.state.started.candle_fed
 
 
 # recvWindow 5 s, the exchange's own back-end timeout 10 s, and 5 s for its memory to reach its database

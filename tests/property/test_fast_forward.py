@@ -33,7 +33,7 @@ from backtest.timeline import Timeline
 from strategies.runtime import LocalStrategies
 from tests.builders import NOON, some_rules
 from tests.fakes import Answer, ScriptedStrategies
-from tests.histories import Scripted, series_of
+from tests.histories import Scripted, random_walk, series_of
 from tests.trading_day import LIVELY, Day, random_candles, swings
 
 DAYS = 3
@@ -204,6 +204,46 @@ def test_the_kill_switch_ends_both_runs_at_the_same_candle() -> None:
     assert dense.ended_early
     assert what_happened(plan, dense)["kill_switch"] >= 1
     assert len(dense.curve) < len(plan.series) - WARMUP
+
+
+def always(plan: Plan, name: str, sign: int) -> Timeline:
+    """One opinion, of the beginning."""
+    return Timeline(
+        name=name,
+        given_ms=plan.series.ts[:1],
+        action=np.array([sign], dtype=np.int8),
+        confidence=np.array([100.0]),
+        reasoning=lambda row: "as ever",
+    )
+
+
+def test_when_one_voice_has_grown_old_the_other_buys() -> None:
+    """Against 30 that sell, asked once an hour and good for ten minutes, 70 that buy are too few."""
+    plan = a_plan(2)
+    seller = StrategyRule(name="seller", enabled=True, weight=Decimal(30), opinion_ttl_seconds=600)
+    buyer = StrategyRule(name="buyer", enabled=True, weight=Decimal(70), ask=Asking.CYCLE)
+    rules = replace(plan.rules, voting=replace(plan.rules.voting, cycle_seconds=60, strategies=(seller, buyer)))
+    timelines = {"seller": always(plan, "seller", -1), "buyer": always(plan, "buyer", 1)}
+    dense, _ = both(replace(plan, rules=rules, timelines=timelines))
+    bought = [trade.opened_at.minute for trade in dense.trades]
+    assert len(bought) >= 3
+    assert bought.count(10) >= 2
+
+
+def test_a_position_that_is_still_open_knows_its_highest_close() -> None:
+    series = random_walk(1, 3000)
+    way = np.concatenate((np.full(1000, 20_000.0), np.linspace(20_000, 20_060, 1000), np.full(1000, 20_010.0)))
+    way = np.round(way, 2)
+    flat = replace(series, open=way, high=way, low=way, close=way)
+    plan = replace(a_plan(0), series=flat)
+    rule = StrategyRule(name="buyer", enabled=True, weight=Decimal(70))
+    rules = replace(plan.rules, voting=VotingRules(timeframe="5m", strategies=(rule,)))
+    calm = replace(rules.risk, max_open_positions=1, max_exposure_pct=Decimal(100))
+    plan = replace(plan, rules=replace(rules, risk=calm), timelines={"buyer": always(plan, "buyer", 1)})
+    dense, fed = both(plan)
+    (position,) = dense.engine.state.positions.values()
+    assert position.highest_close == 20_060
+    assert fed < 20
 
 
 @pytest.mark.parametrize("name", ["", "_thin"], ids=["BTC/USD", "BTC/USDC, thin"])

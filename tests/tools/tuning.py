@@ -2,14 +2,15 @@
 
     python -m tests.tools.tuning walk FOLDER        windows, and the tests put together
     python -m tests.tools.tuning choose FOLDER      the best over the whole time before the last six months
-    python -m tests.tools.tuning last FOLDER PATH=VALUE …   the last six months, to be looked at once
+    python -m tests.tools.tuning near FOLDER        what was chosen, and its neighbours
+    python -m tests.tools.tuning last FOLDER        the last six months, to be looked at once
 
 FOLDER holds the shared candles: hours of spot from 2017, half-hours of the perpetual from 2023.
 """
 
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from multiprocessing import get_context
@@ -18,33 +19,23 @@ from pathlib import Path
 import numpy as np
 
 import main as program
+from app.core.performance import daily_returns, sharpe
 from backtest import history, sweep
+from backtest.honesty.bootstrap import deepest_pct
+from backtest.honesty.costs import dearer
 from backtest.honesty.luck import luck
 from backtest.optimize import Order, Pool, optimise
-from backtest.series import COLUMNS, CandleSeries, resample
-from backtest.space import Changes, space_of
+from backtest.series import DAY_MS, CandleSeries, joined, resample
+from backtest.space import READINGS, TECHNICAL, Changes, space_of
 from backtest.trials import Trials, cut
 from backtest.votes import frames_of, votes_of
-from backtest.walk_forward import Span, Traded, Walked, walk, windows
-from strategies.runtime import LocalStrategies
+from backtest.walk_forward import Leg, Span, Traded, Walked, walk, windows
 
 SPOT, PERPETUAL = "BTCUSDT_spot_1h_2017-08_2024-04.parquet", "BTCUSDT_perp_30m_2023-01_2024-12.parquet"
-TECHNICAL = "strategies.technical_indicators.settings"
-SPACE = space_of(
-    [
-        "timeframe=1h,2h,4h",
-        f"{TECHNICAL}.rsi_oversold=25,30,35,40",
-        f"{TECHNICAL}.rsi_overbought=65,70,75,80",
-        f"{TECHNICAL}.rsi_period=7,14,21",
-        f"{TECHNICAL}.macd_fast=8,12,16",
-        f"{TECHNICAL}.macd_slow=21,26",
-        f"{TECHNICAL}.average_short=10,20,30",
-        f"{TECHNICAL}.average_medium=50,100",
-        f"{TECHNICAL}.average_long=150,200,300,400",
-        f"{TECHNICAL}.volume_surge=1.2,1.5,2",
-    ]
-)
-BOOKS: Changes = ()
+SPACE = space_of(["timeframe=1h,2h,4h", *(f"{TECHNICAL}.settings.{each}" for each in READINGS)])
+NAMES = [each.path for each in SPACE.parameters]
+BOOKS: Changes = tuple(zip(NAMES, ("1h", 30, 70, 14, 12, 26, 20, 50, 200, Decimal("1.5")), strict=True))
+CHOSEN: Changes = tuple(zip(NAMES, ("4h", 40, 80, 21, 16, 26, 10, 50, 200, Decimal("1.2")), strict=True))
 WHOLE = Span(since=datetime(2017, 8, 20, tzinfo=UTC), until=datetime(2024, 7, 1, tzinfo=UTC))
 LAST = Span(since=datetime(2024, 7, 1, tzinfo=UTC), until=datetime(2025, 1, 1, tzinfo=UTC))
 TRAIN, TEST = timedelta(days=730), timedelta(days=182)
@@ -56,15 +47,12 @@ class Setup:
 
 
 def bench_of(setup: Setup) -> program.Workbench:
-    bench = program.Workbench.__new__(program.Workbench)
     here = Path(program.__file__).parent
-    bench.setup = program.TrialSetup(
+    trial = program.TrialSetup(
         data="shared", data_dir=here, config_dir=here / "config", strategies_dir=here / "strategies", symbol="BTC/USD",
         cash=Decimal(10_000),
     )  # fmt: skip
-    bench.cash, bench.series = Decimal(10_000), hours(setup.folder)
-    bench._local = LocalStrategies(here / "strategies")
-    return bench
+    return program.Workbench(trial, hours(setup.folder))
 
 
 def hours(folder: Path) -> CandleSeries:
@@ -72,8 +60,7 @@ def hours(folder: Path) -> CandleSeries:
     change = datetime(2023, 1, 1, tzinfo=UTC)
     spot = history.load(str(folder / SPOT), folder, symbol="BTC/USD").between(None, change)
     later = resample(history.load(str(folder / PERPETUAL), folder, symbol="BTC/USD"), 3600).between(change, None)
-    columns = {name: np.concatenate((getattr(spot, name), getattr(later, name))) for name in ("ts", *COLUMNS)}
-    return replace(spot, **columns)
+    return joined([spot, later])
 
 
 @dataclass(slots=True)
@@ -82,32 +69,39 @@ class Trader:
 
     trials: Trials
     dearer: int = 1
+    invested: dict[tuple[Span, Changes], float] = field(default_factory=dict)  # share of the money, on average
 
     def __call__(self, span: Span, changes: Changes) -> Traded:
         bench = self.trials.bench
         rules, simulation = bench.rules(changes)
-        simulation = replace(
-            simulation, fee_pct=simulation.fee_pct * self.dearer, slippage_pct=simulation.slippage_pct * self.dearer
-        )
+        simulation = dearer(simulation, self.dearer)
         part, warmup = cut(bench.series, span.since, span.until, rules.voting.timeframe_seconds)
         frames = frames_of(part, rules.voting.timeframe_seconds)
         votes = votes_of(part, frames, self.trials.timelines(rules), rules.voting, warmup)
         outcome = sweep.trade_all(part, votes, rules, simulation, bench.cash, warmup=warmup, frames=frames)
+        self.invested[span, changes] = share_of(outcome, part, float(bench.cash))
         days = len(outcome.daily)
-        first = (int(part.ts[warmup]) // 86_400_000 + 1) * 86_400_000
+        first = (int(part.ts[warmup]) // DAY_MS + 1) * DAY_MS
         return Traded(
-            at_ms=first + np.arange(days) * 86_400_000,
+            at_ms=first + np.arange(days) * DAY_MS,
             equity=outcome.daily,
             initial=float(bench.cash),
             trades=outcome.figures.trades,
         )
 
 
+def share_of(outcome: sweep.Outcome, part: CandleSeries, cash: float) -> float:
+    """Cost of each trade times its length, as a share of all the money over all the time."""
+    rows = len(part) - outcome.first
+    trades = outcome.trades
+    return float((trades["cost"] * (trades["exited"] - trades["entered"])).sum() / (cash * rows))
+
+
 def words(name: str, traded: Traded, trials: int = 1) -> str:
     curve = np.concatenate(([traded.initial], traded.equity))
-    fall = float(((np.maximum.accumulate(curve) - curve) / np.maximum.accumulate(curve)).max() * 100)
-    returns = curve[1:] / curve[:-1] - 1
-    ratio = float(np.mean(returns) / np.std(returns, ddof=1) * np.sqrt(365)) if returns.std() else 0.0
+    fall = float(deepest_pct((curve / curve[0])[None, :])[0])
+    returns = np.array(daily_returns(curve.tolist()))
+    ratio = sharpe(returns.tolist()) or 0.0
     told = luck(returns, trials)
     deflated = f"{told.deflated:.2f}" if told else "-"
     return (
@@ -124,6 +118,7 @@ def held(series: CandleSeries, span: Span) -> float:
 def walked(folder: Path) -> None:
     setup = Setup(folder)
     trader = Trader(Trials(bench_of(setup)))
+    parts = windows(WHOLE, train=TRAIN, test=TEST)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         pool = Pool(bench_of, setup, executor)
 
@@ -131,18 +126,10 @@ def walked(folder: Path) -> None:
             found = optimise(Order(space=SPACE, trials=200, seed=1, since=span.since, until=span.until), pool)
             return found.best[0].changes
 
-        parts = windows(WHOLE, train=TRAIN, test=TEST, purge=timedelta(0))
         told: Walked[Changes] = walk(parts, best, trader)
     books = walk(parts, lambda span: BOOKS, trader)
     for leg, plain in zip(told.legs, books.legs, strict=True):
-        span = leg.window.test
-        print(
-            f"{span.since:%Y-%m-%d} to {span.until:%Y-%m-%d}  bitcoin {held(trader.trials.bench.series, span):+.1f} %"
-        )
-        print("  ", words("in sample", leg.in_sample, 200))
-        print("  ", words("out of sample", leg.out_of_sample))
-        print("  ", words("books' values", plain.out_of_sample))
-        print("  ", ", ".join(f"{path.rpartition('.')[2]} {value}" for path, value in leg.parameters))
+        leg_words(trader, leg, plain)
     print(words("chosen again and again", told.out_of_sample))
     print(words("books' values", books.out_of_sample))
     dear = Trader(trader.trials, dearer=2)
@@ -150,6 +137,18 @@ def walked(folder: Path) -> None:
     print(words("chosen, costs doubled", again.out_of_sample))
     print(words("books' values, costs doubled", walk(parts, lambda span: BOOKS, dear).out_of_sample))
     print(f"walk-forward efficiency {told.efficiency}")
+
+
+def leg_words(trader: Trader, leg: Leg[Changes], plain: Leg[Changes]) -> None:
+    span = leg.window.test
+    bitcoin, share = held(trader.trials.bench.series, span), trader.invested[span, leg.parameters]
+    print(f"{span.since:%Y-%m-%d} to {span.until:%Y-%m-%d}  bitcoin {bitcoin:+.1f} %")
+    print("  ", words("in sample", leg.in_sample, 200))
+    print(
+        "  ", words("out of sample", leg.out_of_sample), f"invested {share:.1%}, as much held {bitcoin * share:+.2f} %"
+    )
+    print("  ", words("books' values", plain.out_of_sample))
+    print("  ", ", ".join(f"{path.rpartition('.')[2]} {value}" for path, value in leg.parameters))
 
 
 def chosen(folder: Path) -> None:
@@ -166,16 +165,26 @@ def chosen(folder: Path) -> None:
     print(words("books' values", trader(span, BOOKS), 1))
 
 
-def last(folder: Path, texts: list[str]) -> None:
+def near(folder: Path) -> None:
     trader = Trader(Trials(bench_of(Setup(folder))))
-    changes: Changes = SPACE.at([0] * len(SPACE.parameters))[:0] or tuple(
-        (each.path, each.values[0]) for each in (space_of(texts).parameters if texts else ())
-    )
-    print(f"bitcoin {held(trader.trials.bench.series, LAST):+.1f} %")
-    print(words("the last six months", trader(LAST, changes)))
-    print(words("costs doubled", Trader(trader.trials, dearer=2)(LAST, changes)))
+    span = Span(since=datetime(2019, 7, 1, tzinfo=UTC), until=WHOLE.until)
+    print(words("what was chosen", trader(span, CHOSEN)))
+    print(words("costs doubled", Trader(trader.trials, dearer=2)(span, CHOSEN)))
+    places = [each.values.index(value) for each, (_, value) in zip(SPACE.parameters, CHOSEN, strict=True)]
+    for neighbour in SPACE.neighbours(places):
+        changes = SPACE.at(neighbour)
+        other = next(change for change, same in zip(changes, CHOSEN, strict=True) if change != same)
+        print(words(f"{other[0].rpartition('.')[2]} {other[1]}", trader(span, changes)))
+
+
+def last(folder: Path) -> None:
+    trader = Trader(Trials(bench_of(Setup(folder))))
+    bitcoin = held(trader.trials.bench.series, LAST)
+    for name, changes in (("what was chosen", CHOSEN), ("books' values", BOOKS)):
+        told, share = words(name, trader(LAST, changes)), trader.invested[LAST, changes]
+        print(told, f"bitcoin {bitcoin:+.1f} %, invested {share:.1%}, as much held {bitcoin * share:+.2f} %")
+        print(words("costs doubled", Trader(trader.trials, dearer=2)(LAST, changes)))
 
 
 if __name__ == "__main__":
-    what, where = sys.argv[1], Path(sys.argv[2])
-    {"walk": walked, "choose": chosen}.get(what, lambda folder: last(folder, sys.argv[3:]))(where)
+    {"walk": walked, "choose": chosen, "near": near, "last": last}[sys.argv[1]](Path(sys.argv[2]))

@@ -341,7 +341,14 @@ WEIGHT_1200 = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "interv
 
 @pytest.mark.parametrize(
     ("used", "refused"),
-    [("599", ()), ("600", ("OPENING",)), ("960", ("OPENING", "READING")), ("1200", ("OPENING", "READING", "CLOSING"))],
+    [
+        ("359", ()),
+        ("360", ("HISTORY",)),
+        ("599", ("HISTORY",)),
+        ("600", ("HISTORY", "OPENING")),
+        ("960", ("HISTORY", "OPENING", "READING")),
+        ("1200", ("HISTORY", "OPENING", "READING", "CLOSING")),
+    ],
 )
 async def test_an_entry_never_takes_an_exits_place(peer: Peer, used: str, refused: tuple[str, ...]) -> None:
     peer.says(TIME, {"serverTime": 1_700_000_010_000})
