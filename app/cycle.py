@@ -88,9 +88,9 @@ class Cycle:
             return False
         self._known_until = candle.closed_at
         closed = self._resampler.add(candle)
-        if closed is None:
+        if not closed:
             return False
-        self._window.append(closed)
+        self._window += closed
         self._shown = None
         return True
 
