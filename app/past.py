@@ -10,6 +10,8 @@ from app.core.model import EPOCH, Candle
 
 MINUTE = timedelta(minutes=1)
 BEFORE_A_DAY = 2  # candles of the strategies' whose minutes a day is traded on again with
+LEAST_SPARE = 10
+MOST_MISSED = timedelta(days=31)  # whoever was away for longer is told no more of it than the strategies are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +28,8 @@ class PastWanted:
 
     @property
     def window_minutes(self) -> int:
-        """Two candles more, so that the oldest one shown is whole."""
-        return self.warmup_minutes + 2 * self.seconds // 60
+        """Some candles more: the oldest one shown is to be whole, and a market that was down for hours told none."""
+        return (self.startup + max(LEAST_SPARE, self.startup // 10)) * self.seconds // 60
 
     def begins(self, now: datetime) -> datetime:
         """From when on anything is told, on the grid of the strategies' candles."""
@@ -35,10 +37,13 @@ class PastWanted:
 
     def minutes_from(self, now: datetime) -> datetime:
         """From when on minutes are told: what was missed, the whole day in which the trader last lived, and the two
-        candles before it. So the newest long candles, too, are made of minutes, and their gaps are seen."""
-        last = now if self.lived_until.year <= 1970 else min(self.lived_until, now)
-        day = last.replace(hour=0, minute=0, second=0, microsecond=0)
-        return max(self._on_grid(day - timedelta(seconds=BEFORE_A_DAY * self.seconds)), self.begins(now))
+        candles before it. So the newest long candles, too, are made of minutes, and their gaps are seen.
+
+        What was missed goes further back than what short candles need: stops may have been reached in it."""
+        lived = self.lived_until.year > 1970
+        day = min(self.lived_until if lived else now, now).replace(hour=0, minute=0, second=0, microsecond=0)
+        wanted, first = self._on_grid(day - timedelta(seconds=BEFORE_A_DAY * self.seconds)), self.begins(now)
+        return max(wanted, min(first, self._on_grid(now - MOST_MISSED)) if lived else first)
 
     def _on_grid(self, at: datetime) -> datetime:
         step = timedelta(seconds=self.seconds)
@@ -56,8 +61,8 @@ class Past:
         yield from self.long
         yield from self.minutes
 
-    def missed(self, lived_until: datetime | None) -> Sequence[Candle]:
+    def missed(self, lived_until: datetime) -> Sequence[Candle]:
         """The minutes that closed after the trader last looked; none for one that has never lived."""
-        if lived_until is None or lived_until.year <= 1970:
+        if lived_until.year <= 1970:
             return ()
         return [candle for candle in self.minutes if candle.closed_at > lived_until]

@@ -18,8 +18,7 @@ class LiveGround:
 
     def __init__(self, account: BinanceUs, market: LiveMarket, exchange: Exchange) -> None:
         self.exchange, self._account, self._market = exchange, account, market
-        self._lived_until: datetime | None = None
-        self._past = Past()
+        self._missed: Sequence[Candle] = ()
 
     @property
     def user_data(self) -> str | None:
@@ -32,13 +31,14 @@ class LiveGround:
         return await self._account.open()
 
     async def past(self, wanted: PastWanted) -> Past:
-        self._past, self._lived_until = await self._market.past(wanted), wanted.lived_until
+        past = await self._market.past(wanted)
+        self._missed = past.missed(wanted.lived_until)
         if wanted.lived_until.year > 1970:
             self._account.look_back_to(wanted.lived_until)
-        return self._past
+        return past
 
     def missed(self) -> Sequence[Candle]:
-        return self._past.missed(self._lived_until)
+        return self._missed
 
     async def order_book(self) -> OrderBook | None:
         return await self._market.order_book()

@@ -68,13 +68,15 @@ class LiveMarket:
     # ------------------------------------------------------------ the port
 
     async def past(self, wanted: PastWanted) -> Past:
-        """Long candles as the exchange made them: a hundred pages of minutes would take its whole patience."""
+        """Long candles as the exchange made them: a hundred pages of minutes would take its whole patience.
+
+        Where nobody traded in its first minutes, such a one may open with the first trade, not with the price before.
+        """
         now = self._client.time.now()
         begins, minutes_from = wanted.begins(now), wanted.minutes_from(now)
         long = await self._reader.past(begins, minutes_from, wanted.seconds) if begins < minutes_from else []
         minutes = await self._reader.past(minutes_from)
-        if minutes:
-            self._tail = Tail(minutes[-1].closed_at)
+        self._tail = Tail(minutes[-1].closed_at if minutes else minutes_from)
         return Past(long=long, minutes=minutes)
 
     async def order_book(self) -> OrderBook:

@@ -94,7 +94,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 def minutes(count: int) -> PastWanted:
     """The past of a trader who never lived, in minutes."""
-    return PastWanted(lived_until=EPOCH, startup=count - 2, seconds=60)
+    return PastWanted(lived_until=EPOCH, startup=count * 10 // 11, seconds=60)
 
 
 def minute_of(exchange: BinanceDouble, ago: int) -> int:
@@ -185,6 +185,22 @@ async def test_a_candle_that_the_stream_left_out_is_asked_for(exchange: BinanceD
         await until(lambda: inbox.closes[:1] == [50_007])
 
 
+async def test_where_the_exchange_told_no_minute_the_first_that_it_tells_later_is_not_skipped(
+    exchange: BinanceDouble,
+) -> None:
+    newest = minute_of(exchange, 1)
+    exchange.candles.fill([(newest - 60 * 60_000, 50_000, 50_010, 49_990, 50_000, 1)])
+    async with market(exchange) as (live, inbox):
+        assert list(await live.past(minutes(20))) == []
+        rows = [(newest - n * 60_000, 50_000, 50_010, 49_990, 50_000 + n, 1) for n in (2, 1)]
+        exchange.candles.fill(rows)
+        live._tasks.start(live.run(inbox), "market")
+        await until(lambda: live.source == "stream")
+        exchange.candles.add(newest, 50_000, 50_010, 49_990, 50_000)
+        await until(lambda: len(inbox.closes) == 3)
+    assert inbox.closes == [Decimal(50_002), Decimal(50_001), Decimal(50_000)]
+
+
 async def test_the_order_book(exchange: BinanceDouble) -> None:
     exchange.market.book([(49_990 - n, n + 1) for n in range(30)], [(50_010 + n, n + 1) for n in range(30)])
     async with market(exchange) as (live, _):
@@ -224,10 +240,10 @@ def shown(candles: Iterable[Candle], startup: int) -> Shown:
 
 
 async def test_a_start_with_long_candles_asks_a_few_times_and_shows_what_minutes_show(exchange: BinanceDouble) -> None:
-    startup = 500
-    a_history(exchange, (startup + 3) * 240)
+    startup = 110
+    a_history(exchange, (startup + 12) * 240)
     async with market(exchange) as (live, _):
-        past = await live.past(four_hours())
+        past = await live.past(four_hours(startup=startup))
     assert asked_for_candles(exchange) <= 3
     assert len(past.long) + len(past.minutes) < 2_500
     newest = int(past.minutes[-1].opened_at.timestamp() * 1000)

@@ -171,7 +171,7 @@ async def test_a_stop_that_was_passed_while_nobody_looked_has_fired() -> None:
 
 async def test_a_trader_that_never_lived_has_missed_nothing() -> None:
     past = Past(minutes=[a_candle(opened_at=NOON)])
-    assert past.missed(datetime(1970, 1, 1, tzinfo=NOON.tzinfo)) == past.missed(None) == ()
+    assert past.missed(datetime(1970, 1, 1, tzinfo=NOON.tzinfo)) == ()
     assert past.missed(NOON + MINUTE) == []
     assert past.missed(NOON) == past.minutes
     assert resume_after(datetime(1970, 1, 1, tzinfo=NOON.tzinfo), None, True) is None

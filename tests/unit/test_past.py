@@ -37,8 +37,8 @@ def wanted(lived_until: datetime = EPOCH, startup: int = 500, seconds: int = FOU
 
 def test_minutes_are_told_of_today_and_of_the_two_candles_before_it() -> None:
     assert wanted().minutes_from(NOW) == datetime(2024, 3, 9, 16, tzinfo=UTC)
-    assert wanted().begins(NOW) == datetime(2023, 12, 17, 16, tzinfo=UTC)
-    assert (NOW - wanted().begins(NOW)) // (4 * HOUR) >= 501
+    assert (NOW - wanted().begins(NOW)) // (4 * HOUR) == 550  # some to spare, for holes
+    assert wanted().begins(NOW) == datetime(2023, 12, 9, 16, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("down", "day"), [(HOUR, 9), (20 * HOUR, 8), (72 * HOUR, 6)])
@@ -46,11 +46,18 @@ def test_who_was_down_is_told_the_minutes_of_the_whole_day_in_which_he_last_live
     assert wanted(NOW - down).minutes_from(NOW) == datetime(2024, 3, day, 16, tzinfo=UTC)
 
 
-def test_nobody_is_told_of_more_than_the_strategies_are_shown() -> None:
+def test_nobody_is_told_of_more_than_the_strategies_are_shown_or_of_a_month_that_was_missed() -> None:
     old = NOW - timedelta(days=900)
     assert wanted(old).minutes_from(NOW) == wanted(old).begins(NOW)
     short = wanted(startup=10, seconds=60)
-    assert short.minutes_from(NOW) == short.begins(NOW) == datetime(2024, 3, 10, 9, 5, tzinfo=UTC)
+    assert short.minutes_from(NOW) == short.begins(NOW) == datetime(2024, 3, 10, 8, 57, tzinfo=UTC)
+    assert wanted(old, startup=10, seconds=60).minutes_from(NOW) == NOW.replace(second=0) - timedelta(days=31)
+
+
+def test_all_that_was_missed_is_told_however_short_the_candles_are() -> None:
+    """A stop that was reached in it has fired, on paper too."""
+    short = wanted(NOW - 30 * HOUR, startup=10, seconds=60)
+    assert short.minutes_from(NOW) == datetime(2024, 3, 8, 23, 58, tzinfo=UTC)
 
 
 # ---------------------------------------------------------------- the same as from minutes
