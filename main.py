@@ -434,6 +434,7 @@ class Trader:
             await self.tasks.in_thread(self.candles.flush)
 
         async def review() -> None:
+            await write_candles()  # on a fast market a day is over before they were written by themselves
             if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
                 self.tasks.start(guarded("review", self.nightly.run)(), "review")
 
@@ -828,7 +829,8 @@ def trading_key(settings: "Settings") -> dict[str, str]:
 
 
 def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
-    """The market's candles: from a file, or invented from the seed and the day its ledger was opened."""
+    """The market's candles: from a file, or invented from the seed. An invented market opens with the day on which its
+    ledger was opened, so that it is the same market at whatever hour somebody begins."""
     from backtest.feeds import ReplayFeed, SimulatedFeed
 
     file = settings.replay_file
@@ -845,8 +847,7 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int,
     return SimulatedFeed(
         symbol=settings.symbol,
         seed=settings.market_seed,
-        start_at=ledger.opened_at.replace(second=0, microsecond=0),
-        warmup_minutes=warmup,
+        start_at=ledger.opened_at.replace(hour=0, minute=0, second=0, microsecond=0),
         window_minutes=window,
         speed=settings.market_speed,
         clock=clock,

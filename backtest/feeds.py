@@ -10,7 +10,7 @@ from app.core.errors import ConfigError, DataError
 from app.core.model import Candle
 from app.seam import Clock
 from backtest.market import SimulatedMarket
-from backtest.series import CandleSeries, at_ms, candles, lengthened, ms_of
+from backtest.series import CandleSeries, at_ms, candles, joined, lengthened, mirrored, ms_of
 
 MINUTE = timedelta(minutes=1)
 AHEAD = 0.005  # seconds: shorter waits are saved up, so that very fast replays can be reached
@@ -117,7 +117,11 @@ class ReplayFeed:
 
 
 class SimulatedFeed:
-    """The pretend market as a feed, without end. Trading begins at `start_at`; the warm-up lies before it."""
+    """The pretend market as a feed, without end. Trading begins at `start_at`; the warm-up lies before it.
+
+    How much of a past is asked for never changes the prices: what lies before the market's own beginning is its mirror
+    image.
+    """
 
     candle_fed = True
     name = "the simulated market"
@@ -128,7 +132,6 @@ class SimulatedFeed:
         symbol: str,
         seed: int,
         start_at: datetime,
-        warmup_minutes: int,
         speed: float,
         clock: Clock,
         resume_after: datetime | None = None,
@@ -138,9 +141,7 @@ class SimulatedFeed:
         self._pace = Pace(clock, speed)
         self._resume_after, self._window = resume_after, window_minutes
         self._start_at = start_at.astimezone(UTC).replace(second=0, microsecond=0)
-        # A fixed distance: a strategy that wants a longer past must not change the market's prices.
-        first = self._start_at - max(PAST, MINUTE * warmup_minutes)
-        self._market = SimulatedMarket(seed, first, start_price, symbol=symbol)
+        self._market = SimulatedMarket(seed, self._start_at - PAST, start_price, symbol=symbol)
 
     def past(
         self,
@@ -152,8 +153,15 @@ class SimulatedFeed:
     ) -> Iterator[Candle]:
         """As of a replayed file. The long ones are made of the market's own minutes."""
         end = self.starts_at(resume_after)
-        first = max(self._market.start_at, since or end - MINUTE * self._window)
-        return candles(lengthened(self._market.series(first, min(end, until or end)), seconds))
+        first = since or end - MINUTE * self._window
+        return candles(lengthened(self._series(first, min(end, until or end)), seconds))
+
+    def _series(self, first: datetime, end: datetime) -> CandleSeries:
+        begin = self._market.start_at
+        series = self._market.series(first, end)
+        if first >= begin:
+            return series
+        return joined([mirrored(self._market.series(begin, begin + (begin - first))).between(None, end), series])
 
     def starts_at(self, resume_after: datetime | None = None) -> datetime:
         """Opening time of the next candle."""

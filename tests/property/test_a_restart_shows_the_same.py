@@ -39,7 +39,7 @@ def a_history() -> list[Candle]:
     """Minutes with holes: single ones, some that swallow the end of a candle, one over half a day."""
     dice = Random(11)
     start = BEGAN - timedelta(days=30)
-    market = SimulatedFeed(symbol=SYMBOL, seed=3, start_at=start, warmup_minutes=1, speed=1, clock=Clock())
+    market = SimulatedFeed(symbol=SYMBOL, seed=3, start_at=start, speed=1, clock=Clock())
     begin = BEGAN - timedelta(days=90)
     minutes = [*market.past(start, since=begin, until=begin + timedelta(days=DAYS))]
     shift = BEGAN - begin
@@ -134,7 +134,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("timeframe", ["5m", "10m", "45m", "4h", "12h"])
+@pytest.mark.parametrize("timeframe", ["10m", "4h", "12h"])
 async def test_a_replayed_file(file: Path, timeframe: str) -> None:
     feed = ReplayFeed(file, symbol=SYMBOL, warmup_minutes=WARM, speed=1, clock=Clock())
     ground, never = a_ground(lambda warmup, window, resume: feed), NeverStopped(timeframe, HISTORY)
@@ -146,11 +146,11 @@ async def test_a_replayed_file(file: Path, timeframe: str) -> None:
 
 @pytest.mark.parametrize("timeframe", ["15m", "4h"])
 async def test_the_simulated_market(timeframe: str) -> None:
-    feed = SimulatedFeed(symbol=SYMBOL, seed=5, start_at=BEGAN, warmup_minutes=1, speed=1, clock=Clock())
+    feed = SimulatedFeed(symbol=SYMBOL, seed=5, start_at=BEGAN, speed=1, clock=Clock())
     later = BEGAN + timedelta(days=6)
     never = NeverStopped(timeframe, [*feed.past(later, since=BEGAN - timedelta(days=5), until=later)])
     ground = a_ground(lambda warmup, window, resume: feed)
-    for minute in (1, 2, 239, 240, 241, 719, 1439, 1440, 1441, 3333, 5759):
+    for minute in (1, 239, 240, 1440, 1441, 3333):
         assert await restart(ground, never, BEGAN + minute * MINUTE) == 2
     assert await restart(ground, never, EPOCH) == 2
 
@@ -194,7 +194,7 @@ async def exchange_of(minutes: Sequence[Candle]) -> AsyncIterator[Exchange]:
 AWAY = (timedelta(seconds=20), 10 * MINUTE, 5 * HOUR, timedelta(days=3))
 
 
-@pytest.mark.parametrize("timeframe", ["5m", "10m", "45m", "4h"])
+@pytest.mark.parametrize("timeframe", ["5m", "45m", "4h"])
 async def test_real_prices(timeframe: str) -> None:
     dice = Random(timeframe)
     never = NeverStopped(timeframe, HISTORY)

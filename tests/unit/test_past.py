@@ -70,7 +70,7 @@ def a_cycle(timeframe: str) -> Cycle:
 
 def simulated() -> SimulatedFeed:
     start = datetime(2024, 3, 10, 7, 31, tzinfo=UTC)
-    return SimulatedFeed(symbol="BTC/USD", seed=7, start_at=start, warmup_minutes=1, speed=1, clock=Clock())
+    return SimulatedFeed(symbol="BTC/USD", seed=7, start_at=start, speed=1, clock=Clock())
 
 
 def told(feed: PastFeed, want: PastWanted) -> Past:
