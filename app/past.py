@@ -10,8 +10,8 @@ from app.core.model import EPOCH, Candle
 
 MINUTE = timedelta(minutes=1)
 BEFORE_A_DAY = 2  # candles of the strategies' whose minutes a day is traded on again with
-LEAST_SPARE = 10
-MOST_MISSED = timedelta(days=31)  # whoever was away for longer is told no more of it than the strategies are
+LEAST_SPARE = 10  # candles
+MOST_MISSED = timedelta(days=31)  # of whoever was away for longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,12 @@ class PastWanted:
         """From when on minutes are told: what was missed, the whole day in which the trader last lived, and the two
         candles before it. So the newest long candles, too, are made of minutes, and their gaps are seen.
 
-        What was missed goes further back than what short candles need: stops may have been reached in it."""
+        What was missed may go further back than what short candles need: stops may have been reached in it.
+        """
         lived = self.lived_until.year > 1970
         day = min(self.lived_until if lived else now, now).replace(hour=0, minute=0, second=0, microsecond=0)
-        wanted, first = self._on_grid(day - timedelta(seconds=BEFORE_A_DAY * self.seconds)), self.begins(now)
-        return max(wanted, min(first, self._on_grid(now - MOST_MISSED)) if lived else first)
+        first = self._on_grid(now - MOST_MISSED) if lived else self.begins(now)
+        return max(self._on_grid(day - timedelta(seconds=BEFORE_A_DAY * self.seconds)), first)
 
     def _on_grid(self, at: datetime) -> datetime:
         step = timedelta(seconds=self.seconds)
