@@ -107,7 +107,7 @@ async def test_real_days_on_paper_are_the_plain_loop_to_the_cent(
 async def each_trade_explains_itself(reader: DatabaseReader, trades: list, candles: list) -> None:  # type: ignore[type-arg]
     """Candles by range and hash, signals with reasons, the vote's arithmetic, the checks passed, the order ids."""
     resampler = Resampler(900)
-    quarter_hours = [closed for candle in candles if (closed := resampler.add(candle)) is not None]
+    quarter_hours = [closed for candle in candles for closed in resampler.add(candle)]
     by_time = {candle.opened_at.isoformat(): n for n, candle in enumerate(quarter_hours)}
     for trade in trades:
         decision = await reader.one("decisions", trade["decision_id"])
