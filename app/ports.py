@@ -204,7 +204,8 @@ class Reader(Protocol):
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[list[Row], int]:
         """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices.
 
-        Filters: positions `status`; trades `since`, `until` (closed_at); logs `level`; equity `since`.
+        Filters: positions `status`; trades `since`, `until` (closed_at); logs `level`; equity `since`;
+        news `since`, `until` (published_at), `severity` (those of a few).
         Returns the page and the total number that match.
         """
 

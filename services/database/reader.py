@@ -107,6 +107,8 @@ class DatabaseReader:
         if kind.table is tables.PositionTable:
             status = filters.get("status")
             where += [] if status == "all" else [table.c.status == status if status else table.c.status != "CLOSED"]
+        if kind.table is tables.NewsEventTable and filters.get("severity"):
+            where.append(table.c.severity.in_(filters["severity"]))
         if kind.table is tables.SystemLogTable and filters.get("level"):
             where.append(table.c.level_number >= LEVELS[filters["level"]])
         return where
