@@ -18,7 +18,7 @@ Minutes = Callable[[datetime, datetime], Sequence[Candle]]
 
 
 class Charts:
-    """`minutes` gives the 1-minute candles of a span, oldest first; it is called beside the loop. `now`: market time."""
+    """`minutes` gives the 1-minute candles of a span, oldest first, beside the loop. `now` is market time."""
 
     def __init__(self, cycle: Cycle, minutes: Minutes, now: Callable[[], datetime], tasks: Tasks) -> None:
         self._cycle, self._minutes, self._now, self._tasks = cycle, minutes, now, tasks

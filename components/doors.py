@@ -97,7 +97,9 @@ class Doors:
     hosts: tuple[str, ...] = ()
     going_live: Callable[[], Checklist | None] = lambda: None  # None where no real money is to be traded
     insights: Callable[[], Awaitable[Row]] = _nothing_yet
-    candles: Callable[[str | None, int], Awaitable[Sequence[Candle]]] = _no_candles  # (time frame, how many), oldest first
+    candles: Callable[[str | None, int], Awaitable[Sequence[Candle]]] = (
+        _no_candles  # (time frame, how many), oldest first
+    )
     backtests: Backtests | None = None
     data: CandleData | None = None
     upload_bytes: int = 20 * 2**20

@@ -14,6 +14,7 @@ from components.doors import Doors
 from components.edge import Edge, Pages
 from components.frame import Frame, Tab
 from components.going_live import GoingLive
+from components.insights import Insights
 from components.live import Live
 from components.login import add_login, address
 from components.positions import Positions
@@ -29,6 +30,7 @@ TABS = (
         lambda frame: Positions(frame.doors.view, frame.controls),
         icon='<path d="M4 7h16v12H4zM9 7V5h6v2M4 12h16"/>',
     ),
+    Tab("insights", "Insights", Insights, icon='<path d="M4 20V4M4 20h16M8 15l4-5 3 3 5-7"/>'),
 )
 
 # How `ui.run` must be called: host and port come from the settings.

@@ -1,7 +1,7 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `first` (the random first password). Driven over stdin, one command a line:
-`price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `insights`, `insights-fresh`, `first` (the random first password). Driven over
+stdin, one command a line: `price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
 """
 
 import asyncio
@@ -14,12 +14,13 @@ from nicegui import ui
 
 from app.channels import ChannelState
 from app.core.alerts import AlertEvent
-from app.core.model import PositionStatus, SignalStatus
+from app.core.model import Candle, PositionStatus, SignalStatus
 from app.notices import Told
 from app.seam import Clock
 from components.page import RUN, build
 from tests.builders import a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.ui_insights import set_fresh, set_insights, some_candles
 
 
 class RealClock(Clock):
@@ -64,6 +65,8 @@ def set_scene(desk: Desk, scene: str) -> None:
             state="STOPPED",
             reason="kill_switch",
         )
+    if scene.startswith("insights"):
+        set_fresh(desk) if scene == "insights-fresh" else set_insights(desk)
     if scene == "paused":
         view.now = view.now.__class__(
             **{
@@ -118,7 +121,10 @@ def main() -> None:
         print(f"ready {first or ''}", flush=True)
         desk.tasks.start(listen(desk), "listening to the test")
 
-    build(desk.doors())
+    async def candles(timeframe: str | None, limit: int) -> list[Candle]:
+        return some_candles(timeframe, limit)
+
+    build(desk.doors(candles=candles))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 
