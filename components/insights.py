@@ -15,7 +15,7 @@ from components.parts import Loader, box
 from components.price_chart import PriceChart
 
 AGAIN_SECONDS = 5.0  # what changes with each price (spread, exposure) is looked at so often
-REST_SECONDS = 1.0  # between two looks
+REST_SECONDS = 0.5  # between two looks
 NEWS_SECONDS = 60.0
 DAY = timedelta(hours=24)
 STORIES = 200
@@ -32,12 +32,14 @@ class Insights:
         self._row: Row = {}
         self._stories: tuple[Sequence[Row], int] | None = None
         with box("insights"):
-            with box("insights-why"):
-                self._why = Why()
-                self._loader = Loader(doors.tasks, self._load, "the current opinions")
-            self._chart = PriceChart(doors)
-            self._vote, self._opinions = VoteTable(), Opinions()
-            self._technical, self._analysis = Technical(), Analysis()
+            with box("insights-side"):  # columns of a wide screen; on a phone all stand below each other
+                with box("insights-why"):
+                    self._why = Why()
+                    self._loader = Loader(doors.tasks, self._load, "the current opinions")
+                self._vote, self._analysis = VoteTable(), Analysis()
+            with box("insights-main"):
+                self._chart = PriceChart(doors, self._show_technical)
+                self._opinions, self._technical = Opinions(), Technical()
             with box("insights-news"):
                 self._news = News()
                 self._news_loader = Loader(doors.tasks, self._load_news, "the news")
@@ -72,7 +74,7 @@ class Insights:
         self._vote.update(self._row, rows)
         self._opinions.update(self._row)
         self._analysis.update(self._row, status, rows)
-        self._technical.update(self._row, self._chart.candles)
+        self._show_technical()
         self._performance.update(rows)
         self._show_news()
         self._chart.insights = self._row
@@ -87,6 +89,10 @@ class Insights:
         if [each["id"] for each in marked] != [each["id"] for each in self._chart.news]:
             self._chart.news = marked
             self._chart.redraw()
+
+    def _show_technical(self) -> None:
+        if self._row:
+            self._technical.update(self._row, self._chart.candles)
 
     def _show_news(self) -> None:
         if self._stories is not None:

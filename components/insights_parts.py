@@ -61,7 +61,7 @@ class Scale:
             box(f"scale-zone {kinds[0]}").style(f"left:0;width:{at(ends[0])}%")
             box(f"scale-zone {kinds[1]}").style(f"left:{at(ends[1])}%;right:0")
             for end in ends:
-                Text(shown(end), "scale-mark").style(f"left:{at(end)}%")
+                Text(shown(end, 1), "scale-mark").style(f"left:{at(end)}%")
             box("scale-value").style(f"left:{at(value)}%")
 
 

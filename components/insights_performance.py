@@ -57,7 +57,10 @@ def _strategy(row: Row) -> None:
             Scale(0, 100, float(done["accuracy_pct"]), (CHANCE, CHANCE), ("zone-weak", "zone-good"))
         if done["calibration"]:
             drawing(calibration(done["calibration"]), calibration_words(done["calibration"]))
-            Text("right of 100, by how sure it was", "soft chart-note")
+            Text(
+                "How often it was right (up) by how sure it was (across), in %. On the dashed line 80 means 80.",
+                "soft chart-note",
+            )
         if done.get("days"):
             _days(done["days"])
 
@@ -95,7 +98,7 @@ def calibration(groups: Sequence[Row]) -> str:
     )
     frame = '<rect class="frame" x="20" y="4" width="120" height="120"/>'
     frame += '<line class="even" x1="20" y1="124" x2="140" y2="4"/>'
-    return f'<svg viewBox="-6 0 152 142" class="calibration">{frame}{marks}{dots}</svg>'
+    return f'<svg viewBox="-6 0 162 142" class="calibration">{frame}{marks}{dots}</svg>'
 
 
 def _days(days: Sequence[Row]) -> None:

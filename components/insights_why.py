@@ -41,8 +41,10 @@ class Why:
         self._card = Card("Why we trade now, or do not", "why")
 
     def update(self, row: Row, status: Status, rows: Sequence[Row]) -> None:
-        key = (answer(row, status), row.get("vote"), row.get("why_not"), row.get("signals"), row.get("next_candle_at"))
-        self._card.draw(str(key), lambda: self._build(row, status, rows))
+        waiting = [(each["name"], each["enabled"], each["configured"], each["error"]) for each in rows]
+        names = ("vote", "why_not", "signals", "next_candle_at")
+        key = str([answer(row, status), waiting, *(row.get(name) for name in names)])
+        self._card.draw(key, lambda: self._build(row, status, rows))
 
     def _build(self, row: Row, status: Status, rows: Sequence[Row]) -> None:
         title, text = answer(row, status)
@@ -51,9 +53,7 @@ class Why:
         vote = row.get("vote")
         if vote is None or not _anybody(row):
             if status.state == "TRADING":
-                moment_line(
-                    "First opinions come with the next closed candle, at ", at_of(row.get("next_candle_at")), "."
-                )
+                _first_opinions(row, rows)
             return
         Scale(
             -100,
@@ -126,7 +126,7 @@ class VoteTable:
                 with box("soft vote-age"):
                     _age(term, signal)
             with box("", "td"):
-                Text(*said(term))
+                Text(*(said(term) if signal.get("given_at") else ("not asked", "chip")))
             Text(f"× {shown(float(term['weight']), 1)}", tag="td")
             Text(signed(points) if counts(term) else "–", tag="td")
 
@@ -154,7 +154,20 @@ class Opinions:
                 with box("sure").props("aria-hidden=true"):
                     box(f"sure-part {kind}").style(f"width:{float(signal['confidence']):.0f}%")
                 Text(signal["reasoning"], "opinion-text", "p")
-                moment_line("given at ", at_of(signal["given_at"]), ", counts until ", at_of(signal["expires_at"]))
+                until = at_of(signal["expires_at"]) if signal["status"] is SignalStatus.OK else None
+                moment_line("at ", at_of(signal["given_at"]), ", counts until " if until else "", until)
+
+
+def _first_opinions(row: Row, rows: Sequence[Row]) -> None:
+    """When somebody will be asked, or what each of them waits for."""
+    voters = [each for each in rows if each["enabled"] and each["configured"]]
+    for each in voters:
+        if each["error"]:
+            Text(f"{titled(each['name'])}: {each['error']}.", "soft", "p")
+    if not voters:
+        Text("No strategy is switched on and set up: enable one in Controls.", "soft", "p")
+    elif any(not each["error"] for each in voters):
+        moment_line("First opinions come with the next closed candle, at ", at_of(row.get("next_candle_at")), ".")
 
 
 def answer(row: Row, status: Status) -> tuple[str, str]:

@@ -4,7 +4,7 @@ Only numbers and words of our own go into the chart: no text from outside.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -42,8 +42,9 @@ class Marks:
 
 
 class PriceChart:
-    def __init__(self, doors: Doors) -> None:
-        self._doors, self._timeframe = doors, ""
+    def __init__(self, doors: Doors, told: Callable[[], None]) -> None:
+        """`told` hears that `candles` are newer ones."""
+        self._doors, self._told, self._timeframe = doors, told, ""
         self.candles: Sequence[Candle] = ()  # of the strategies' own time frame, where those are shown
         self.insights: Row = {}
         self.news: Sequence[Row] = ()
@@ -55,7 +56,7 @@ class PriceChart:
         with box("insight insight-chart", "section").props('aria-label="Price chart"').mark("insight-chart"):
             with box("chart-head"):
                 Text("Price", "caption", "h2")
-                choices = {"": "Strategies'", "1m": "1 m", "1h": "1 h", "4h": "4 h"}
+                choices = {"": "As voted on", "1m": "1 m", "1h": "1 h", "4h": "4 h"}
                 Choice("Length of a candle", choices, "", self._choose)
             self._place = box("chart-place")
             self._make()
@@ -101,6 +102,7 @@ class PriceChart:
         candles = list(await self._doors.candles(timeframe or None, CANDLES))
         if not timeframe:
             self.candles = candles
+            self._told()
         trades = await self._trades(candles)
         if timeframe != self._timeframe:
             return
@@ -274,15 +276,17 @@ def _candles(candles: Sequence[Candle], lines: list[dict[str, Any]]) -> dict[str
 
 
 def _lines(price: Decimal | None, stops: Sequence[Decimal]) -> list[dict[str, Any]]:
-    drawn = [_line(float(price), "var(--accent)", "dotted", shown(float(price)))] if price is not None else []
-    return [*drawn, *(_line(float(stop), "var(--down)", "dashed", f"stop {shown(float(stop))}") for stop in stops)]
+    drawn = [_line(float(price), "var(--accent)", "dotted", "var(--ink)")] if price is not None else []
+    return [*(_line(float(stop), "var(--danger)", "dashed", "#fff") for stop in stops), *drawn]
 
 
-def _line(at: float, color: str, kind: str, text: str) -> dict[str, Any]:
+def _line(at: float, color: str, kind: str, ink: str) -> dict[str, Any]:
+    """With its price on the scale at the right."""
+    label = {"formatter": shown(at), "position": "end", "distance": 2, "fontSize": 12, "padding": [3, 4]}
     return {
         "yAxis": at,
         "lineStyle": {"color": color, "type": kind, "width": 1},
-        "label": {"formatter": text, "color": color, "position": "insideStartTop", "fontSize": 11},
+        "label": {**label, "color": ink, "backgroundColor": color, "borderRadius": 3},
     }
 
 

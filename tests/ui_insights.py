@@ -250,6 +250,6 @@ def set_fresh(desk: Desk) -> None:
     desk.view.strategy_rows = [
         a_strategy_row("deepseek_analyzer", title="DeepSeek", reads_text=True, configured=False, error=no_key,
                        status="not_configured", performance=none_yet()),
-        a_strategy_row(error="is shown 500 candles, and 120 are known so far", performance=none_yet()),
+        a_strategy_row(performance=none_yet()),
     ]  # fmt: skip
     desk.look = a_fresh_look()
