@@ -16,6 +16,7 @@ from components.price_chart import PriceChart
 
 AGAIN_SECONDS = 5.0  # what changes with each price (spread, exposure) is looked at so often
 REST_SECONDS = 0.5  # between two looks
+FIRST_SECONDS = 0.4  # by which the answer and the chart go ahead of the rest
 NEWS_SECONDS = 60.0
 DAY = timedelta(hours=24)
 STORIES = 200
@@ -64,13 +65,16 @@ class Insights:
         return status.state, status.reason, status.open_positions, decision.id if decision else None, given
 
     async def _load(self) -> None:
-        if self._row:
+        fresh = not self._row
+        if not fresh:
             await self._doors.clock.sleep(REST_SECONDS)
         first = not self._row.get("indicators")
         self._row = await self._doors.insights() or {"signals": [], "vote": None, "why_not": []}
         view = self._doors.view
         status, rows = view.status(), view.strategies()
         self._why.update(self._row, status, rows)
+        if fresh:
+            await self._doors.clock.sleep(FIRST_SECONDS)
         self._vote.update(self._row, rows)
         self._opinions.update(self._row)
         self._analysis.update(self._row, status, rows)
@@ -83,6 +87,8 @@ class Insights:
 
     async def _load_news(self) -> None:
         now = self._doors.view.status().market_at or self._doors.clock.now()
+        if self._stories is None:
+            await self._doors.clock.sleep(FIRST_SECONDS)
         self._stories = await self._doors.reader.list("news", STORIES, 0, since=now - DAY, until=now)
         self._show_news()
         marked = [each for each in self._stories[0] if each["severity"] in MARKED]

@@ -61,7 +61,8 @@ class News:
         if len(stories) > FIRST and not self._all:
             Button(f"Show all {len(stories)}", self._more, "quiet").mark("all-news")
         _sources(sources)
-        what_is("What do these words mean?", *WHAT)
+        if stories:
+            what_is("What do these words mean?", *WHAT)
 
     def _more(self) -> None:
         self._all = True

@@ -49,7 +49,7 @@ def _strategy(row: Row) -> None:
             earned = Decimal(done.get("contribution_to_pnl") or 0)
             Text(f"{words.arrow(earned)} {words.signed_money(earned)}".strip(), f"score-earned {words.tone(earned)}")
         if not done.get("signals_generated"):
-            Text("No opinions in the last 30 days.", "soft", "p")
+            Text("None on record yet. An opinion is counted two hours after it was given.", "soft", "p")
             return
         sure = f", {shown(done['avg_confidence'])} % sure on average" if done["avg_confidence"] is not None else ""
         Text(f"{done['signals_generated']} opinions{sure}. {accuracy(done)}", "soft", "p")

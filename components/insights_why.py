@@ -106,7 +106,7 @@ class VoteTable:
         what_is("How is this computed?", *VOTE)
 
     def _table(self, vote: Row, signals: dict[str, Row]) -> None:
-        counted = sum(float(term["weight"]) for term in vote["terms"] if counts(term))
+        counted = weight_of(vote)
         with box("vote-table", "table"), box("", "tbody"):
             with box("", "tr"):
                 for head in ("Strategy", "Says", "Weight", "Points"):
@@ -205,16 +205,18 @@ def distance(vote: Row) -> str:
 def reasons(row: Row) -> list[tuple[str, str]]:
     """What stands between now and an entry: (who or what, in words with the distance)."""
     vote = row["vote"]
+    short = float(vote["score"]) < float(vote["buy_threshold"])
     found = []
     share, least = float(vote["participation_pct"]), float(vote["min_participation"])
     if share < least:
         text = f"{shown(share)} % of the weight, {shown(least)} % are needed: {shown(least - share)} % more"
         found.append(("Opinions", text))
     signals = {each["strategy"]: each for each in row["signals"]}
+    counted = weight_of(vote)
     found += [
-        (titled(term["strategy"]), _short(term, signals.get(term["strategy"], {}), row))
+        (titled(term["strategy"]), _short(term, signals.get(term["strategy"], {}), row, counted))
         for term in vote["terms"]
-        if term["sign"] <= 0 or not float(term["confidence"])
+        if short or term["sign"] <= 0
     ]
     found += [("Rule", gate["text"]) for gate in gates(row)]
     return found
@@ -226,7 +228,8 @@ def gates(row: Row) -> list[Row]:
     return [gate for gate in row["why_not"] if gate["gate"] not in names]
 
 
-def _short(term: Row, signal: Row, row: Row) -> str:
+def _short(term: Row, signal: Row, row: Row, counted: float) -> str:
+    """In a few words: what it says, how much that adds, and what it sees."""
     status: SignalStatus = term["status"]
     reasoning = first_sentence(str(signal.get("reasoning") or "")).rstrip(".")
     if status is SignalStatus.STALE:
@@ -237,7 +240,8 @@ def _short(term: Row, signal: Row, row: Row) -> str:
     if indicators.get("by") == term["strategy"] and indicators.get("rsi") is not None:
         low = indicators["settings"].get("rsi_oversold", 30)
         reasoning = f"RSI {shown(indicators['rsi'])}, buys dips from {shown(low)} down"
-    return f"{said(term)[0]}{f': {reasoning}' if reasoning else ''}"
+    adds = f", adds {signed(float(term['product']) / counted)}" if term["sign"] and counted else ""
+    return f"{said(term)[0]}{adds}{f': {reasoning}' if reasoning else ''}"
 
 
 def counts(term: Row) -> bool:
@@ -245,6 +249,11 @@ def counts(term: Row) -> bool:
     if term["status"] is SignalStatus.ABSTAINS:
         return False
     return term["status"] is not SignalStatus.OK or float(term["confidence"]) > 0
+
+
+def weight_of(vote: Row) -> float:
+    """What the sum of points is divided by."""
+    return sum(float(term["weight"]) for term in vote["terms"] if counts(term))
 
 
 def said(term: Row) -> tuple[str, str]:

@@ -177,6 +177,7 @@ def _legend() -> None:
 def options(candles: Sequence[Candle], marks: Marks, price: Decimal | None) -> dict[str, Any]:
     times = [each.opened_at for each in candles]
     names = [_name(at) for at in times]
+    seconds = candles[-1].seconds if candles else 0
     return {
         "animation": False,
         "grid": [
@@ -185,7 +186,7 @@ def options(candles: Sequence[Candle], marks: Marks, price: Decimal | None) -> d
         ],
         "axisPointer": {"link": [{"xAxisIndex": "all"}], "label": {"show": False}},
         "tooltip": _tooltip(),
-        "xAxis": [_times(names, 0), _times(names, 1)],
+        "xAxis": [_times(names, 0, seconds), _times(names, 1, seconds)],
         "yAxis": _prices(marks.stops),
         "dataZoom": [_zoom(len(candles))],
         "series": [
@@ -217,7 +218,7 @@ def _tooltip() -> dict[str, Any]:
     }
 
 
-def _times(names: Sequence[str], grid: int) -> dict[str, Any]:
+def _times(names: Sequence[str], grid: int, seconds: int) -> dict[str, Any]:
     label = {"show": grid == 1, "color": "var(--soft)", "hideOverlap": True}
     return {
         "type": "category",
@@ -226,7 +227,7 @@ def _times(names: Sequence[str], grid: int) -> dict[str, Any]:
         "boundaryGap": True,
         "axisLine": {"lineStyle": {"color": "var(--line)"}},
         "axisTick": {"show": False},
-        "axisLabel": {**label, ":formatter": "(name) => window.traderChart.time(name)"},
+        "axisLabel": {**label, ":formatter": f"(name) => window.traderChart.time(name, {seconds})"},
     }
 
 

@@ -1,7 +1,8 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
 Scenes: `positions`, `empty`, `paused`, `insights`, `insights-fresh`, `first` (the random first password). Driven over
-stdin, one command a line: `price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
+stdin, one command a line: `price 64000.12`, `later 90` (seconds), `hang`, `end-session`; each is
+answered on stdout once it is done.
 """
 
 import asyncio
@@ -24,7 +25,12 @@ from tests.ui_insights import set_fresh, set_insights, some_candles
 
 
 class RealClock(Clock):
-    """Sessions and sweeps in real time."""
+    """Sessions and sweeps in real time; a test may say that more has passed."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
 
 def set_scene(desk: Desk, scene: str) -> None:
@@ -94,7 +100,12 @@ def _fields(status: object) -> dict[str, object]:
     return {name: getattr(status, name) for name in status.__slots__}  # type: ignore[attr-defined]
 
 
-async def listen(desk: Desk) -> None:
+def pass_time(desk: Desk, clock: RealClock, seconds: float) -> None:
+    clock.ahead += seconds
+    desk.view.set(market_at=(desk.view.now.market_at or NOW) + timedelta(seconds=seconds))
+
+
+async def listen(desk: Desk, clock: RealClock) -> None:
     """Do what the test says, then say that it is done."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -103,6 +114,8 @@ async def listen(desk: Desk) -> None:
         if line[0] == "price":
             at = desk.view.now.market_at
             desk.view.set(price=Decimal(line[1]), price_at=at + timedelta(microseconds=1) if at else None)
+        elif line[0] == "later":
+            pass_time(desk, clock, float(line[1]))
         elif line[0] == "end-session":
             await desk.auth.end_all("admin")
         elif line[0] == "orders":
@@ -113,13 +126,14 @@ async def listen(desk: Desk) -> None:
 
 def main() -> None:
     port, scene = int(sys.argv[1]), sys.argv[2]
-    desk = Desk(RealClock())
+    clock = RealClock()
+    desk = Desk(clock)
     set_scene(desk, scene)
 
     async def start() -> None:
         first = await desk.auth.start("admin", None if scene == "first" else PASSWORD)
         print(f"ready {first or ''}", flush=True)
-        desk.tasks.start(listen(desk), "listening to the test")
+        desk.tasks.start(listen(desk, clock), "listening to the test")
 
     async def candles(timeframe: str | None, limit: int) -> list[Candle]:
         return some_candles(timeframe, limit)

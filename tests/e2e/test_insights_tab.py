@@ -30,11 +30,14 @@ async def candles(timeframe: str | None, limit: int) -> list[Candle]:
 
 
 @asynccontextmanager
-async def looking(desk: Desk) -> AsyncIterator[User]:
-    """A person who has opened the tab."""
+async def looking(desk: Desk, news: str = "") -> AsyncIterator[User]:
+    """A person who has opened the tab, and waited for what it shows."""
     async with signed_in(desk, candles=candles) as user:
         user.find(marker="tab-insights").click()
         await user.should_see(marker="why-title", retries=20)
+        await user.should_see("What do these figures mean?", retries=20)  # the last card
+        if news:
+            await user.should_see(news, retries=20)
         yield user
 
 
@@ -104,12 +107,11 @@ def a_gate(gate: str, text: str) -> dict[str, Any]:
 async def test_a_fresh_trader_says_when_the_first_opinions_come_and_what_is_not_set_up() -> None:
     desk = Desk()
     set_fresh(desk)
-    async with looking(desk) as user:
+    async with looking(desk, news="No headlines: no news source is set up for this market.") as user:
         await user.should_see("No opinions yet")
         assert "First opinions come with the next closed candle, at  10 Mar 2026 16:00 UTC" in told(user, "why")
         assert text_of(user, "why-silent") == "Not set up: DEEPSEEK_API_KEY is not set."
-        assert "no news source is set up" in told(user, "news")
-        assert "No opinions in the last 30 days." in told(user, "performance")
+        assert "None on record yet." in told(user, "performance")
         assert "not asked" in told(user, "vote")
         desk.view.strategy_rows = [
             a_strategy_row(error="is shown 500 candles, and 12 are known", performance=none_yet())
@@ -189,8 +191,7 @@ def test_a_score_that_is_high_enough_says_what_else_is_missing() -> None:
 
 
 async def test_headlines_say_whether_they_count_and_only_web_pages_are_links() -> None:
-    async with looking(a_desk()) as user:
-        await user.should_see("Fund buys 9,000 bitcoin for its treasury")
+    async with looking(a_desk(), news="Fund buys 9,000 bitcoin for its treasury") as user:
         news = told(user, "news")
         assert "13 headlines, 2 grave." in news
         assert "waits for a second source" in news
@@ -219,8 +220,7 @@ def test_what_is_no_web_page_is_no_link(url: str) -> None:
 async def test_news_that_cannot_be_read_are_said_to_be_missing_and_the_rest_is_shown() -> None:
     desk = a_desk()
     desk.reader.failing = StoreError("the database is away")
-    async with looking(desk) as user:
-        await user.should_see("The news could not be read. Try again in a moment.")
+    async with looking(desk, news="The news could not be read. Try again in a moment.") as user:
         await user.should_see("Does not buy now")
         assert "candles of 4 h" in text_of(user, "chart-words")
 

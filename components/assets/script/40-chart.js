@@ -1,9 +1,10 @@
 // What the price chart says by itself: times in the viewer's zone, the figures of a candle. Numbers only, never text.
 window.traderChart = {
-  time(name) {
+  time(name, seconds) {
     const at = new Date(Number(name));
     const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    return at.getHours() || at.getMinutes() ? clock : at.toLocaleDateString([], { day: "numeric", month: "short" });
+    const days = seconds >= 14400 || !(at.getHours() || at.getMinutes());
+    return days ? at.toLocaleDateString([], { day: "numeric", month: "short" }) : clock;
   },
   // Stops near what is seen are kept in sight; far ones must not flatten the candles.
   lowest(seen, stops) {
@@ -30,3 +31,8 @@ window.traderChart = {
     return lines.join("<br>");
   },
 };
+// What charts are drawn with is large: it is fetched once the page stands and nothing else is waiting.
+addEventListener("load", () => setTimeout(() => {
+  const idle = window.requestIdleCallback || ((work) => work());
+  if (!(navigator.connection && navigator.connection.saveData)) idle(() => import("nicegui-echart").catch(() => {}));
+}, 4000));
