@@ -68,7 +68,7 @@ class Insights:
         fresh = not self._row
         if not fresh:
             await self._doors.clock.sleep(REST_SECONDS)
-        first = not self._row.get("indicators")
+        before = self._row.get("candle_at")
         self._row = await self._doors.insights() or {"signals": [], "vote": None, "why_not": []}
         view = self._doors.view
         status, rows = view.status(), view.strategies()
@@ -82,8 +82,8 @@ class Insights:
         self._performance.update(rows)
         self._show_news()
         self._chart.insights = self._row
-        if first and self._row.get("indicators"):
-            self._chart.redraw()  # the averages have come
+        if self._row.get("candle_at") != before:
+            self._chart.redraw()  # a candle has closed, and the averages have moved on
 
     async def _load_news(self) -> None:
         now = self._doors.view.status().market_at or self._doors.clock.now()

@@ -7,7 +7,7 @@ from typing import Any
 from app.core.model import SignalStatus
 from app.ports import Row, Status
 from components import format as words
-from components.insights_parts import Card, at_of, moment_line, shown, what_is
+from components.insights_parts import Card, at_of, moment_line, shown
 from components.parts import Text, box
 
 STANDS = {
@@ -27,7 +27,7 @@ WHAT = (
 
 class Analysis:
     def __init__(self) -> None:
-        self._card = Card("Market analysis by DeepSeek", "analysis")
+        self._card = Card("Market analysis by DeepSeek", "analysis", "What is this?", WHAT)
 
     def update(self, row: Row, status: Status, rows: Sequence[Row]) -> None:
         asks = _asker(row, rows)
@@ -46,7 +46,6 @@ class Analysis:
         if not text and not why:
             Text("It has not been asked yet. The first answer comes with the next vote.", "soft", "p")
         self._costs(row.get("analyst"))
-        what_is("What is this?", *WHAT)
 
     def _said(self, row: Row, signal: Row | None, text: str) -> None:
         action = row.get("analysis_action") or (str(signal["action"]) if signal else "")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from app.headlines import unconfirmed
 from app.ports import Row
-from components.insights_parts import Card, at_of, moment_line, signed, what_is
+from components.insights_parts import Card, at_of, moment_line, signed
 from components.parts import Button, Text, box
 
 FIRST = 8  # shown before a person asks for more
@@ -31,7 +31,7 @@ WHAT = (
 
 class News:
     def __init__(self) -> None:
-        self._card = Card("News of the last 24 hours", "news")
+        self._card = Card("News of the last 24 hours", "news", "What do these words mean?", WHAT)
         self._all = False
         self._told: tuple[Sequence[Row], int, Row, bool] = ((), 0, {}, False)
 
@@ -61,8 +61,6 @@ class News:
         if len(stories) > FIRST and not self._all:
             Button(f"Show all {len(stories)}", self._more, "quiet").mark("all-news")
         _sources(sources)
-        if stories:
-            what_is("What do these words mean?", *WHAT)
 
     def _more(self) -> None:
         self._all = True

@@ -1,8 +1,7 @@
 """What the cards of the Insights tab are made of: a card that is redrawn only when it would say something else, a
 scale with zones, an explanation at hand, and how strategies and times are called. They never ask anybody."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,41 +10,49 @@ from nicegui import ui
 from components.parts import Moment, Text, box
 
 
-class Card:
-    """A titled part of the tab. What stands in it is made again when `key` is another one, and only then."""
+class Drawn:
+    """A place whose content is made again when `key` is another one, and only then."""
 
-    def __init__(self, title: str, name: str) -> None:
+    def __init__(self, classes: str) -> None:
         self._key: Any = object()
-        with box(f"insight insight-{name}", "section").props(f'aria-label="{title}"').mark(f"insight-{name}"):
-            Text(title, "caption", "h2")
-            self.body = box("insight-body")
+        self._place = box(classes)
 
-    def draw(self, key: Any, build: Callable[[], None]) -> None:
+    def draw(self, key: Any, build: Callable[[], object]) -> None:
         if key != self._key:
             self._key = key
-            self.body.clear()
-            with self.body:
+            self._place.clear()
+            with self._place:
                 build()
 
 
-@contextmanager
-def explained(label: str, value: str, explanation: str, tone: str = "") -> Iterator[None]:
-    """A reading with its name, told in a line; a tap says what it means. What is drawn below it comes inside."""
-    with box("reading"):
-        with box("reading-head", "details"):
-            with box("", "summary"):
-                Text(label, "reading-name")
-                Text(value, f"reading-value {tone}".strip())
-            Text(explanation, "soft", "p")
-        yield
+class Card(Drawn):
+    """A titled part of the tab. Its question is answered at its end, folded away until somebody asks."""
+
+    def __init__(self, title: str, name: str, question: str = "", answers: Sequence[str] = ()) -> None:
+        with box(f"insight insight-{name}", "section").props(f'aria-label="{title}"').mark(f"insight-{name}"):
+            Text(title, "caption", "h2")
+            super().__init__("insight-body")
+            if question:
+                with box("what", "details"):
+                    Text(question, tag="summary")
+                    for answer in answers:
+                        Text(answer, "soft", "p")
 
 
-def what_is(question: str, *answers: str) -> None:
-    """Folded away until it is asked for."""
-    with box("what", "details"):
-        Text(question, tag="summary")
-        for answer in answers:
-            Text(answer, "soft", "p")
+class Reading(Drawn):
+    """A value with its name, told in a line; a tap says what it means, and it stays open while values change."""
+
+    def __init__(self, label: str, explanation: str) -> None:
+        with box("reading"):
+            with box("reading-head", "details"):
+                with box("", "summary"):
+                    Text(label, "reading-name")
+                    self._value = Text(classes="reading-value")
+                Text(explanation, "soft", "p")
+            super().__init__("reading-body")
+
+    def say(self, value: str, tone: str = "") -> None:
+        self._value.say(value, f"reading-value {tone}".strip())
 
 
 class Scale:

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from app.ports import Row
 from components import format as words
-from components.insights_parts import Card, Scale, drawing, shown, titled, what_is
+from components.insights_parts import Card, Scale, drawing, shown, titled
 from components.parts import Text, box
 
+TITLE = "How the strategies have done, 30 days"
 CHANCE = 50.0
 ENOUGH = 100  # judged signals, below which a share may be luck
 WHAT = (
@@ -22,7 +23,7 @@ WHAT = (
 
 class Performance:
     def __init__(self) -> None:
-        self._card = Card("How the strategies have done, 30 days", "performance")
+        self._card = Card(TITLE, "performance", "What do these figures mean?", WHAT)
 
     def update(self, rows: Sequence[Row]) -> None:
         key = str([(each["name"], each["enabled"], each["performance"]) for each in rows])
@@ -35,10 +36,9 @@ class Performance:
             Text(f"⚠ {titled(each['name'])} was worse than chance for 30 days. {advice(each)}", "weak-strategy", "p")
         if not told:
             Text("No strategy is switched on.", "soft", "p")
-        with box("scores"):
+        with box("scores").mark("scores"):
             for each in told:
                 _strategy(each)
-        what_is("What do these figures mean?", *WHAT)
 
 
 def _strategy(row: Row) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from app.core.model import Candle
 from app.ports import Row
 from components import format as words
-from components.insights_parts import Card, Scale, bars, drawing, explained, moment_line, shown, signed
+from components.insights_parts import Card, Drawn, Reading, Scale, bars, drawing, moment_line, shown, signed
 from components.parts import Text, box
 
 RSI = (
@@ -29,39 +29,56 @@ LEVELS = (
     "market moves in one direction (trending) or between two prices (ranging). DeepSeek names them; lowest and highest "
     "price are those of the candles themselves."
 )
+USUAL = 0.7  # of the mean volume, below which it is little
 RECENT = 30  # candles, for their lowest and highest price
 
 
 class Technical:
+    """Made once the first readings are there, and then changed in place."""
+
     def __init__(self) -> None:
         self._card = Card("Technical indicators", "technical")
+        self._readings: dict[str, Reading] = {}
+        self._when: Drawn | None = None
 
     def update(self, row: Row, candles: Sequence[Candle]) -> None:
-        names = ("candle_at", "indicators", "support", "resistance", "regime")
+        readings = row.get("indicators") or {}
+        known = readings.get("rsi") is not None
+        self._card.draw(known or row.get("next_candle_at"), lambda: self._build(row, known=known))
+        if known:
+            self._show(row, readings)
         seen = candles[-RECENT:]
         span = (min(each.low for each in seen), max(each.high for each in seen)) if seen else None
-        self._card.draw(str([*(row.get(name) for name in names), span]), lambda: self._build(row, span))
+        levels(self._readings["levels"], row, span)
 
-    def _build(self, row: Row, span: tuple[Decimal, Decimal] | None) -> None:
-        readings = row.get("indicators") or {}
-        if readings.get("rsi") is None:
+    def _build(self, row: Row, *, known: bool) -> None:
+        self._readings = {}
+        if known:
+            self._when = Drawn("when")
+            names = {"rsi": ("RSI", RSI), "macd": ("MACD", MACD), "averages": ("Averages", AVERAGES)}
+            names["volume"] = ("Volume", VOLUME)
+            self._readings = {name: Reading(*words_of) for name, words_of in names.items()}
+        else:
             Text("No readings yet: the indicators need their first candles.", "soft", "p")
             moment_line("The candle that is forming closes at ", row.get("next_candle_at"), ".")
-        else:
-            moment_line("As of the candle that opened at ", row.get("candle_at"))
-            _rsi(readings)
-            _macd(readings)
-            _averages(readings, row.get("price"))
-            _volume(readings)
-        _levels(row, span)
+        self._readings["levels"] = Reading("Support and resistance", LEVELS)
+
+    def _show(self, row: Row, readings: Row) -> None:
+        at, price = row.get("candle_at"), row.get("price")
+        if self._when is not None:
+            self._when.draw(at, lambda: moment_line("As of the candle that opened at ", at))
+        rsi(self._readings["rsi"], readings)
+        macd(self._readings["macd"], readings)
+        averages(self._readings["averages"], readings, float(price) if price is not None else None)
+        volume(self._readings["volume"], readings)
 
 
-def _rsi(readings: Row) -> None:
-    rsi, lines = float(readings["rsi"]), readings["settings"]
+def rsi(place: Reading, readings: Row) -> None:
+    value, lines = float(readings["rsi"]), readings["settings"]
     low, high = float(lines.get("rsi_oversold", 30)), float(lines.get("rsi_overbought", 70))
-    meaning, tone = rsi_words(rsi, low, high)
-    with explained("RSI", f"{shown(rsi, 1)} · {meaning}", RSI, tone):
-        Scale(0, 100, rsi, (low, high), ("zone-buy", "zone-sell"))
+    meaning, tone = rsi_words(value, low, high)
+    place.say(f"{shown(value, 1)} · {meaning}", tone)
+    place.draw((value, low, high), lambda: Scale(0, 100, value, (low, high), ("zone-buy", "zone-sell")))
 
 
 def rsi_words(rsi: float, low: float, high: float) -> tuple[str, str]:
@@ -73,13 +90,14 @@ def rsi_words(rsi: float, low: float, high: float) -> tuple[str, str]:
     return f"neutral, between {shown(low)} and {shown(high)}", ""
 
 
-def _macd(readings: Row) -> None:
+def macd(place: Reading, readings: Row) -> None:
     values = readings["curves"].get("macd_histogram") or []
     if not values or values[-1] is None:
+        place.say("not known")
         return
     meaning, tone = macd_words(values)
-    with explained("MACD", meaning, MACD, tone):
-        drawing(bars(values), f"MACD histogram of the last {len(values)} candles; {meaning}")
+    place.say(meaning, tone)
+    place.draw(values, lambda: drawing(bars(values), f"MACD histogram of the last {len(values)} candles; {meaning}"))
 
 
 def macd_words(values: Sequence[float | None]) -> tuple[str, str]:
@@ -92,15 +110,18 @@ def macd_words(values: Sequence[float | None]) -> tuple[str, str]:
     return f"{side} momentum {'grows' if abs(now) > abs(before) else 'fades'}", tone
 
 
-def _averages(readings: Row, price: Any) -> None:
+def averages(place: Reading, readings: Row, price: float | None) -> None:
     known = {name: float(value) for name, value in readings["averages"].items() if value is not None}
-    if not known:
-        return
-    meaning, tone = alignment(known, float(price) if price is not None else None)
-    with explained("Averages", meaning, AVERAGES, tone), box("ladder", "ol"):
-        lines = {name: (f"{name} average{_candles(readings, name)}", value) for name, value in known.items()}
-        if price is not None:
-            lines["price"] = ("price now", float(price))
+    place.say(*(alignment(known, price) if known else ("not known", "")))
+    lines = {name: (f"{name} average{_candles(readings, name)}", value) for name, value in known.items()}
+    if price is not None:
+        lines["price"] = ("price now", price)
+    place.draw(lines, lambda: _ladder(lines))
+
+
+def _ladder(lines: dict[str, tuple[str, float]]) -> None:
+    """The highest stands on top."""
+    with box("ladder", "ol"):
         for name, (label, value) in sorted(lines.items(), key=lambda each: -each[1][1]):
             with box(f"rung rung-{name}", "li"):
                 Text(label, "rung-name")
@@ -127,28 +148,33 @@ def alignment(averages: dict[str, float], price: float | None) -> tuple[str, str
     return f"mixed; the price is {'above' if price > long else 'below'} the long average", ""
 
 
-def _volume(readings: Row) -> None:
+def volume(place: Reading, readings: Row) -> None:
     ratio = readings.get("volume_ratio")
     if ratio is None:
+        place.say("not known")
         return
     surge = float(readings["settings"].get("volume_surge", 1.5))
-    much = "much" if ratio >= surge else "usual" if ratio >= 0.7 else "little"
-    with explained("Volume", f"{shown(ratio, 1)} × the usual · {much}", VOLUME):
-        Scale(0, max(3.0, surge * 1.5), float(ratio), (0, surge), ("zone-none", "zone-much"))
+    much = "much" if ratio >= surge else "usual" if ratio >= USUAL else "little"
+    place.say(f"{shown(ratio, 1)} × the usual · {much}")
+    most = max(3.0, surge * 1.5)
+    place.draw((ratio, surge), lambda: Scale(0, most, float(ratio), (0, surge), ("zone-none", "zone-much")))
 
 
-def _levels(row: Row, span: tuple[Decimal, Decimal] | None) -> None:
-    price = row.get("price")
-    regime = row.get("regime")
-    with explained("Support and resistance", f"regime: {regime}" if regime else "", LEVELS), box("levels", "ul"):
-        for name in ("resistance", "support"):
-            level = row.get(name)
-            _level(
-                name.capitalize(), Decimal(str(level)) if level is not None else None, price, "not named by DeepSeek"
-            )
-        if span is not None:
-            _level(f"Highest of the last {RECENT} candles", span[1], price)
-            _level(f"Lowest of the last {RECENT} candles", span[0], price)
+def levels(place: Reading, row: Row, span: tuple[Decimal, Decimal] | None) -> None:
+    regime, price = row.get("regime"), row.get("price")
+    place.say(f"regime: {regime}" if regime else "")
+    named = {name: row.get(name) for name in ("resistance", "support")}
+
+    def build() -> None:
+        with box("levels", "ul"):
+            for name, level in named.items():
+                known = Decimal(str(level)) if level is not None else None
+                _level(name.capitalize(), known, price, "not named by DeepSeek")
+            if span is not None:
+                _level(f"Highest of the last {RECENT} candles", span[1], price)
+                _level(f"Lowest of the last {RECENT} candles", span[0], price)
+
+    place.draw((named, span, price), build)
 
 
 def _level(name: str, level: Decimal | None, price: Any, none: str = "") -> None:

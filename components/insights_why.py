@@ -15,7 +15,6 @@ from components.insights_parts import (
     shown,
     signed,
     titled,
-    what_is,
 )
 from components.parts import Moment, Text, box
 
@@ -79,7 +78,7 @@ class VoteTable:
     """The arithmetic: what each strategy adds to the score."""
 
     def __init__(self) -> None:
-        self._card = Card("How the vote adds up", "vote")
+        self._card = Card("How the vote adds up", "vote", "How is this computed?", VOTE)
 
     def update(self, row: Row, rows: Sequence[Row]) -> None:
         silent = [each for each in rows if not (each["enabled"] and each["configured"])]
@@ -103,7 +102,6 @@ class VoteTable:
         for each in silent:
             why = each["error"] or ("switched off" if not each["enabled"] else "not set up")
             Text(f"{titled(each['name'])} does not vote: {why}.", "soft", "p")
-        what_is("How is this computed?", *VOTE)
 
     def _table(self, vote: Row, signals: dict[str, Row]) -> None:
         counted = weight_of(vote)

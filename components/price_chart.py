@@ -24,6 +24,7 @@ CANDLES = 240  # asked for, and kept in the browser
 SHOWN = 90  # of them at first
 TRADES = 200
 AGAIN_SECONDS = 10.0  # at most so often a chart is sent anew
+REST_SECONDS = 1.0  # between two pictures, however much happens
 PRICE_SECONDS = 1.0  # and its price line moved
 AVERAGES = {"short": "var(--line-a)", "medium": "var(--line-b)", "long": "var(--line-c)"}
 HINT = "Drag to move, pinch or Ctrl and wheel to zoom; tap a candle for its figures."
@@ -98,6 +99,8 @@ class PriceChart:
         self._stands = True
 
     async def _load(self) -> None:
+        if self._stands:
+            await self._doors.clock.sleep(REST_SECONDS)
         timeframe = self._timeframe
         candles = list(await self._doors.candles(timeframe or None, CANDLES))
         if not timeframe:

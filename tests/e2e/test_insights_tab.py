@@ -35,7 +35,7 @@ async def looking(desk: Desk, news: str = "") -> AsyncIterator[User]:
     async with signed_in(desk, candles=candles) as user:
         user.find(marker="tab-insights").click()
         await user.should_see(marker="why-title", retries=20)
-        await user.should_see("What do these figures mean?", retries=20)  # the last card
+        await user.should_see(marker="scores", retries=20)  # the last card
         if news:
             await user.should_see(news, retries=20)
         yield user
@@ -54,7 +54,7 @@ def told(user: User, card: str) -> str:
     return plain(" ".join(text for text in texts if text))
 
 
-async def test_the_answer_stands_first_with_every_distance() -> None:
+async def test_the_answer_stands_first_with_every_distance_and_the_points_add_up_to_the_score() -> None:
     async with looking(a_desk()) as user:
         await user.should_see("Does not buy now")
         assert text_of(user, "why-text") == "Score 31.7 of 70: needs 38.3 more."
@@ -73,10 +73,6 @@ async def test_a_strategy_that_holds_back_says_how_far_its_reading_is() -> None:
     async with looking(desk) as user:
         await user.should_see("HOLD 69 %: RSI 44, buys dips from 40 down")
 
-
-async def test_the_points_of_the_table_add_up_to_the_score() -> None:
-    async with looking(a_desk()) as user:
-        await user.should_see("How the vote adds up")
         table = told(user, "vote")
         for said in ("failed", "× 50", "BUY 69 %", "+20.7", "BUY 55 %", "+11", "100", "+31.7", "counts as HOLD"):
             assert said in table
@@ -141,7 +137,7 @@ async def test_the_models_words_its_costs_and_why_it_is_silent() -> None:
         await user.should_see("Nobody is asked while trading is not open", retries=20)
 
 
-async def test_the_indicators_have_a_meaning_and_an_explanation() -> None:
+async def test_the_indicators_have_a_meaning_and_who_was_worse_than_chance_is_pointed_out() -> None:
     async with looking(a_desk()) as user:
         await user.should_see("44.2 · neutral, between 40 and 80")
         technical = told(user, "technical")
@@ -150,6 +146,11 @@ async def test_the_indicators_have_a_meaning_and_an_explanation() -> None:
             "0.8 × the usual", "Support $62,800.00 (−2.3 %)", "Highest of the last 30 candles",
         ):  # fmt: skip
             assert said in technical
+        await user.should_see("⚠ News analyzer was worse than chance for 30 days.")
+        done = told(user, "performance")
+        assert "164 opinions, 66 % sure on average. Right 57.3 % of 142 that could be judged; chance is 50 %." in done
+        assert "▼ −$31.07" in done
+        assert "2026-03-09" in done
 
 
 @pytest.mark.parametrize(
@@ -223,18 +224,6 @@ async def test_news_that_cannot_be_read_are_said_to_be_missing_and_the_rest_is_s
     async with looking(desk, news="The news could not be read. Try again in a moment.") as user:
         await user.should_see("Does not buy now")
         assert "candles of 4 h" in text_of(user, "chart-words")
-
-
-# ---------------------------------------------------------------- performance
-
-
-async def test_who_was_worse_than_chance_is_pointed_out_and_every_day_can_be_seen() -> None:
-    async with looking(a_desk()) as user:
-        await user.should_see("⚠ News analyzer was worse than chance for 30 days.")
-        done = told(user, "performance")
-        assert "164 opinions, 66 % sure on average. Right 57.3 % of 142 that could be judged; chance is 50 %." in done
-        assert "▼ −$31.07" in done
-        assert "2026-03-09" in done
 
 
 # ---------------------------------------------------------------- the chart
