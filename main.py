@@ -1190,6 +1190,7 @@ def optimize(arguments: argparse.Namespace) -> int:
         version=version(),
         keep=lambda: studies_place(settings),
         write_config=write_config(trial_setup(arguments, settings).config_dir),
+        progress=telling_progress() if arguments.progress else None,
     )
 
 
@@ -1197,7 +1198,9 @@ def sensitivity(arguments: argparse.Namespace) -> int:
     """How the result changes with a few settings."""
     from backtest import sensitivity_command
 
-    return sensitivity_command.command(arguments, make=elsewhere(), setup=trial_setup(arguments, settings_of()))
+    setup = trial_setup(arguments, settings_of())
+    progress = telling_progress() if arguments.progress else None
+    return sensitivity_command.command(arguments, make=elsewhere(), setup=setup, progress=progress)
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -1808,7 +1811,7 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--recorded", nargs="?", const="", metavar="FILE|LEDGER", help=how)
     testing.add_argument("--voices", action="store_true", help="what each voice was worth, too")
     testing.add_argument("--json", action="store_true", help="print result.json")
-    testing.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
+    add_progress(testing)
     testing.add_argument("--no-record", dest="record", action="store_false", help="leave the books alone")
     testing.add_argument("--no-report", dest="report", action="store_false", help="no report.html and report.pdf")
     testing.add_argument("--dense", action="store_true", help="feed every candle: slow, and the same")
@@ -1868,6 +1871,7 @@ def add_comparing(verbs: Any) -> None:
     name.add_argument("--resume", metavar="NAME", help="go on with a study, as it was begun")
     finding.add_argument("--out", help="folder for the result; default: runs/optimize-<name>")
     finding.add_argument("--json", action="store_true", help="print study.json")
+    add_progress(finding)
     finding.set_defaults(act=optimize)
 
     looking = verbs.add_parser("sensitivity", help="how the result changes with a few settings: heat maps")
@@ -1881,6 +1885,7 @@ def add_comparing(verbs: Any) -> None:
     looking.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
     looking.add_argument("--out", help="folder for the result; default: runs/sensitivity-<time>")
     looking.add_argument("--json", action="store_true", help="print the figures")
+    add_progress(looking)
     looking.set_defaults(act=sensitivity)
 
     beside = verbs.add_parser("compare", help="finished runs side by side, or configurations run for it")
@@ -1893,6 +1898,11 @@ def add_comparing(verbs: Any) -> None:
     beside.add_argument("--out", help="folder for compare.html; default: here")
     beside.add_argument("--json", action="store_true", help="for programs")
     beside.set_defaults(act=compare)
+
+
+def add_progress(verb: argparse.ArgumentParser) -> None:
+    """For whoever starts this command and waits for it."""
+    verb.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
 
 
 def trials_of(text: str) -> int:

@@ -1,12 +1,14 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `insights`, `insights-fresh`, `first` (the random first password). Driven over
-stdin, one command a line: `price 64000.12`, `later 90` (seconds), `hang`, `end-session`; each is
-answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `first` (the
+random first password). Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `hang`,
+`end-session`; each is answered on stdout once it is done.
 """
 
 import asyncio
+import atexit
 import sys
+import tempfile
 from datetime import timedelta
 from decimal import Decimal
 
@@ -19,8 +21,12 @@ from app.core.model import Candle, PositionStatus, SignalStatus
 from app.notices import Told
 from app.seam import Clock
 from components.page import RUN, build
-from tests.builders import a_signal, d
+from services.database import DatabaseReader, Ledgers, open_database
+from tests.builders import NOON, a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.integration.test_store_reading import fill_the_store
+from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
+from tests.ui_history import fill_history
 from tests.ui_insights import set_fresh, set_insights, some_candles
 
 
@@ -36,6 +42,10 @@ class RealClock(Clock):
 def set_scene(desk: Desk, scene: str) -> None:
     view = desk.view
     view.decision = a_decision()
+    if scene == "thousands":
+        a_full_store(desk)
+    elif scene != "empty":
+        fill_history(desk)
     if scene == "positions":
         view.held = [
             a_position("p1", "62900", "0.01538"),
@@ -96,6 +106,16 @@ def set_scene(desk: Desk, scene: str) -> None:
         )
 
 
+def a_full_store(desk: Desk) -> None:
+    """Ten thousand trades in a real store, which goes with the process."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    database = open_database(f"sqlite:///{folder.name}/trader.db")
+    ledger = Ledgers(database, min).open("paper", "simulated", "BTC/USD", NOON).name
+    fill_the_store(database, ledger)
+    desk.reader = DatabaseReader(database, ledger, desk.tasks)  # type: ignore[assignment]
+
+
 def _fields(status: object) -> dict[str, object]:
     return {name: getattr(status, name) for name in status.__slots__}  # type: ignore[attr-defined]
 
@@ -138,7 +158,9 @@ def main() -> None:
     async def candles(timeframe: str | None, limit: int) -> list[Candle]:
         return some_candles(timeframe, limit)
 
-    build(desk.doors(candles=candles))
+    changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
+    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 
