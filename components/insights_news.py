@@ -77,7 +77,7 @@ def no_news(sources: Sequence[Row]) -> str:
 
 def _story(story: Row, votes: bool) -> None:
     sign, tone = SOUNDS.get(story["sentiment"], ("", "flat"))
-    with box("story", "li"):
+    with box("headline", "li"):
         title = Text(story["title"], "story-title", "a" if (address := web_address(story["url"])) else "span")
         if address:
             title.props["href"] = address

@@ -170,7 +170,7 @@ def _legend() -> None:
             ("key-long", "long"),
         ):
             with box("", "li"):
-                box(f"key {kind}", "span").props("aria-hidden=true")
+                box(f"mark-key {kind}", "span").props("aria-hidden=true")
                 Text(text)
 
 

@@ -63,6 +63,10 @@ async def test_the_answer_stands_first_with_every_distance_and_the_points_add_up
         assert "DeepSeek gave no answer within 20 s" in why
         assert "resting 1 candle(s) after an exit" in why
         assert text_of(user, "without-headline").startswith("Without “Fund buys 9,000 bitcoin”")
+        table = told(user, "vote")
+        for said in ("failed", "× 50", "BUY 69 %", "+20.7", "BUY 55 %", "+11", "100", "+31.7", "counts as HOLD"):
+            assert said in table
+        assert "My idea does not vote: switched off." in table
 
 
 async def test_a_strategy_that_holds_back_says_how_far_its_reading_is() -> None:
@@ -72,11 +76,6 @@ async def test_a_strategy_that_holds_back_says_how_far_its_reading_is() -> None:
     desk.look = look
     async with looking(desk) as user:
         await user.should_see("HOLD 69 %: RSI 44, buys dips from 40 down")
-
-        table = told(user, "vote")
-        for said in ("failed", "× 50", "BUY 69 %", "+20.7", "BUY 55 %", "+11", "100", "+31.7", "counts as HOLD"):
-            assert said in table
-        assert "My idea does not vote: switched off." in table
 
 
 async def test_what_changes_in_the_engine_is_shown_by_itself() -> None:
