@@ -14,8 +14,8 @@ from typing import Any
 VERSIONS = Path(__file__).parent / "database" / "migrations" / "versions"
 ADDRESS = "sqlite:///"
 INSERT = (
-    "INSERT INTO backtests (id, status, created_at, finished_at, request, result, error) "
-    "VALUES (?, 'done', ?, ?, ?, ?, '')"
+    "INSERT INTO backtests (id, kind, status, created_at, finished_at, request, result, error) "
+    "VALUES (?, 'backtest', 'done', ?, ?, ?, ?, '')"
 )
 
 
