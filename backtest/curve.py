@@ -84,6 +84,16 @@ class EquityCurve:
         self._close[first:end] = close
 
 
+def average_exposure_pct(curve: EquityCurve) -> float:
+    """Share of equity that is in bitcoin, averaged over all candles' closes."""
+    equity = curve.equity
+    shares: Floats = curve.quantity
+    shares *= curve.close
+    np.divide(shares, equity, out=shares, where=equity > 0)
+    shares[equity <= 0] = 0.0
+    return float(shares.mean() * 100) if len(shares) else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A position over the candles `first` to `end` (not included) of the curve, while nothing about it changed.
