@@ -537,6 +537,7 @@ class Opinions:
 
         self._trader = trader
         self.insights: Callable[[], Awaitable[dict[str, Any]]] = self._nothing_yet
+        self.candles: Callable[[str | None, int], Awaitable[list[Candle]]] = self._no_candles
         self._real = trader.ledger.market == BINANCEUS
         self._analyst, self._news = self._make_analyst(), self._make_news()
         evidence = DatabaseEvidence(trader.database)
@@ -625,6 +626,7 @@ class Opinions:
 
     def coordinator(self, cycle: "Cycle") -> "Coordinator":
         from app.asking import Asking
+        from app.charting import Charts
         from app.coordinator import Coordinator
         from app.insights import Insights
 
@@ -634,6 +636,7 @@ class Opinions:
         )
         coordinator = Coordinator(session, cycle, asking, tasks, self._trader.ground.order_book)
         self.insights = Insights(session, cycle, host, asking, self.outside, lambda: coordinator.latest_book).look
+        self.candles = Charts(cycle, self._trader.candles.known, session.now, tasks).candles
         return coordinator
 
     def jobs(self) -> "list[Job]":
@@ -647,6 +650,9 @@ class Opinions:
     async def _nothing_yet(self) -> dict[str, Any]:
         """Before the first candle was read."""
         return {}
+
+    async def _no_candles(self, timeframe: str | None, limit: int) -> "list[Candle]":
+        return []
 
     async def close(self) -> None:
         """Whatever one of them does, the rest of the end goes on."""
@@ -919,6 +925,7 @@ def serve(trader: Trader) -> None:
             public_url=settings.public_url,
             going_live=lambda: trader.real.list.checklist if trader.real else None,
             insights=lambda: trader.opinions.insights(),  # noqa: PLW0108  # set when the first candles are read
+            candles=lambda timeframe, limit: trader.opinions.candles(timeframe, limit),  # noqa: PLW0108
             backtests=backtests,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,

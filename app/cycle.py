@@ -125,10 +125,20 @@ class Cycle:
             )
         return self._shown
 
+    def candles(self) -> tuple[Candle, ...]:
+        """All that are known, oldest first, and the one that is not closed yet: for people to look at."""
+        forming = self._resampler.forming
+        return (*self._window, forming) if forming else tuple(self._window)
+
     @property
     def newest_at(self) -> datetime | None:
         """When the newest closed candle opened."""
         return self._window[-1].opened_at if self._window else None
+
+    def closes_next(self, now: datetime) -> datetime:
+        """When the candle that is forming closes."""
+        step = timedelta(seconds=self.rules.timeframe_seconds)
+        return EPOCH + ((now - EPOCH) // step + 1) * step
 
     def market_data(self, rule: StrategyRule, at: datetime, book: OrderBook | None = None) -> MarketData:
         """Exactly the candles that the strategy asked for, and a note that it was asked."""

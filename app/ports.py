@@ -204,7 +204,7 @@ class Reader(Protocol):
         """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices.
 
         Filters: positions `status`; trades `since`, `until` (closed_at); orders `position` (its id); decisions
-        `outcome`; logs `level`; equity `since`.
+        `outcome`; logs `level`; equity `since`; news `since`, `until` (published_at), `severity` (those of a few).
         Returns the page and the total number that match.
         """
 

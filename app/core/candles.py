@@ -34,9 +34,17 @@ class Resampler:
         seconds = int((candle.opened_at - EPOCH).total_seconds())
         return EPOCH + timedelta(seconds=seconds - seconds % self.seconds)
 
+    @property
+    def forming(self) -> Candle | None:
+        """The candle that is not closed yet, as it stands; None between two of them."""
+        return self._joined(self._parts) if self._parts else None
+
     def _close(self) -> Candle:
         parts, self._parts = self._parts, []
         self.complete = sum(part.seconds for part in parts) == self.seconds
+        return self._joined(parts)
+
+    def _joined(self, parts: Sequence[Candle]) -> Candle:
         return Candle(
             symbol=parts[0].symbol,
             opened_at=self._slot(parts[0]),

@@ -86,6 +86,12 @@ class DatabaseMarketCandles:
         )
         return [candle for candle in found if since <= candle.opened_at < until]
 
+    def known(self, since: datetime, until: datetime) -> Sequence[Candle]:
+        """The same, and what was heard and is not written down yet."""
+        written, heard = self.candles(since, until), list(self._new)
+        newest = written[-1].opened_at if written else since - MINUTE
+        return [*written, *(candle for candle in heard if newest < candle.opened_at < until)]
+
     def _candle(self, opened_at: datetime, values: Sequence[str]) -> Candle:
         opened, high, low, close, volume = map(Decimal, values)
         return Candle(

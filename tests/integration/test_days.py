@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import chdir
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import text as sql
 
 import main
 from app.core.alerts import AlertEvent
+from app.core.messages import CandleClosed
 from app.core.model import Candle
 from app.ports import Entry
 from app.replaying import replayed_day
@@ -198,4 +200,10 @@ def test_candles_are_kept_once_with_their_gaps(tmp_path: Path, run: Run) -> None
     kept.flush()
     found: list[Candle] = list(kept.candles(CANDLES[5].opened_at, CANDLES[70].opened_at))
     assert found == CANDLES[5:70]
+    heard = replace(CANDLES[70], volume=Decimal(1))
+    kept.hear(CandleClosed(at=heard.closed_at, candle=heard))
+    assert kept.known(CANDLES[68].opened_at, CANDLES[70].opened_at) == CANDLES[68:70]
+    later = replace(heard, opened_at=CANDLES[-1].opened_at + timedelta(days=30))
+    kept.hear(CandleClosed(at=later.closed_at, candle=later))
+    assert kept.known(later.opened_at, later.closed_at) == [later]  # heard, and not written down yet
     database.close()

@@ -1,4 +1,4 @@
-"""Three real weeks, the fall and rebound of March 2023, traded on paper with the shipped strategy.
+"""Real weeks, the fall and rebound of March 2023, traded on paper with the shipped strategy.
 
 Everything is real but the clock: the strategy process, the database, the session, the paper exchange.
 """
@@ -36,9 +36,14 @@ RULES = Rules(
 
 
 @pytest.mark.xdist_group("march")
-async def test_three_weeks_on_paper_are_the_plain_loop_to_the_cent(march: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "days", [pytest.param((5, 14), id="the fall"), pytest.param((0, 21), id="three weeks", marks=pytest.mark.proof)]
+)
+async def test_real_days_on_paper_are_the_plain_loop_to_the_cent(
+    march: Path, tmp_path: Path, days: tuple[int, int]
+) -> None:
     series = history.load(str(march), tmp_path)
-    candles = list(history.candles(series))
+    candles = list(history.candles(series))[days[0] * 1440 : days[1] * 1440]
     local = LocalStrategies()
     faces = local.load(RULES.voting.strategies)
     rules = main.with_faces(RULES, faces)
