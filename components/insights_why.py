@@ -119,14 +119,13 @@ class VoteTable:
     def _term(self, term: Row, signal: Row, counted: float) -> None:
         points = float(term["product"]) / counted if counted else 0.0
         with box("", "tr"):
-            with box("", "th").props("scope=row"):
-                Text(titled(term["strategy"]), "vote-name")
-                with box("soft vote-age"):
-                    _age(term, signal)
+            Text(titled(term["strategy"]), "vote-name", "th").props("scope=row")
             with box("", "td"):
                 Text(*(said(term) if signal.get("given_at") else ("not asked", "chip")))
             Text(f"× {shown(float(term['weight']), 1)}", tag="td")
             Text(signed(points) if counts(term) else "–", tag="td")
+        with box("vote-note", "tr"), box("soft", "td").props("colspan=4"):
+            _age(term, signal)
 
 
 class Opinions:
@@ -207,7 +206,7 @@ def reasons(row: Row) -> list[tuple[str, str]]:
     found = []
     share, least = float(vote["participation_pct"]), float(vote["min_participation"])
     if share < least:
-        text = f"{shown(share)} % of the weight, {shown(least)} % are needed: {shown(least - share)} % more"
+        text = f"{shown(share)} % of the weight has one, {shown(least)} % are needed: {shown(least - share)} % more"
         found.append(("Opinions", text))
     signals = {each["strategy"]: each for each in row["signals"]}
     counted = weight_of(vote)

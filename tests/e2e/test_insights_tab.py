@@ -59,7 +59,7 @@ async def test_the_answer_stands_first_with_every_distance_and_the_points_add_up
         await user.should_see("Does not buy now")
         assert text_of(user, "why-text") == "Score 31.7 of 70: needs 38.3 more."
         why = told(user, "why")
-        assert "50 % of the weight, 60 % are needed: 10 % more" in why
+        assert "50 % of the weight has one, 60 % are needed: 10 % more" in why
         assert "DeepSeek gave no answer within 20 s" in why
         assert "resting 1 candle(s) after an exit" in why
         assert text_of(user, "without-headline").startswith("Without “Fund buys 9,000 bitcoin”")
