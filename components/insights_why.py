@@ -12,6 +12,7 @@ from components.insights_parts import (
     at_of,
     first_sentence,
     moment_line,
+    next_candle,
     shown,
     signed,
     titled,
@@ -141,7 +142,7 @@ class Opinions:
     def _build(self, signals: Sequence[Row], next_at: datetime | None) -> None:
         if not signals:
             Text("Nobody has said anything yet.", "soft", "p")
-            moment_line("The candle that is forming closes at ", next_at, ".")
+            next_candle(next_at)
         for signal in signals:
             with box("opinion-of"):
                 with box("opinion-head"):
@@ -164,7 +165,8 @@ def _first_opinions(row: Row, rows: Sequence[Row]) -> None:
     if not voters:
         Text("No strategy is switched on and set up: enable one in Controls.", "soft", "p")
     elif any(not each["error"] for each in voters):
-        moment_line("First opinions come with the next closed candle, at ", at_of(row.get("next_candle_at")), ".")
+        next_at = at_of(row.get("next_candle_at"))
+        moment_line("First opinions come with the next closed candle", ", at " if next_at else "", next_at, ".")
 
 
 def answer(row: Row, status: Status) -> tuple[str, str]:

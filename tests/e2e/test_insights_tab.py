@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def told(user: User, card: str) -> str:
     """Everything that a card says, in one text."""
     (element,) = user.find(marker=f"insight-{card}").elements
     texts = [str(getattr(each, "text", "") or "") for each in element.descendants()]
-    return plain(" ".join(text for text in texts if text))
+    return plain(" ".join(text for text in texts if text)).replace(" ,", ",").replace(" .", ".")
 
 
 async def test_the_answer_stands_first_with_every_distance_and_the_points_add_up_to_the_score() -> None:
@@ -191,9 +192,10 @@ def test_a_score_that_is_high_enough_says_what_else_is_missing() -> None:
 
 
 async def test_headlines_say_whether_they_count_and_only_web_pages_are_links() -> None:
-    async with looking(a_desk(), news="Fund buys 9,000 bitcoin for its treasury") as user:
+    desk = a_desk()
+    async with looking(desk, news="Fund buys 9,000 bitcoin for its treasury") as user:
         news = told(user, "news")
-        assert "13 headlines, 2 grave." in news
+        assert "13 headlines; 2 grave." in news
         assert "waits for a second source" in news
         assert "counts, told by 2" in news
         assert "CryptoPanic" in news
@@ -204,6 +206,10 @@ async def test_headlines_say_whether_they_count_and_only_web_pages_are_links() -
         assert all(link.props["href"].startswith("https://") for link in links)
         assert all(link.props["rel"] == "noopener noreferrer" for link in links)
         await user.should_not_see("Headline 13 of a busy day")
+        desk.reader.rows["news"].insert(0, a_story_row("160", "Old news of a quiet week"))
+        user.find(marker="choose-7").click()
+        await user.should_see("Old news of a quiet week")
+        assert ("news", 200, 0, {"since": NOW - timedelta(days=7), "until": NOW}) in desk.reader.asked
         user.find(marker="all-news").click()
         await user.should_see("Headline 13 of a busy day")
 
