@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from app.jobs import Job
     from app.notices import Sender
     from app.notifier import Notifier
+    from app.past import Past
     from app.ports import Ground
     from app.replaying import Verdict
     from app.reviewing import Nightly
@@ -207,9 +208,12 @@ def with_faces(rules: Rules, faces: Sequence[StrategyFace]) -> Rules:
     return replace(rules, voting=replace(rules.voting, strategies=voters))
 
 
+def startup_candles(faces: Sequence[StrategyFace]) -> int:
+    return max((face.startup_candles for face in faces), default=1)
+
+
 def warmup_minutes(rules: Rules, faces: Sequence[StrategyFace]) -> int:
-    longest = max((face.startup_candles for face in faces), default=1)
-    return longest * rules.voting.timeframe_seconds // 60
+    return startup_candles(faces) * rules.voting.timeframe_seconds // 60
 
 
 # ---------------------------------------------------------------- run
@@ -332,9 +336,10 @@ class Trader:
         rules, faces = await self.voters.begin(self.loaded.rules, self.host)
         await self.session.recover()
         instrument, past = await self.reach(rules, faces)
+        self.candles.take(past.minutes)
         await self.opinions.open()
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
-        await self.tasks.in_thread(lambda: cycle.remember_all(self.candles.passing(past)))
+        await self.tasks.in_thread(lambda: cycle.remember_all(past))
         coordinator = self.opinions.coordinator(cycle)
         self.session.observe(coordinator.hear)
         self.session.observe(self.incidents().hear)
@@ -378,17 +383,22 @@ class Trader:
             len(state.positions),
         )
 
-    async def reach(self, rules: Rules, faces: Sequence[StrategyFace]) -> "tuple[Instrument, Iterable[Candle]]":
+    async def reach(self, rules: Rules, faces: Sequence[StrategyFace]) -> "tuple[Instrument, Past]":
         """The market's rules and its past. An exchange that does not answer is asked until it does; nothing is
         traded meanwhile."""
-        warmup = warmup_minutes(rules, faces)
-        window = warmup + 2 * rules.voting.timeframe_seconds // 60  # so that the oldest candle shown is whole
+        from app.past import PastWanted
+
         while True:
             try:
                 instrument = await self.ground.open()
                 if self.real is not None:
                     await self.real.begin()
-                return instrument, await self.ground.past(self.session.engine.state.now, warmup, window)
+                wanted = PastWanted(
+                    lived_until=self.session.engine.state.now,
+                    startup=startup_candles(faces),
+                    seconds=rules.voting.timeframe_seconds,
+                )
+                return instrument, await self.ground.past(wanted)
             except ExchangeError as error:
                 log.warning(
                     "%s cannot be reached yet (%s); trying again in %d s", self.ground.name, error, AGAIN_SECONDS
@@ -424,6 +434,7 @@ class Trader:
             await self.tasks.in_thread(self.candles.flush)
 
         async def review() -> None:
+            await write_candles()  # on a fast market a day is over before they were written by themselves
             if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
                 self.tasks.start(guarded("review", self.nightly.run)(), "review")
 
@@ -824,7 +835,8 @@ def trading_key(settings: "Settings") -> dict[str, str]:
 
 
 def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
-    """The market's candles: from a file, or invented from the seed and the day its ledger was opened."""
+    """The market's candles: from a file, or invented from the seed. An invented market opens with the day on which its
+    ledger was opened, so that it is the same market at whatever hour somebody begins."""
     from backtest.feeds import ReplayFeed, SimulatedFeed
 
     file = settings.replay_file
@@ -841,8 +853,7 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int,
     return SimulatedFeed(
         symbol=settings.symbol,
         seed=settings.market_seed,
-        start_at=ledger.opened_at.replace(second=0, microsecond=0),
-        warmup_minutes=warmup,
+        start_at=ledger.opened_at.replace(hour=0, minute=0, second=0, microsecond=0),
         window_minutes=window,
         speed=settings.market_speed,
         clock=clock,

@@ -48,7 +48,7 @@ def live_through_an_afternoon() -> None:
     ]
     journal.commit(lived, [])  # at once: what is tested here is read, and how it is written is tested elsewhere
     kept = DatabaseMarketCandles(database, ledger.name, ledger.symbol)
-    assert len(list(kept.passing(CANDLES))) == len(CANDLES)
+    kept.take(CANDLES)
     kept.flush()
     journal.close()
     database.close()
@@ -109,6 +109,9 @@ def test_a_day_is_replayed_compared_and_weighed(run: Run) -> None:
 
 def test_the_night_keeps_a_verdict_that_status_and_api_show(run: Run) -> None:
     told: list[tuple[AlertEvent, str]] = []
+    early = nightly(CANDLES[0].closed_at, told)
+    asyncio.run(early.run())
+    assert early.latest is None, "nothing was lived on the day before"
     job = nightly(CANDLES[-1].closed_at, told)
     asyncio.run(job.run())
     assert told == []
@@ -193,7 +196,7 @@ def test_a_backtest_is_answered_from_the_record_over_the_time_that_it_covers(run
 def test_candles_are_kept_once_with_their_gaps(tmp_path: Path, run: Run) -> None:
     database, ledger = main.open_books(main.settings_of())
     kept = DatabaseMarketCandles(database, ledger.name, ledger.symbol)
-    list(kept.passing([*CANDLES[:10], *CANDLES[20:30]]))
+    kept.take([*CANDLES[:10], *CANDLES[20:30]])
     kept.flush()
     found: list[Candle] = list(kept.candles(CANDLES[5].opened_at, CANDLES[70].opened_at))
     assert found == CANDLES[5:70]
