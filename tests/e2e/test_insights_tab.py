@@ -13,7 +13,7 @@ from app.core.model import Candle, Direction, SignalStatus
 from components.insights_news import web_address
 from components.insights_technical import alignment, macd_words, rsi_words
 from components.insights_why import distance
-from components.price_chart import Marks, options
+from components.price_picture import Marks, options
 from tests.builders import d
 from tests.e2e.test_dashboard_user import plain, show, signed_in, text_of
 from tests.fakes_ui import NOW, Desk, a_strategy_row
