@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from app.jobs import Job
     from app.notices import Sender
     from app.notifier import Notifier
+    from app.past import Past
     from app.ports import Ground
     from app.replaying import Verdict
     from app.reviewing import Nightly
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.mapped import Mapped
     from backtest.recorded import Record
     from backtest.review import Again
     from backtest.running import Plan, Progress
@@ -208,9 +210,12 @@ def with_faces(rules: Rules, faces: Sequence[StrategyFace]) -> Rules:
     return replace(rules, voting=replace(rules.voting, strategies=voters))
 
 
+def startup_candles(faces: Sequence[StrategyFace]) -> int:
+    return max((face.startup_candles for face in faces), default=1)
+
+
 def warmup_minutes(rules: Rules, faces: Sequence[StrategyFace]) -> int:
-    longest = max((face.startup_candles for face in faces), default=1)
-    return longest * rules.voting.timeframe_seconds // 60
+    return startup_candles(faces) * rules.voting.timeframe_seconds // 60
 
 
 # ---------------------------------------------------------------- run
@@ -335,9 +340,10 @@ class Trader:
         rules, faces = await self.voters.begin(self.loaded.rules, self.host)
         await self.session.recover()
         instrument, past = await self.reach(rules, faces)
+        self.candles.take(past.minutes)
         await self.opinions.open()
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
-        await self.tasks.in_thread(lambda: cycle.remember_all(self.candles.passing(past)))
+        await self.tasks.in_thread(lambda: cycle.remember_all(past))
         coordinator = self.opinions.coordinator(cycle)
         self.session.observe(coordinator.hear)
         self.session.observe(self.incidents().hear)
@@ -381,17 +387,22 @@ class Trader:
             len(state.positions),
         )
 
-    async def reach(self, rules: Rules, faces: Sequence[StrategyFace]) -> "tuple[Instrument, Iterable[Candle]]":
+    async def reach(self, rules: Rules, faces: Sequence[StrategyFace]) -> "tuple[Instrument, Past]":
         """The market's rules and its past. An exchange that does not answer is asked until it does; nothing is
         traded meanwhile."""
-        warmup = warmup_minutes(rules, faces)
-        window = warmup + 2 * rules.voting.timeframe_seconds // 60  # so that the oldest candle shown is whole
+        from app.past import PastWanted
+
         while True:
             try:
                 instrument = await self.ground.open()
                 if self.real is not None:
                     await self.real.begin()
-                return instrument, await self.ground.past(self.session.engine.state.now, warmup, window)
+                wanted = PastWanted(
+                    lived_until=self.session.engine.state.now,
+                    startup=startup_candles(faces),
+                    seconds=rules.voting.timeframe_seconds,
+                )
+                return instrument, await self.ground.past(wanted)
             except ExchangeError as error:
                 log.warning(
                     "%s cannot be reached yet (%s); trying again in %d s", self.ground.name, error, AGAIN_SECONDS
@@ -427,6 +438,7 @@ class Trader:
             await self.tasks.in_thread(self.candles.flush)
 
         async def review() -> None:
+            await write_candles()  # on a fast market a day is over before they were written by themselves
             if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
                 self.tasks.start(guarded("review", self.nightly.run)(), "review")
 
@@ -529,6 +541,7 @@ class Opinions:
 
         self._trader = trader
         self.insights: Callable[[], Awaitable[dict[str, Any]]] = self._nothing_yet
+        self.candles: Callable[[str | None, int], Awaitable[list[Candle]]] = self._no_candles
         self._real = trader.ledger.market == BINANCEUS
         self._analyst, self._news = self._make_analyst(), self._make_news()
         evidence = DatabaseEvidence(trader.database)
@@ -617,6 +630,7 @@ class Opinions:
 
     def coordinator(self, cycle: "Cycle") -> "Coordinator":
         from app.asking import Asking
+        from app.charting import Charts
         from app.coordinator import Coordinator
         from app.insights import Insights
 
@@ -626,6 +640,7 @@ class Opinions:
         )
         coordinator = Coordinator(session, cycle, asking, tasks, self._trader.ground.order_book)
         self.insights = Insights(session, cycle, host, asking, self.outside, lambda: coordinator.latest_book).look
+        self.candles = Charts(cycle, self._trader.candles.known, session.now, tasks).candles
         return coordinator
 
     def jobs(self) -> "list[Job]":
@@ -639,6 +654,9 @@ class Opinions:
     async def _nothing_yet(self) -> dict[str, Any]:
         """Before the first candle was read."""
         return {}
+
+    async def _no_candles(self, timeframe: str | None, limit: int) -> "list[Candle]":
+        return []
 
     async def close(self) -> None:
         """Whatever one of them does, the rest of the end goes on."""
@@ -784,7 +802,7 @@ def make_ground(trader: Trader) -> "Ground":
     )
 
     def feed(warmup: int, window: int, resume: datetime | None) -> Any:
-        return make_feed(settings, trader.ledger, warmup, window, resume)
+        return make_feed(settings, trader, warmup, window, resume)
 
     return CandleGround(trader.ledger.market, paper, time, instrument, feed)
 
@@ -820,8 +838,10 @@ def trading_key(settings: "Settings") -> dict[str, str]:
     return {"key": key.reveal(), "secret": secret.reveal()} if key and secret else {}
 
 
-def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
-    """The market's candles: from a file, or invented from the seed and the day its ledger was opened."""
+def make_feed(settings: "Settings", trader: Trader, warmup: int, window: int, resume: datetime | None) -> Any:
+    """The market's candles: from a file, or invented from the seed. An invented market opens with the day on which its
+    ledger was opened, so that it is the same market at whatever hour somebody begins; where nobody has set its speed it
+    hurries until something was bought, for who tries the program wants to see that."""
     from backtest.feeds import ReplayFeed, SimulatedFeed
 
     file = settings.replay_file
@@ -838,8 +858,8 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int,
     return SimulatedFeed(
         symbol=settings.symbol,
         seed=settings.market_seed,
-        start_at=ledger.opened_at.replace(second=0, microsecond=0),
-        warmup_minutes=warmup,
+        start_at=trader.ledger.opened_at.replace(hour=0, minute=0, second=0, microsecond=0),
+        hurries=lambda: settings.market_hurries and not trader.session.engine.state.trade_number,
         window_minutes=window,
         speed=settings.market_speed,
         clock=clock,
@@ -911,6 +931,7 @@ def serve(trader: Trader) -> None:
             public_url=settings.public_url,
             going_live=lambda: trader.real.list.checklist if trader.real else None,
             insights=lambda: trader.opinions.insights(),  # noqa: PLW0108  # set when the first candles are read
+            candles=lambda timeframe, limit: trader.opinions.candles(timeframe, limit),  # noqa: PLW0108
             backtests=backtests,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
@@ -1092,6 +1113,7 @@ class TrialSetup:
     cash: Decimal
     data_sha256: str = ""  # of the candles that are meant, where another machine might have others
     config_sha256: str = ""
+    mapped: "Mapped | None" = None  # the candles themselves, for processes of this machine
 
 
 class Workbench:
@@ -1133,7 +1155,7 @@ def bench_of(setup: TrialSetup) -> Workbench:
     """In any process that makes trials, by the name `main.bench_of`. Refuses other candles or settings."""
     from backtest import history
 
-    bench = Workbench(setup)
+    bench = Workbench(setup, setup.mapped.series() if setup.mapped and setup.mapped.there else None)
     if setup.data_sha256 and history.data_sha256(bench.series) != setup.data_sha256:
         raise ConfigError(f"{setup.data}: has other candles here than where trials are ordered; copy them")
     if setup.config_sha256 and bench.config_sha256 != setup.config_sha256:
@@ -1242,9 +1264,10 @@ def backtested(
 ) -> tuple[dict[str, Any], Path]:
     """What result.json says, and its folder."""
     from backtest import backtest_command
+    from backtest.memory import give_memory_back
     from services.settings import load_rules
 
-    backtest_command.give_memory_back()
+    give_memory_back()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     plan, local, deaf = planned(settings, loaded, arguments)
     plan, notes = with_record(settings, arguments.recorded, plan, deaf)
@@ -1262,6 +1285,9 @@ def backtested(
         progress=progress,
         screen=sys.stderr,
     )
+    del plan
+    if arguments.report:
+        backtest_command.draw(folder)
     return report, folder
 
 
@@ -1343,13 +1369,18 @@ def recorded(settings: "Settings", where: str) -> "Record":
 def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
     """A line in the books, for the go-live list and for later; where that fails the result still stands in its
     folder."""
+    from services.backtest_line import write_down
+
+    url, row = settings.database_url.reveal(), (token(9), began, clock.now(), request, report)
+    if write_down(url, *row):
+        return
     from services.database import open_database
     from services.database.backtests import Backtests
 
     try:
-        database = open_database(settings.database_url.reveal())
+        database = open_database(url)
         try:
-            Backtests(database).finished(token(9), began, clock.now(), request, report)
+            Backtests(database).finished(*row)
         finally:
             database.close()
     except (ConfigError, StoreError) as error:
