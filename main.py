@@ -872,6 +872,7 @@ def serve(trader: Trader) -> None:
         record=record,
         clock=clock,
         tasks=trader.tasks,
+        factor_stays=settings.mode == "live",
     )
     trader.two_factor = lambda: auth.two_factor
     control = Controls(

@@ -42,6 +42,8 @@ class Gate:
         if who is None:
             headers = {"www-authenticate": "Bearer"}
             raise Problem(401, "get a token at /api/v1/token and send it as `Authorization: Bearer …`", headers=headers)
+        if who.read_only and request.method not in ("GET", "HEAD"):
+            raise Problem(403, "this token may only read; a program that acts signs in at /api/v1/token")
         if who.must_change:
             raise Problem(403, "change the first password in the browser before anything else")
         return who

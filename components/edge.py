@@ -148,7 +148,9 @@ class Answering:
         await self._send(message)
 
     async def end(self) -> None:
-        if self._begun and not self._ended:
+        if not self._begun:
+            await self._send({"type": "http.response.start", "status": 500, "headers": []})
+        if not self._ended:
             await self._send({"type": "http.response.body", "body": b""})
 
 

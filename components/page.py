@@ -15,7 +15,8 @@ from components.edge import Edge, Pages
 from components.frame import Frame, Tab
 from components.going_live import GoingLive
 from components.live import Live
-from components.login import add_login, address
+from components.login import add_login
+from components.plain import address
 from components.positions import Positions
 from components.quick_stats import QuickStats
 from components.theme import HEAD, add_assets

@@ -36,6 +36,7 @@ LIBRARIES = {
     "alembic": ("services/database",),
     "apscheduler": ("services/scheduler",),
     "pyotp": ("services/auth",),
+    "segno": ("components/qr",),
     "argon2": ("services/auth",),
     "jwt": ("services/auth",),
     "aiosmtplib": ("services/notifications",),
