@@ -12,6 +12,7 @@ from components.banners import Banners
 from components.controls import Person
 from components.doors import Doors
 from components.edge import Edge, Pages
+from components.failing import failed_page
 from components.frame import Frame, Tab
 from components.going_live import GoingLive
 from components.live import Live
@@ -19,6 +20,7 @@ from components.login import add_login
 from components.plain import address
 from components.positions import Positions
 from components.quick_stats import QuickStats
+from components.sockets import keep_to_own_pages
 from components.theme import HEAD, add_assets
 
 SWEEP_SECONDS = 5.0
@@ -58,7 +60,9 @@ def build(doors: Doors) -> Live:
     """Register everything on NiceGUI's app."""
     live, pages = Live(doors.view, doors.clock, doors.tasks), Pages(doors)
     web.config.socket_io_js_transports = ["websocket"]
-    web.add_middleware(Edge, doors=doors)
+    web.add_middleware(Edge, doors=doors, pages=pages)
+    keep_to_own_pages(pages.owner)
+    web.on_page_exception(failed_page)
     add_assets(web)
     add_login(web, doors, pages.sweep)
     add_api(web, doors)
