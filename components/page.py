@@ -15,6 +15,7 @@ from components.edge import Edge, Pages
 from components.failing import failed_page
 from components.frame import Frame, Tab
 from components.going_live import GoingLive
+from components.history import History
 from components.live import Live
 from components.login import add_login
 from components.plain import address
@@ -29,9 +30,10 @@ TABS = (
     Tab(
         "positions",
         "Positions",
-        lambda frame: Positions(frame.doors.view, frame.controls),
+        Positions,
         icon='<path d="M4 7h16v12H4zM9 7V5h6v2M4 12h16"/>',
     ),
+    Tab("history", "History", History, icon='<path d="M4 12a8 8 0 1 0 2.6-5.9M4 4v4h4M12 8v4l3 2"/>'),
 )
 
 # How `ui.run` must be called: host and port come from the settings.
@@ -74,6 +76,8 @@ def build(doors: Doors) -> Live:
         pages.enter(ui.context.client, secret)
         frame = Frame(doors, Person(doors, secret, address(request)), request.scope["signed_in"].username, TABS)
         _dashboard(frame, live, request.query_params.get("tab", ""))
+        if decision := request.query_params.get("decision"):
+            frame.receipt(decision)
 
     return live
 
