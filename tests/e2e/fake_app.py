@@ -1,6 +1,7 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `first` (the random first password). Driven over stdin, one command a line:
+Scenes: `positions`, `empty`, `paused`, `first` (the random first password), `hostile` (every text an attack). Driven
+over stdin, one command a line:
 `price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
 """
 
@@ -17,9 +18,10 @@ from app.core.alerts import AlertEvent
 from app.core.model import PositionStatus, SignalStatus
 from app.notices import Told
 from app.seam import Clock
-from components.page import RUN, build
+from components.page import RUN, build, proxies
 from tests.builders import a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.hostile_texts import fill_with_hostile_texts
 from tests.ui_history import fill_history
 
 
@@ -67,6 +69,8 @@ def set_scene(desk: Desk, scene: str) -> None:
             state="STOPPED",
             reason="kill_switch",
         )
+    if scene == "hostile":
+        fill_with_hostile_texts(desk)
     if scene == "paused":
         view.now = view.now.__class__(
             **{
@@ -123,7 +127,7 @@ def main() -> None:
 
     build(desk.doors())
     web.on_startup(start)
-    ui.run(host="127.0.0.1", port=port, **RUN)
+    ui.run(host="127.0.0.1", port=port, **RUN, **proxies(()))
 
 
 if __name__ == "__main__":
