@@ -912,6 +912,7 @@ def serve(trader: Trader) -> None:
             backtests=backtests,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
+            metrics_token=settings.metrics_token.reveal() if settings.metrics_token else None,
         )
     )
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
@@ -19,10 +19,11 @@ from app.ports import Conflict, Row, Status, Who
 from app.strategy_files import Unfit
 from components import api_docs
 from components.api_backtests import Testing
-from components.api_parts import Gate, Names, Page, Strict, address_of
+from components.api_parts import Gate, Moment, Names, Page, Strict, address_of
 from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord
 from components.idempotency import Bodies
+from components.metrics import Metrics
 from components.problems import Problem, add_problems
 from components.wire import checklist_row, status_row, wire
 
@@ -70,23 +71,23 @@ class PositionsPage(Page):
 
 
 class TradesPage(Page):
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class NewsPage(Page):
     """By when they were published."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class LogsPage(Page):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
 
 
-def add_api(web: FastAPI, doors: Doors) -> FastAPI:
-    """Put `/health` and `/api` on the application; again replaces what was there."""
+def add_api(web: FastAPI, doors: Doors, open_pages: Callable[[], int] = lambda: 0) -> FastAPI:
+    """Put `/health`, `/metrics` and `/api` on the application; again replaces what was there."""
     api = FastAPI(
         title="bitcoin-autotrader", version=doors.view.status().version, openapi_url=None, docs_url=None, redoc_url=None
     )
@@ -98,7 +99,11 @@ def add_api(web: FastAPI, doors: Doors) -> FastAPI:
     Testing(doors).add(api, gate)
     api_docs.add(api, gate.signed_in)
     web.router.routes[:] = [each for each in web.router.routes if not (isinstance(each, Mount) and each.path == API)]
-    web.router.routes[:0] = [Route("/health", Health(doors.health)), Mount(API, api)]
+    web.router.routes[:0] = [
+        Route("/health", Health(doors.health)),
+        Route("/metrics", Metrics(doors, open_pages).__call__, methods=["GET"]),
+        Mount(API, api),
+    ]
     return api
 
 
@@ -146,6 +151,8 @@ class Reading:
             ("/v1/strategies/{name}", self.strategy),
             ("/v1/live-check", self.live_check),
             ("/v1/logs", self.logs),
+            ("/v1/stats/daily", self.days),
+            ("/v1/audit", self.audit),
         ):
             api.add_api_route(path, work, methods=["GET"], dependencies=needs, response_model=None)
 
@@ -232,6 +239,14 @@ class Reading:
 
     async def logs(self, page: Annotated[LogsPage, Query()]) -> Response:
         return _listed(*await self._rows("logs", page, **({"level": page.level} if page.level else {})))
+
+    async def days(self, page: Annotated[Page, Query()]) -> Response:
+        """Each UTC day's trades, result and drawdown."""
+        return _listed(*await self._rows("stats/daily", page))
+
+    async def audit(self, page: Annotated[Page, Query()]) -> Response:
+        """Who did what, from where: sign-ins, orders, changes, and what was refused."""
+        return _listed(*await self._rows("audit", page))
 
     async def _rows(self, kind: str, page: Page, **filters: Any) -> tuple[list[Row], int]:
         try:

@@ -1,9 +1,10 @@
 """What every part of the API is built from: strict bodies, query names, pages, and the gate."""
 
+import re
 from typing import Annotated
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from components.doors import Doors, SignedIn
 from components.problems import Problem
@@ -19,6 +20,16 @@ class Names(BaseModel):
     """Query names: unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def as_written(given: object) -> object:
+    """Times are RFC 3339. A bare number would be taken for seconds since 1970."""
+    if not isinstance(given, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", given):
+        raise ValueError("must be a time such as 2026-11-23T02:30:00Z")
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(as_written)]
 
 
 class Page(Names):

@@ -215,6 +215,7 @@ class Doors:
     backtests: Backtests | None = None
     data: CandleData | None = None
     upload_bytes: int = 20 * 2**20
+    metrics_token: str | None = None  # lets a monitor on another machine read the figures
 
     @property
     def secure(self) -> bool:

@@ -25,7 +25,7 @@ SOCKET = "/_nicegui_ws"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LIBRARIES = f"/_nicegui/{nicegui_version}/"
 PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
-OPEN = frozenset({"/health", "/login", "/favicon.ico", "/robots.txt"})
+OPEN = frozenset({"/health", "/metrics", "/login", "/favicon.ico", "/robots.txt"})
 CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src {connect}; frame-ancestors 'none'; "
@@ -36,9 +36,9 @@ CSP = (
 class Edge:
     """Host, Origin, session, size and headers. What it lets in finds who it is in `scope["signed_in"]`."""
 
-    def __init__(self, app: ASGIApp, doors: Doors, pages: "Pages | None" = None) -> None:
+    def __init__(self, app: ASGIApp, doors: Doors, pages: "Pages | None" = None, at_once: float = AT_ONCE) -> None:
         self._app, self._doors, self._pages = app, doors, pages or Pages(doors)
-        self._pace = Allowance(doors.clock, per_second=PER_SECOND, burst=AT_ONCE)
+        self._pace = Allowance(doors.clock, per_second=PER_SECOND, burst=at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):

@@ -29,9 +29,14 @@ def failed_page(error: Exception) -> None:
 
 def failed_answer(what: str, error: Exception, accepts: str) -> Response:
     number = noted(what, error)
-    detail = f"it stands in the log under {number}"
     if "text/html" in accepts:
-        answer: HTMLResponse = page(TITLE, f"<h2>{TITLE}</h2><p>{detail.capitalize()}. The trader goes on.</p>", 500)
+        answer: HTMLResponse = page(
+            TITLE, f"<h2>{TITLE}</h2><p>It stands in the log under {number}. The trader goes on.</p>", 500
+        )
         return answer
-    problem = {"title": "internal error", "status": 500, "detail": f"something went wrong on our side; {detail}"}
+    problem = {
+        "title": "internal error",
+        "status": 500,
+        "detail": f"something went wrong on our side; it stands in the log under {number}",
+    }
     return JSONResponse(problem, 500, media_type="application/problem+json")

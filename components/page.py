@@ -67,7 +67,7 @@ def build(doors: Doors) -> Live:
     web.on_page_exception(failed_page)
     add_assets(web)
     add_login(web, doors, pages.sweep)
-    add_api(web, doors)
+    add_api(web, doors, lambda: len(pages.sockets))
     web.timer(SWEEP_SECONDS, pages.sweep)
 
     @ui.page("/", title="bitcoin-autotrader", dark=None, reconnect_timeout=120)

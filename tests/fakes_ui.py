@@ -440,6 +440,7 @@ class Desk:
         self.audit = AuditTrail()
         self.seals = PlainSeals()
         self.health = "ok"
+        self.quick = QUICK
         self.auth = self.fresh_auth()
 
     def fresh_auth(self) -> Auth:
@@ -451,7 +452,7 @@ class Desk:
             record=self.audit,
             clock=self.clock,
             tasks=self.tasks,
-            passwords=QUICK,
+            passwords=self.quick,
             factor_stays=self.factor_stays,
         )
 
