@@ -8,6 +8,7 @@ from nicegui import ui
 
 from components.alerts import Alerts
 from components.api import add_api
+from components.backtest_tab import BacktestTab
 from components.banners import Banners
 from components.controls import Person
 from components.doors import Doors
@@ -34,6 +35,7 @@ TABS = (
         icon='<path d="M4 7h16v12H4zM9 7V5h6v2M4 12h16"/>',
     ),
     Tab("history", "History", History, icon='<path d="M4 12a8 8 0 1 0 2.6-5.9M4 4v4h4M12 8v4l3 2"/>'),
+    Tab("backtest", "Backtest", BacktestTab, icon='<path d="M4 20V4M4 20h16M8 16l4-5 3 3 5-7"/>'),
 )
 
 # How `ui.run` must be called: host and port come from the settings.
