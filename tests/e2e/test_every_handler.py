@@ -11,6 +11,7 @@ from components.page import TABS
 from tests.e2e.test_dashboard_user import pytestmark as pytestmark  # noqa: PLC0414 - the same group and warnings
 from tests.e2e.test_dashboard_user import show, signed_in
 from tests.fakes_ui import Desk, a_position
+from tests.ui_backtests import FakeBacktests, FakeCandles, a_run
 from tests.ui_history import fill_history
 
 STATES = (
@@ -50,7 +51,8 @@ async def test_no_handler_does_anything_for_somebody_who_is_signed_out(ended: bo
     desk = Desk()
     fill_history(desk, 3)
     desk.view.held = [a_position("p1"), a_position("p2")]
-    async with signed_in(desk) as user:
+    tests = FakeBacktests(a_run("b1"), a_run("b2", "running"))
+    async with signed_in(desk, backtests=tests, data=FakeCandles()) as user:
         await opened_everywhere(user, desk)
         if ended:
             await desk.auth.end_all("admin")
@@ -60,3 +62,5 @@ async def test_no_handler_does_anything_for_somebody_who_is_signed_out(ended: bo
             pressed += await everything_pressed(user)
         assert pressed["click"] > 20
         assert bool(desk.control.orders) is not ended, desk.control.orders
+        if ended:
+            assert [(row["id"], row["status"]) for row in tests.rows] == [("b1", "done"), ("b2", "running")]
