@@ -409,6 +409,7 @@ class Trader:
     def start_jobs(self) -> None:
         from app.core.messages import Gate
         from app.jobs import Job, health, reconcile, tick
+        from services.database import DatabaseDays
         from services.database.logs_store import LogStore
         from services.health import look
         from services.scheduler import Scheduler, guarded
@@ -426,6 +427,11 @@ class Trader:
         async def review() -> None:
             if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
                 self.tasks.start(guarded("review", self.nightly.run)(), "review")
+
+        days = DatabaseDays(self.database, self.ledger.name)
+
+        async def write_days() -> None:
+            await self.tasks.in_thread(lambda: days.gather(self.session.now()))
 
         async def prune_logs() -> None:
             await self.tasks.in_thread(lambda: logs.prune(clock.now()))
@@ -448,6 +454,7 @@ class Trader:
                 Job(name="system log", run=write_logs, every_seconds=2),
                 Job(name="old logs", run=prune_logs, daily_at="00:20"),
                 Job(name="candles", run=write_candles, every_seconds=5),
+                Job(name="days", run=write_days, every_seconds=60),
                 Job(name="review", run=review, every_seconds=60),
             ]
         )

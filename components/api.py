@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
@@ -56,6 +56,10 @@ class Unlocking(Strict):
 
 
 class StrategyChange(Strict):
+    """At least one of `enabled` and `weight`."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["enabled"]}, {"required": ["weight"]}]})
+
     enabled: bool | None = None
     weight: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
