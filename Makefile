@@ -7,7 +7,7 @@ ARGS ?=
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: run setup test check bench sentiment chaos-blackbox mutation lock browser
+.PHONY: run setup test check bench fuzz-api sentiment chaos-blackbox mutation lock browser
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -57,6 +57,10 @@ bench: $(VENV)/.dev browser
 # about half an hour.
 chaos-blackbox: $(VENV)/.dev
 	$(BIN)/python -m tests.chaos.blackbox $(ARGS)
+
+# Sends the running API whatever its description allows, and what it does not; some minutes.
+fuzz-api: $(VENV)/.dev
+	$(BIN)/python -m tests.tools.fuzz_api $(ARGS)
 
 # Changes the rules of money one by one and sees whether a test notices; about half an hour.
 mutation: $(VENV)/.dev
