@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from app.backtest_ports import Backtests, CandleData
 from app.checklist import Checklist
+from app.core.model import Candle
 from app.ports import Control, EngineView, Reader, Row
 from app.seam import Clock, Tasks
 
@@ -194,6 +195,10 @@ async def _nothing_yet() -> Row:
     return {}
 
 
+async def _no_candles(timeframe: str | None, limit: int) -> Sequence[Candle]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """`public_url` is the address people type (https behind a proxy), where there is one.
@@ -213,6 +218,9 @@ class Doors:
     hosts: tuple[str, ...] = ()
     going_live: Callable[[], Checklist | None] = lambda: None  # None where no real money is to be traded
     insights: Callable[[], Awaitable[Row]] = _nothing_yet
+    candles: Callable[[str | None, int], Awaitable[Sequence[Candle]]] = (
+        _no_candles  # (time frame, how many), oldest first
+    )
     backtests: Backtests | None = None
     data: CandleData | None = None
     upload_bytes: int = 20 * 2**20
