@@ -6,6 +6,7 @@ Each sets `window.__xss`, asks with `alert`, or leaves an element with `data-xss
 from tests.builders import a_signal
 from tests.fakes_ui import NOW, Desk, a_decision, a_position
 from tests.ui_history import a_trade_row, fill_history
+from tests.ui_insights import set_insights
 
 RUN = "window.__xss=1"
 TAGS = ("img", "svg", "video", "audio", "iframe", "object", "embed", "input", "details", "marquee", "body", "math")
@@ -43,6 +44,7 @@ def fill_with_hostile_texts(desk: Desk) -> None:
     """Wherever words come from outside: opinions, reasons, trades, headlines with their addresses."""
     signals = tuple(a_signal("BUY", 60, strategy=f"voice {at}", reasoning=text) for at, text in enumerate(TEXTS))
     fill_history(desk, 3)
+    set_insights(desk)
     desk.view.decision = a_decision(signals=signals, reason=TEXTS[0])
     desk.view.held = [
         a_position(f"p{at}", "62900", "0.0002", signals=signals[at::4], reasoning=TEXTS[at], decision_id=TEXTS[at + 4])

@@ -147,10 +147,12 @@ async def test_a_page_id_that_leaked_presses_nothing_from_another_sign_in(server
         await thief.connect(thief.page)
         before = server.orders()
         await thief.press(owner)
-        await thief.press(thief)  # heard after the first, and counted
-        await count_reaches(server, before + 1)
-        await owner.press(owner)
-        await count_reaches(server, before + 2)
+        for number, who in enumerate(
+            (thief, owner, owner), start=1
+        ):  # what was to be heard was heard long before these
+            await who.press(who)
+            await count_reaches(server, before + number)
+        assert server.orders() == before + 3
 
 
 async def test_signing_out_elsewhere_closes_the_open_sockets_within_two_seconds(server: Server) -> None:
@@ -169,16 +171,19 @@ async def test_signing_out_elsewhere_closes_the_open_sockets_within_two_seconds(
 async def test_a_flood_of_clicks_is_slowed_down_and_the_server_goes_on_answering(server: Server) -> None:
     async with a_visitor(server) as visitor:
         await visitor.connect(visitor.page)
-        before, began = server.orders(), monotonic()
-        for _ in range(150):
+        began = monotonic()
+        for _ in range(150):  # 120 may come at once, then ten a second
             await visitor.press(visitor)
+        acknowledged = {"client_id": visitor.page, "next_message_id": 0}
+        heard = asyncio.create_task(visitor.socket.call("ack", acknowledged, timeout=30))
         waits = []
         for _ in range(20):
             asked = monotonic()
             assert (await visitor.web.get("/health")).status_code == 200
             waits.append(monotonic() - asked)
         assert sorted(waits)[10] < 0.25
-        assert server.orders() - before <= 120 + 10 * (monotonic() - began) + 1
+        await heard
+        assert monotonic() - began > 2.5
 
 
 async def test_an_address_that_a_visitor_makes_up_does_not_help_to_guess_passwords(server: Server) -> None:
@@ -226,8 +231,10 @@ async def test_sixty_hostile_texts_run_nothing_and_add_nothing_on_any_tab() -> N
         for tab in TABS:
             await page.goto(f"{app.url}/?tab={tab.name}")
             await expect(page.locator(".tab:visible").first).to_be_visible()
+            if tab.name == "insights":
+                await page.get_by_role("button", name="Show all 60").click()
             await page.evaluate("document.querySelectorAll('main details').forEach(each => each.open = true)")
-            if tab.name == "positions":
+            if tab.name in ("positions", "insights"):  # opinions; headlines
                 await page.wait_for_function(ALL_SHOWN, arg=TEXTS, timeout=20_000)
             assert await page.evaluate(EXTRA) == 0, tab.name
             assert await page.evaluate(STRANGE_LINKS) == [], tab.name
