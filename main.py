@@ -805,7 +805,7 @@ def make_ground(trader: Trader) -> "Ground":
     )
 
     def feed(warmup: int, window: int, resume: datetime | None) -> Any:
-        return make_feed(settings, trader.ledger, warmup, window, resume)
+        return make_feed(settings, trader, warmup, window, resume)
 
     return CandleGround(trader.ledger.market, paper, time, instrument, feed)
 
@@ -841,9 +841,10 @@ def trading_key(settings: "Settings") -> dict[str, str]:
     return {"key": key.reveal(), "secret": secret.reveal()} if key and secret else {}
 
 
-def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
+def make_feed(settings: "Settings", trader: Trader, warmup: int, window: int, resume: datetime | None) -> Any:
     """The market's candles: from a file, or invented from the seed. An invented market opens with the day on which its
-    ledger was opened, so that it is the same market at whatever hour somebody begins."""
+    ledger was opened, so that it is the same market at whatever hour somebody begins; where nobody has set its speed it
+    hurries until something was bought, for who tries the program wants to see that."""
     from backtest.feeds import ReplayFeed, SimulatedFeed
 
     file = settings.replay_file
@@ -860,7 +861,8 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int,
     return SimulatedFeed(
         symbol=settings.symbol,
         seed=settings.market_seed,
-        start_at=ledger.opened_at.replace(hour=0, minute=0, second=0, microsecond=0),
+        start_at=trader.ledger.opened_at.replace(hour=0, minute=0, second=0, microsecond=0),
+        hurries=lambda: settings.market_hurries and not trader.session.engine.state.trade_number,
         window_minutes=window,
         speed=settings.market_speed,
         clock=clock,
