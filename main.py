@@ -423,6 +423,7 @@ class Trader:
     def start_jobs(self) -> None:
         from app.core.messages import Gate
         from app.jobs import Job, health, reconcile, tick
+        from services.database import DatabaseDays
         from services.database.logs_store import LogStore
         from services.health import look
         from services.scheduler import Scheduler, guarded
@@ -441,6 +442,11 @@ class Trader:
             await write_candles()  # on a fast market a day is over before they were written by themselves
             if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
                 self.tasks.start(guarded("review", self.nightly.run)(), "review")
+
+        days = DatabaseDays(self.database, self.ledger.name)
+
+        async def write_days() -> None:
+            await self.tasks.in_thread(lambda: days.gather(self.session.now()))
 
         async def prune_logs() -> None:
             await self.tasks.in_thread(lambda: logs.prune(clock.now()))
@@ -463,6 +469,7 @@ class Trader:
                 Job(name="system log", run=write_logs, every_seconds=2),
                 Job(name="old logs", run=prune_logs, daily_at="00:20"),
                 Job(name="candles", run=write_candles, every_seconds=5),
+                Job(name="days", run=write_days, every_seconds=60),
                 Job(name="review", run=review, every_seconds=60),
             ]
         )
@@ -895,6 +902,7 @@ def serve(trader: Trader) -> None:
         record=record,
         clock=clock,
         tasks=trader.tasks,
+        factor_stays=settings.mode == "live",
     )
     trader.two_factor = lambda: auth.two_factor
     control = Controls(
@@ -937,6 +945,7 @@ def serve(trader: Trader) -> None:
             upload_bytes=settings.upload_mb * 2**20,
             push=trader.push,
             looked=trader.outbox,
+            metrics_token=settings.metrics_token.reveal() if settings.metrics_token else None,
         )
     )
 

@@ -13,17 +13,20 @@ from components.banners import Banners
 from components.controls import Person
 from components.doors import Doors
 from components.edge import Edge, Pages
+from components.failing import failed_page
 from components.frame import Frame, Tab
 from components.going_live import GoingLive
 from components.history import History
 from components.insights import Insights
 from components.live import Live
-from components.login import add_login, address
+from components.login import add_login
 from components.notices import Notices
+from components.plain import address
 from components.positions import Positions
 from components.push_switch import InstallHint
 from components.pwa import APP_HEAD, add_pwa
 from components.quick_stats import QuickStats
+from components.sockets import keep_to_own_pages
 from components.theme import HEAD, add_assets
 
 SWEEP_SECONDS = 5.0
@@ -71,10 +74,12 @@ def build(doors: Doors) -> Live:
     """Register everything on NiceGUI's app."""
     live, pages = Live(doors.view, doors.clock, doors.tasks), Pages(doors)
     web.config.socket_io_js_transports = ["websocket"]
-    web.add_middleware(Edge, doors=doors)
+    web.add_middleware(Edge, doors=doors, pages=pages)
+    keep_to_own_pages(pages.owner)
+    web.on_page_exception(failed_page)
     add_assets(web)
     add_login(web, doors, pages.sweep)
-    add_api(web, doors)
+    add_api(web, doors, lambda: len(pages.sockets))
     add_pwa(web)
     web.timer(SWEEP_SECONDS, pages.sweep)
 

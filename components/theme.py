@@ -25,7 +25,7 @@ def _joined(folder: str) -> bytes:
 CONTENT = {
     "trader.css": _joined("style"),
     "trader.js": _joined("script"),
-    **{name: (ASSETS / name).read_bytes() for name in ("login.css", "icon.svg")},
+    **{name: (ASSETS / name).read_bytes() for name in ("login.css", "plain.js", "icon.svg")},
 }
 
 
@@ -35,6 +35,7 @@ def _address(name: str) -> str:
 
 
 STYLE, SCRIPT, LOGIN_STYLE, ICON = (_address(name) for name in ("trader.css", "trader.js", "login.css", "icon.svg"))
+PLAIN_SCRIPT = _address("plain.js")
 HEAD = (
     f'<link rel="stylesheet" href="{STYLE}"><script defer src="{SCRIPT}"></script>'
     f'<link rel="icon" type="image/svg+xml" href="{ICON}">'
@@ -45,7 +46,7 @@ HEAD = (
 
 
 def add_assets(web: FastAPI) -> None:
-    for address in (STYLE, SCRIPT, LOGIN_STYLE, ICON):
+    for address in (STYLE, SCRIPT, LOGIN_STYLE, ICON, PLAIN_SCRIPT):
         web.router.routes.append(Route(address, _server(address.rsplit("/", 1)[1])))
 
 

@@ -22,7 +22,7 @@ from app.push import Device, Subscription
 from app.seam import Clock, Tasks
 from app.strategy_files import Unfit
 from components.doors import Doors
-from services.auth import Auth, LoginSession, Passwords, User
+from services.auth import Auth, LoginSession, Passwords, ReadToken, User
 from services.notifications.push import WebPush
 from tests.builders import a_signal, d, shown
 
@@ -52,11 +52,12 @@ class HandClock(Clock):
 
 
 class MemoryUsers:
-    """services.auth.Store in two dicts."""
+    """services.auth.Store in three dicts."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self.sessions: dict[str, LoginSession] = {}
+        self.tokens: dict[str, ReadToken] = {}
         self.full = False  # as a disk is
 
     def get_user(self, username: str) -> User | None:
@@ -97,6 +98,29 @@ class MemoryUsers:
 
     def delete_expired(self, now: datetime) -> None:
         self.sessions = {id: each for id, each in self.sessions.items() if each.expires_at > now}
+
+    def add_token(self, token: ReadToken) -> None:
+        self.tokens[token.id] = token
+
+    def find_token(self, sha256: str) -> ReadToken | None:
+        return next((each for each in self.tokens.values() if each.sha256 == sha256), None)
+
+    def tokens_of(self, username: str) -> Sequence[ReadToken]:
+        return [each for each in self.tokens.values() if each.username == username]
+
+    def token_used(self, id: str, at: datetime) -> None:
+        if self.full:
+            raise StoreError("the database cannot be written: database or disk is full")
+        self.tokens[id] = replace(self.tokens[id], used_at=at)
+
+    def delete_token(self, username: str, id: str) -> bool:
+        mine = id in self.tokens and self.tokens[id].username == username
+        if mine:
+            del self.tokens[id]
+        return mine
+
+    def delete_tokens(self, username: str) -> None:
+        self.tokens = {id: each for id, each in self.tokens.items() if each.username != username}
 
 
 class PlainSeals:
@@ -468,8 +492,9 @@ class FakeReader:
 class Desk:
     """Everything a page needs, all of it fake but for sign-in, which is the real one over a store in memory."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, *, factor_stays: bool = False) -> None:
         self.clock = clock or HandClock()
+        self.factor_stays = factor_stays
         self.tasks = Tasks()
         self.view = FakeView()
         self.control = FakeControl(self.view)
@@ -480,6 +505,7 @@ class Desk:
         self.audit = AuditTrail()
         self.seals = PlainSeals()
         self.health = "ok"
+        self.quick = QUICK
         self.look: Row | None = None  # what a look at the insights gives
         self.auth = self.fresh_auth()
 
@@ -492,7 +518,8 @@ class Desk:
             record=self.audit,
             clock=self.clock,
             tasks=self.tasks,
-            passwords=QUICK,
+            passwords=self.quick,
+            factor_stays=self.factor_stays,
         )
 
     def doors(self, **changes: Any) -> Doors:

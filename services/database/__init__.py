@@ -4,6 +4,7 @@ The only room that knows a database. Rows are not domain types: they are mapped 
 """
 
 from services.database.connection import Database, open_database
+from services.database.days import DatabaseDays
 from services.database.evidence_store import DatabaseEvidence
 from services.database.journal import DatabaseJournal
 from services.database.ledgers import Ledgers
@@ -24,6 +25,7 @@ __all__ = [
     "Audit",
     "Database",
     "DatabaseCallBook",
+    "DatabaseDays",
     "DatabaseEvidence",
     "DatabaseJournal",
     "DatabaseMarketCandles",

@@ -362,6 +362,7 @@ class UserTable(SQLModel, table=True):
     epoch: int = 0
     totp_secret: str = ""
     totp_step: int = 0
+    recovery_codes: str = text()  # JSON: the hashes of those not used yet
 
 
 class LoginSessionTable(SQLModel, table=True):
@@ -373,6 +374,19 @@ class LoginSessionTable(SQLModel, table=True):
     expires_at: datetime = utc()
     address: str = name()
     agent: str = name()
+
+
+class ReadTokenTable(SQLModel, table=True):
+    """Tokens that may read and nothing else."""
+
+    __tablename__ = "read_tokens"
+    id: str = Field(primary_key=True)
+    username: str = name(index=True)
+    name: str = Field(default="", sa_column=Column(Name, nullable=False))
+    sha256: str = Field(unique=True)  # of its text
+    created_at: datetime = utc()
+    expires_at: datetime | None = utc(nullable=True)
+    used_at: datetime | None = utc(nullable=True)
 
 
 class PushSubscriptionTable(SQLModel, table=True):

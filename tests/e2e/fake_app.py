@@ -1,8 +1,9 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades), `insights`, `insights-fresh` or
-`first` (the random first password); the host of a push service may follow. Driven over stdin, one command a line:
-`price 64000.12`, `later 90` (seconds), `tell kill_switch down` (an alert and its words), `orders`,
+Scenes: `positions`, `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades), `insights`, `insights-fresh`, `api`
+(one of everything), `hostile` (every text an attack) or `first` (the random first password); the host of a push service
+may follow. Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `tell kill_switch down` (an
+alert and its words), `orders`, `hang`,
 `end-session`; each is answered on stdout once it is done.
 """
 
@@ -21,10 +22,12 @@ from app.core.alerts import AlertEvent
 from app.core.model import Candle, PositionStatus, SignalStatus
 from app.notices import Told
 from app.seam import Clock
-from components.page import RUN, build
-from services.database import DatabaseReader, Ledgers, open_database
+from components.page import RUN, build, proxies
+from services.database import Audit, DatabaseJournal, DatabaseReader, Ledgers, open_database
 from tests.builders import NOON, a_signal, d
-from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position, a_strategy_row
+from tests.hostile_texts import fill_with_hostile_texts
+from tests.integration.store_cases import a_whole_trade
 from tests.integration.test_store_reading import fill_the_store
 from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
 from tests.ui_history import fill_history
@@ -92,6 +95,10 @@ def set_scene(desk: Desk, scene: str) -> None:
             state="STOPPED",
             reason="kill_switch",
         )
+    if scene == "api":
+        an_api_to_try(desk)
+    if scene == "hostile":
+        fill_with_hostile_texts(desk)
     if scene.startswith("insights"):
         set_fresh(desk) if scene == "insights-fresh" else set_insights(desk)
     if scene == "paused":
@@ -115,6 +122,21 @@ def set_scene(desk: Desk, scene: str) -> None:
                 a_signal("HOLD", 0, strategy="deepseek", status=SignalStatus.FAILED, reasoning="timed out after 20 s"),
             )
         )
+
+
+def an_api_to_try(desk: Desk) -> None:
+    """One of everything, in a real store; every trader's row in the words of the program."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    database = open_database(f"sqlite:///{folder.name}/trader.db")
+    ledger = Ledgers(database, min).open("paper", "simulated", "BTC/USD", NOON).name
+    journal = DatabaseJournal(database, ledger, "1.0")
+    journal.commit(a_whole_trade()[1], [])
+    atexit.register(journal.close)
+    Audit(database).record(NOON, actor="admin", action="pause", target="", detail="", address="", result="ok")
+    desk.reader = DatabaseReader(database, ledger, desk.tasks)  # type: ignore[assignment]
+    desk.view.strategy_rows = [a_strategy_row()]
+    desk.view.held = [a_position(f"p{at}") for at in range(4)]
 
 
 def a_full_store(desk: Desk) -> None:
@@ -176,7 +198,7 @@ def main() -> None:
     push = desk.a_push(push_host) if push_host else None
     build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, push=push))
     web.on_startup(start)
-    ui.run(host="127.0.0.1", port=port, **RUN)
+    ui.run(host="127.0.0.1", port=port, **RUN, **proxies(()))
 
 
 if __name__ == "__main__":
