@@ -4,11 +4,12 @@ A position changes rarely, so it is kept as spans of candles over which nothing 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 
+from app.core.changing import changed
 from app.core.model import Position
 from app.core.money import ZERO
 from backtest.series import Floats, Times
@@ -103,12 +104,12 @@ class PositionSpans:
     def _going_on(self, position: Position, first: int, end: int) -> Span:
         before = self._running.get(position.id)
         if before is not None and before[0] is position:
-            return replace(before[1], end=end)
+            return changed(before[1], end=end)
         span = _span(position, first, end)
         if before is None or before[1].end != first:
             return span
-        if replace(span, first=before[1].first) == replace(before[1], end=end):
-            return replace(before[1], end=end)
+        if changed(span, first=before[1].first) == changed(before[1], end=end):
+            return changed(before[1], end=end)
         self._done.append(before[1])
         return span
 

@@ -5,12 +5,12 @@ may change one thing, the latest quote; `touched` says whether the last message 
 belongs into the journal.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
 from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, retries, watching
 from app.core.alerts import AlertEvent
+from app.core.changing import changed
 from app.core.errors import InvariantError
 from app.core.guards import Sample
 from app.core.latches import latch, lift
@@ -219,7 +219,7 @@ def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | C
     match message:
         case OrderSending():
             if order.status is OrderStatus.INTENT:
-                turn.put(replace(turn.move(order, OrderStatus.SENDING), sent_at=turn.now))
+                turn.put(changed(turn.move(order, OrderStatus.SENDING), sent_at=turn.now))
         case OrderNotSent(reason=reason) if orders.can_become(order, OrderStatus.NOT_SENT):
             reports.follow_up(turn, turn.move(order, OrderStatus.NOT_SENT, reason))
         case OrderNotSent(reason=reason):
@@ -283,7 +283,7 @@ def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:
     turn.touch()
     match command:
         case ChangeRisk(limits=limits, now=True):
-            state.rules = replace(state.rules, risk=limits)
+            state.rules = changed(state.rules, risk=limits)
         case ChangeRisk(limits=limits, name=name, value=value):
             state.pending.append(
                 PendingChange(
@@ -297,6 +297,6 @@ def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:
         case TakeBack(change_id=id):
             state.pending = [change for change in state.pending if change.id != id]
         case ChangeVoting(rules=rules):
-            state.rules = replace(state.rules, voting=rules.voting)
+            state.rules = changed(state.rules, voting=rules.voting)
         case _ as unexpected:
             assert_never(unexpected)

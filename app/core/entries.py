@@ -1,9 +1,9 @@
 """From a vote to an order: hold it, judge it, and keep the decision with everything that led there."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from app.core import life, orders, portfolio, risk
+from app.core.changing import changed
 from app.core.decisions import Decision, Outcome, Shown, Vote
 from app.core.messages import VoteCalled
 from app.core.model import Direction, ExitReason, Order, OrderBook, Position, PositionStatus, Role
@@ -55,7 +55,7 @@ def _sell(turn: Turn, shown: Shown, vote: Vote) -> None:
     for position in closing:
         life.begin_close(turn, position, ExitReason.VOTE, decision=decision)
     ids = tuple(order.id for order in turn.changes if isinstance(order, Order))
-    _keep(turn, replace(decision, order_ids=ids))
+    _keep(turn, changed(decision, order_ids=ids))
 
 
 def _sellable(turn: Turn) -> list[Position]:
@@ -66,9 +66,9 @@ def _buy(turn: Turn, shown: Shown, vote: Vote, book: OrderBook | None) -> None:
     verdict = risk.review(_facts(turn, shown, book), turn.limits, turn.instrument)
     if isinstance(verdict, Refused):
         decision = _decision(turn, shown, vote, Outcome.REFUSED, verdict.reason)
-        _keep(turn, replace(decision, risk_checks=verdict.checks))
+        _keep(turn, changed(decision, risk_checks=verdict.checks))
         return
-    decision = replace(_decision(turn, shown, vote, Outcome.ORDER, vote.text), risk_checks=verdict.checks)
+    decision = changed(_decision(turn, shown, vote, Outcome.ORDER, vote.text), risk_checks=verdict.checks)
     state = turn.state
     state.trade_number += 1
     started = state.started
@@ -87,7 +87,7 @@ def _buy(turn: Turn, shown: Shown, vote: Vote, book: OrderBook | None) -> None:
     state.entry_candle_at = shown.last_at
     turn.set_account(day_entries=turn.account.day_entries + 1)
     turn.do(place)
-    _keep(turn, replace(decision, order_ids=(place.client_order_id,)))
+    _keep(turn, changed(decision, order_ids=(place.client_order_id,)))
 
 
 def _reasoning(decision: Decision) -> str:

@@ -1,11 +1,11 @@
 """What every price and every message is checked against: a new day, loss limits, kill switch, tripwires, warnings."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
 from app.core import life, portfolio, risk
 from app.core.alerts import AlertEvent
+from app.core.changing import changed
 from app.core.latches import latch, lift
 from app.core.messages import ConfirmPrice, SealKillSwitch
 from app.core.model import ExitReason, LatchKind, OrderStatus, Role
@@ -38,7 +38,7 @@ def new_day(turn: Turn) -> None:
         turn.alert(AlertEvent.DAILY_LOSS_OVER, "a new UTC day has begun; entries are possible again")
     due = [change for change in state.pending if change.effective_at <= turn.now]
     for change in due:
-        state.rules = replace(state.rules, risk=change.limits)
+        state.rules = changed(state.rules, risk=change.limits)
         state.pending.remove(change)
 
 
@@ -94,14 +94,14 @@ def seek_certainty(turn: Turn) -> None:
     seen, started = turn.state.kill, turn.state.started
     candle_fed = started is not None and started.candle_fed
     if seen is not None and not candle_fed and turn.now >= seen.ask_at:
-        turn.state.kill = replace(seen, ask_at=turn.now + ASK_EVERY)
+        turn.state.kill = changed(seen, ask_at=turn.now + ASK_EVERY)
         turn.do(ConfirmPrice(symbol=turn.instrument.symbol))
 
 
 def _with_sample(seen: KillEvidence, sample: Sample, at: datetime) -> KillEvidence:
     if sample is Sample.ASKED:
-        return replace(seen, asked=(*seen.asked, at))
-    return replace(seen, feed=(*seen.feed, at))
+        return changed(seen, asked=(*seen.asked, at))
+    return changed(seen, feed=(*seen.feed, at))
 
 
 def _is_believed(seen: KillEvidence, *, candle_fed: bool) -> bool:

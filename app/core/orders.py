@@ -5,9 +5,9 @@ booked once, and a report may be applied any number of times.
 """
 
 import hashlib
-from dataclasses import replace
 from datetime import datetime
 
+from app.core.changing import changed
 from app.core.errors import InvariantError
 from app.core.model import Fill, Order, OrderReport, OrderStatus, Role
 
@@ -51,7 +51,7 @@ def moved(order: Order, status: OrderStatus, at: datetime, reason: str = "") -> 
         return order
     if not can_become(order, status):
         raise InvariantError(f"order {order.id}: {order.status} cannot become {status}")
-    return replace(order, status=status, updated_at=at, reason=reason or order.reason)
+    return changed(order, status=status, updated_at=at, reason=reason or order.reason)
 
 
 def with_fill(order: Order, fill: Fill) -> Order:
@@ -59,7 +59,7 @@ def with_fill(order: Order, fill: Fill) -> Order:
     filled = order.filled_quantity + fill.quantity
     if filled > order.quantity:
         raise InvariantError(f"order {order.id}: filled {filled} of {order.quantity}")
-    return replace(
+    return changed(
         order,
         filled_quantity=filled,
         filled_notional=order.filled_notional + fill.notional,
@@ -80,11 +80,11 @@ def reported(order: Order, report: OrderReport) -> Order:
     if status is S.OPEN and order.filled_quantity:
         status = S.PARTIAL
     if order.status is S.CANCELLING and status in (S.OPEN, S.PARTIAL):
-        return replace(order, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
+        return changed(order, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
     if status is order.status:
-        return replace(order, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
+        return changed(order, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
     after = moved(order, status, report.at, report.reason)
-    return replace(after, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
+    return changed(after, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
 
 
 def base36(number: int, width: int) -> str:

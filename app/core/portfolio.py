@@ -5,10 +5,11 @@ profit and loss. Losses are measured on NAV.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.core.changing import changed
 from app.core.model import Position
 from app.core.money import HUNDRED, ONE, ZERO, part
 
@@ -99,7 +100,7 @@ def with_flow(account: Account, amount: Decimal, liquidated: Decimal) -> Account
     value = nav(account, liquidated)
     emptied = liquidated + amount <= ZERO
     units = ZERO if emptied or value <= ZERO else account.units + amount / value
-    return replace(
+    return changed(
         account,
         cash=account.cash + amount,
         units=units,
@@ -111,7 +112,7 @@ def with_flow(account: Account, amount: Decimal, liquidated: Decimal) -> Account
 
 def new_day(account: Account, at: datetime, shown_equity: Decimal, liquidated: Decimal) -> Account:
     """The base for the day of `at`: everything is marked to the market once, nothing is counted twice."""
-    return replace(
+    return changed(
         account,
         day=midnight(at),
         day_nav=nav(account, liquidated),

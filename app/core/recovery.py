@@ -1,12 +1,12 @@
 """Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
 
 from collections.abc import Set
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.core import flows, life, orders, orphans, portfolio, reports
 from app.core.alerts import AlertEvent
+from app.core.changing import changed
 from app.core.latches import latch
 from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
@@ -97,7 +97,7 @@ def doubt_the_missing(turn: Turn, asked_at: datetime, mentioned: Set[str]) -> No
         position = turn.position(order.position_id)
         if position is not None and position.stop_order_id == order.id:
             since = position.unprotected_since or turn.now
-            turn.put(replace(position, stop_confirmed=False, unprotected_since=since))
+            turn.put(changed(position, stop_confirmed=False, unprotected_since=since))
 
 
 def _quiet(turn: Turn) -> bool:

@@ -1,11 +1,11 @@
 """What the exchange says of our orders: reports, refusals, doubts. Fills first, status second, each fill once."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.core import life, orders, orphans, stops
 from app.core.alerts import AlertEvent
+from app.core.changing import changed
 from app.core.latches import latch
 from app.core.messages import CancelOrder, OrderNotFound, OrderRefused, ReadAccount, Refusal
 from app.core.model import (
@@ -92,7 +92,7 @@ def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool, overta
 def book(turn: Turn, order: Order, fill: Fill) -> Order:
     """One new fill: into the order, the cash and the position."""
     worth = _fee_in_quote(turn, fill)
-    fill = replace(fill, position_id=order.position_id, fee_quote=worth)
+    fill = changed(fill, position_id=order.position_id, fee_quote=worth)
     turn.state.booked[fill.id] = order.id
     order = orders.with_fill(order, fill)
     turn.put(order)
@@ -110,7 +110,7 @@ def book(turn: Turn, order: Order, fill: Fill) -> Order:
     if position is not None:
         position = _position_with(position, fill, worth, fee_cash, fee_base)
         if fill.side is Side.BUY and not position.stop_confirmed:
-            position = replace(position, unprotected_since=position.unprotected_since or turn.now)
+            position = changed(position, unprotected_since=position.unprotected_since or turn.now)
         turn.put(position)
     else:  # its position is closed: what came late is ours all the same, or was
         moved = fill.quantity - fee_base if fill.side is Side.BUY else -fill.quantity
@@ -124,7 +124,7 @@ def _position_with(position: Position, fill: Fill, worth: Decimal, fee_cash: Dec
     if fill.side is Side.BUY:
         third = ZERO if fee_base else third
         got = fill.quantity - fee_base
-        return replace(
+        return changed(
             position,
             entry_quantity=position.entry_quantity + fill.quantity,
             entry_notional=position.entry_notional + fill.notional,
@@ -133,7 +133,7 @@ def _position_with(position: Position, fill: Fill, worth: Decimal, fee_cash: Dec
             quantity=position.quantity + got,
             cost=position.cost + fill.notional + fee_cash + third,
         )
-    return replace(
+    return changed(
         position,
         sold_quantity=position.sold_quantity + fill.quantity,
         proceeds=position.proceeds + fill.notional - fee_cash - third,
@@ -172,7 +172,7 @@ def follow_up(turn: Turn, order: Order, *, again: bool = True) -> None:
 def _stop_moved(turn: Turn, position: Position, order: Order, *, again: bool) -> None:
     resting, ended = order.status in life.RESTING, order.status in orders.TERMINAL
     if position.remaining <= ZERO:
-        life.finish(turn, replace(position, exit_reason=_stop_reason(turn, position, order)))
+        life.finish(turn, changed(position, exit_reason=_stop_reason(turn, position, order)))
     elif position.status is PositionStatus.CLOSING:
         if resting:
             life.cancel(turn, order)  # confirmed only after the close was asked for
@@ -254,7 +254,7 @@ def not_found(turn: Turn, message: OrderNotFound) -> None:
         return
     # Whoever waits for the proof may be without a stop: the next answer is wanted as soon as it counts, and not before.
     next_at = turn.now + NOT_FOUND_APART
-    doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now, next_at=next_at)
+    doubt = changed(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now, next_at=next_at)
     turn.state.doubts[order.id] = doubt
     turn.touch()
     if doubt.not_found < NOT_FOUND_NEEDED:

@@ -3,13 +3,14 @@
 Every change of state goes through a Turn, so that "did anything change?" has one answer.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from app.core import orders
 from app.core.alerts import KINDS, AlertEvent
+from app.core.changing import changed
 from app.core.decisions import Decision
 from app.core.errors import InvariantError
 from app.core.messages import Action, Alert, PlaceOrder, QueryOrder
@@ -73,33 +74,33 @@ class Turn:
         """Something besides the latest quote has changed: the message belongs into the journal."""
         self.touched = True
 
-    def put(self, changed: Order | Position) -> None:
+    def put(self, form: Order | Position) -> None:
         """Store the new form of an order or position."""
         self.touch()
-        if isinstance(changed, Order):
-            self.state.orders[changed.id] = changed
-            if changed.status in orders.TERMINAL:
-                self.state.cancel_asked.pop(changed.id, None)
-            if changed.filled_quantity or changed.status is OrderStatus.OPEN:
-                self.state.refusals.pop(changed.position_id, None)
+        if isinstance(form, Order):
+            self.state.orders[form.id] = form
+            if form.status in orders.TERMINAL:
+                self.state.cancel_asked.pop(form.id, None)
+            if form.filled_quantity or form.status is OrderStatus.OPEN:
+                self.state.refusals.pop(form.position_id, None)
         else:
-            self.state.positions[changed.id] = changed
-        self._changed(changed)
+            self.state.positions[form.id] = form
+        self._changed(form)
 
-    def note(self, changed: Fill | Trade | Decision | Latch | Flow) -> None:
+    def note(self, form: Fill | Trade | Decision | Latch | Flow) -> None:
         """Something worth a row of its own."""
         self.touch()
-        self._changed(changed)
+        self._changed(form)
 
-    def _changed(self, changed: Changed) -> None:
+    def _changed(self, form: Changed) -> None:
         """Keep only the newest form of each thing."""
-        kind, id = type(changed), getattr(changed, "id", changed)
+        kind, id = type(form), getattr(form, "id", form)
         self.changes = [each for each in self.changes if type(each) is not kind or getattr(each, "id", each) != id]
-        self.changes.append(changed)
+        self.changes.append(form)
 
     def set_account(self, **changes: Any) -> None:
         self.touch()
-        self.state.account = replace(self.account, **changes)
+        self.state.account = changed(self.account, **changes)
 
     def do(self, action: Action) -> None:
         self.touch()
@@ -125,7 +126,7 @@ class Turn:
         started = self.state.started
         if started is None:
             raise InvariantError("the engine was not started")
-        position = replace(position, attempts=position.attempts + 1)
+        position = changed(position, attempts=position.attempts + 1)
         side = Side.BUY if role is Role.ENTRY else Side.SELL
         id = orders.client_order_id(
             live=started.live,
@@ -191,7 +192,7 @@ class Turn:
         next_at = doubt.since + timedelta(seconds=QUERY_AFTER[step]) if step < len(QUERY_AFTER) else self.now
         if next_at <= self.now:
             next_at = self.now + (QUERY_EVERY if step >= len(QUERY_AFTER) else timedelta(seconds=0.5))
-        self.state.doubts[order.id] = replace(doubt, asked=step + 1, next_at=next_at, began=doubt.began or self.now)
+        self.state.doubts[order.id] = changed(doubt, asked=step + 1, next_at=next_at, began=doubt.began or self.now)
         fenced = self.now >= doubt.since + FENCE
         self.do(
             QueryOrder(
@@ -205,7 +206,7 @@ class Turn:
 
     def forget_position(self, position: Position) -> None:
         """A closed position leaves the state; its orders stay a while for late fills."""
-        self.put(replace(position, status=PositionStatus.CLOSED))
+        self.put(changed(position, status=PositionStatus.CLOSED))
         del self.state.positions[position.id]
         self.state.exits.pop(position.id, None)
         self.state.retry_at.pop(position.id, None)

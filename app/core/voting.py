@@ -7,10 +7,10 @@ strategy.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from app.core.changing import changed
 from app.core.decisions import Vote, VoteTerm
 from app.core.model import Direction, Signal, SignalStatus
 from app.core.money import ZERO, pct_of, plain
@@ -27,7 +27,7 @@ def hold_vote(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) 
     SELL needs score ≤ −sell threshold. Everything else, no voters included, is HOLD.
     """
     vote = _hold(rules, signals, now)
-    return replace(vote, without_headline=_without_headline(rules, signals, now))
+    return changed(vote, without_headline=_without_headline(rules, signals, now))
 
 
 def _hold(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> Vote:
@@ -59,7 +59,7 @@ def _without_headline(rules: VotingRules, signals: Mapping[str, Signal], now: da
         return ""
     headline = max(told, key=lambda each: each[0])[1].headline
     others = {
-        name: replace(signal, action=signal.without.action, confidence=signal.without.confidence)
+        name: changed(signal, action=signal.without.action, confidence=signal.without.confidence)
         if signal.without and signal.without.headline == headline
         else signal
         for name, signal in signals.items()
