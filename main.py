@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from backtest.recorded import Record
     from backtest.review import Again
     from backtest.running import Plan, Progress
+    from backtest.series import CandleSeries
     from backtest.space import Changes
     from services.database import Database, Ledgers
     from services.database.account_lock import AccountLock
@@ -1084,43 +1085,160 @@ class TrialSetup:
     strategies_dir: Path
     symbol: str
     cash: Decimal
+    data_sha256: str = ""  # of the candles that are meant, where another machine might have others
+    config_sha256: str = ""
 
 
 class Workbench:
     """Implements backtest.trials.Bench: settings from files with changes, opinions from the strategies' own files."""
 
-    def __init__(self, setup: TrialSetup) -> None:
+    def __init__(self, setup: TrialSetup, series: "CandleSeries | None" = None) -> None:
         from backtest import history
+        from services.settings import Variations
         from strategies.runtime import LocalStrategies
 
         self.setup, self.cash = setup, setup.cash
-        self.series = history.load(setup.data, setup.data_dir, symbol=setup.symbol)
-        self._local = LocalStrategies(setup.strategies_dir)
+        self.series = history.load(setup.data, setup.data_dir, symbol=setup.symbol) if series is None else series
+        self._files = Variations(setup.config_dir, backtest=True)
+        self.config_sha256 = self._files.rules({}).sha256
+        self.strategies = LocalStrategies(setup.strategies_dir)
+        self._faces: dict[Any, StrategyFace] = {}
 
     def rules(self, changes: "Changes") -> "tuple[Rules, Simulation]":
-        from services.settings import changed_rules
+        from backtest.space import by_file
 
-        files: dict[str, dict[str, Any]] = {"risk.yml": {}, "strategies.yml": {}}
-        for path, value in changes:
-            files["risk.yml" if path.startswith("risk.") else "strategies.yml"][path.removeprefix("risk.")] = value
-        loaded, _ = changed_rules(self.setup.config_dir, files, backtest=True)
+        loaded = self._files.rules(by_file(changes))
         rules = configured(loaded.rules, self.setup.strategies_dir)
-        faces = self._local.load([rule for rule in rules.voting.strategies if rule.configured])
+        faces = [self._face(rule) for rule in rules.voting.strategies if rule.configured]
         return with_faces(rules, faces), loaded.simulation
 
+    def _face(self, rule: StrategyRule) -> StrategyFace:
+        """Of a strategy with these settings; its file is taken not to change while trials are made."""
+        key = (rule.name, rule.settings, rule.sha256)
+        if key not in self._faces:
+            self._faces[key] = self.strategies.load([rule])[0]
+        return self._faces[key]
+
     def opinions(self, rule: StrategyRule, rows: Any, timeframe: str) -> Any:
-        self._local.load([rule])
-        action, confidence, _ = self._local.opinions(rule.name, rows, self.setup.symbol, timeframe)
-        return action, confidence
+        self.strategies.load([rule])
+        return self.strategies.opinions(rule.name, rows, self.setup.symbol, timeframe)
+
+
+def bench_of(setup: TrialSetup) -> Workbench:
+    """In any process that makes trials, by the name `main.bench_of`. Refuses other candles or settings."""
+    from backtest import history
+
+    bench = Workbench(setup)
+    if setup.data_sha256 and history.data_sha256(bench.series) != setup.data_sha256:
+        raise ConfigError(f"{setup.data}: has other candles here than where trials are ordered; copy them")
+    if setup.config_sha256 and bench.config_sha256 != setup.config_sha256:
+        raise ConfigError(f"{setup.config_dir}: says something else here than where trials are ordered; copy it")
+    return bench
+
+
+def trial_setup(arguments: argparse.Namespace, settings: "Settings") -> TrialSetup:
+    return TrialSetup(
+        data=str(arguments.data),
+        data_dir=settings.data_dir.resolve(),
+        config_dir=(Path(arguments.config) if arguments.config else settings.config_dir).resolve(),
+        strategies_dir=settings.strategies_dir.resolve(),
+        symbol=settings.symbol,
+        cash=positive(arguments.cash if arguments.cash is not None else settings.paper_cash, "--cash"),
+    )
+
+
+def elsewhere() -> Callable[[TrialSetup], Workbench]:
+    """`bench_of` by a name under which every process finds it: this file runs as __main__."""
+    from importlib import import_module
+
+    made: Callable[[TrialSetup], Workbench] = import_module("main").bench_of
+    return made
+
+
+def write_config(config_dir: Path) -> "Callable[[Changes, Path], str]":
+    """Writes the configuration with changes into a folder; its SHA-256."""
+    from backtest.space import by_file
+    from services.settings import changed_rules
+
+    def write(changes: "Changes", folder: Path) -> str:
+        loaded, texts = changed_rules(config_dir, by_file(changes), backtest=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            if text is not None:
+                (folder / name).write_text(text, encoding="utf-8")
+        return loaded.sha256
+
+    return write
+
+
+def optimize(arguments: argparse.Namespace) -> int:
+    """Look for settings that do better, by a study that can be gone on with."""
+    from backtest import optimize_command
+
+    settings = settings_of()
+    return optimize_command.command(
+        arguments,
+        make=elsewhere(),
+        setup=trial_setup(arguments, settings),
+        version=version(),
+        keep=lambda: studies_place(settings),
+        write_config=write_config(trial_setup(arguments, settings).config_dir),
+    )
+
+
+def sensitivity(arguments: argparse.Namespace) -> int:
+    """How the result changes with a few settings."""
+    from backtest import sensitivity_command
+
+    return sensitivity_command.command(arguments, make=elsewhere(), setup=trial_setup(arguments, settings_of()))
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Finished runs side by side; configurations are run first, each with the options of `backtest`."""
+    from backtest import compare_command
+
+    folders = [Path(run) for run in arguments.runs]
+    if arguments.config and not arguments.data:
+        raise ConfigError("--data: name the candles that the configurations are to be run on")
+    home = Path("runs") / f"compare-{clock.now():%Y-%m-%d_%H-%M-%S}"
+    for number, config in enumerate(arguments.config or (), start=1):
+        folder = home / f"{number}-{Path(config).resolve().name}"
+        plainly = {"recorded": None, "voices": False, "dense": False, "report": True}
+        given = {**vars(arguments), **plainly, "config": config, "out": str(folder)}
+        backtested(argparse.Namespace(**given), settings_of())
+        folders.append(folder)
+    return compare_command.command(arguments, folders)
+
+
+def studies_place(settings: "Settings") -> tuple[str, dict[str, Any]]:
+    """Where studies are kept, and what the connection needs."""
+    from services.database.studies import place
+
+    return place(settings.database_url.reveal(), settings.data_dir)
 
 
 def backtest(arguments: argparse.Namespace) -> int:
     """Replay history through the engine and write the result's folder."""
-    from backtest import backtest_command, result
+    from backtest import result
+
+    settings, began = settings_of(), clock.now()
+    report, folder = backtested(arguments, settings, telling_progress() if arguments.progress else None)
+    if arguments.record:
+        put_on_record(settings, began, {"data": str(arguments.data), "folder": str(folder)}, report)
+    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
+    return 0
+
+
+def backtested(
+    arguments: argparse.Namespace, settings: "Settings", progress: "Progress | None" = None
+) -> tuple[dict[str, Any], Path]:
+    """What result.json says, and its folder."""
+    from backtest import backtest_command
+    from services.settings import load_rules
 
     backtest_command.give_memory_back()
-    settings, began = settings_of(), clock.now()
-    plan, local, deaf = planned(settings, arguments)
+    loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
+    plan, local, deaf = planned(settings, loaded, arguments)
     plan, notes = with_record(settings, arguments.recorded, plan, deaf)
     folder = Path(arguments.out) if arguments.out else Path("runs") / f"backtest-{clock.now():%Y-%m-%d_%H-%M-%S}"
     report = backtest_command.trade(
@@ -1129,17 +1247,14 @@ def backtest(arguments: argparse.Namespace) -> int:
         seen_ahead=local.seen_ahead,
         notes=notes,
         models=[settings.deepseek_model] if any(map(local.asks_a_model, plan.timelines)) else [],
-        cutoffs=rules_for(settings, arguments).app["deepseek"]["cutoffs"],
+        cutoffs=loaded.app["deepseek"]["cutoffs"],
         dense=arguments.dense,
         voices=arguments.voices,
         report=arguments.report,
-        progress=telling_progress() if arguments.progress else None,
+        progress=progress,
         screen=sys.stderr,
     )
-    if arguments.record:
-        put_on_record(settings, began, {"data": plan.data, "folder": str(folder)}, report)
-    print(json.dumps(report, indent=2) if arguments.json else result.text(report, folder))
-    return 0
+    return report, folder
 
 
 def with_record(
@@ -1159,14 +1274,15 @@ def with_record(
     return plan, notes
 
 
-def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan, LocalStrategies, list[str]]":
+def planned(
+    settings: "Settings", loaded: "LoadedRules", arguments: argparse.Namespace
+) -> "tuple[Plan, LocalStrategies, list[str]]":
     """What to run on what, who is asked, and the names of those who are switched on but cannot be asked about the
     past."""
     from backtest import history
     from backtest.running import Plan
     from strategies.runtime import LocalStrategies
 
-    loaded = rules_for(settings, arguments)
     series = history.load(arguments.data, settings.data_dir, arguments.since, arguments.until, symbol=settings.symbol)
     local = LocalStrategies(settings.strategies_dir)
     rules = configured(loaded.rules, settings.strategies_dir)
@@ -1187,12 +1303,6 @@ def planned(settings: "Settings", arguments: argparse.Namespace) -> "tuple[Plan,
         config_sha256=loaded.sha256,
     )
     return plan, local, [rule.name for rule in rules.voting.strategies if rule.enabled and rule.name in deaf]
-
-
-def rules_for(settings: "Settings", arguments: argparse.Namespace) -> "LoadedRules":
-    from services.settings import load_rules
-
-    return load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
 
 
 def telling_progress() -> "Progress":
@@ -1697,6 +1807,8 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--dense", action="store_true", help="feed every candle: slow, and the same")
     testing.set_defaults(act=backtest)
 
+    add_comparing(verbs)
+
     drilling = verbs.add_parser(
         "drill", help="fire drills of what is shipped, on books of their own; exit 1 where one fails"
     )
@@ -1726,6 +1838,68 @@ def parser() -> argparse.ArgumentParser:
     add_alerts(verbs)
     add_secrets(verbs)
     return top
+
+
+def add_comparing(verbs: Any) -> None:
+    """Studies."""
+    finding = verbs.add_parser("optimize", aliases=["hyperopt"], help="look for settings that do better")
+    finding.add_argument("--data", help="a symbol that was imported, or a file")
+    finding.add_argument("--vary", action="append", metavar="PATH=VALUES", help="such as buy_threshold=60..80/5")
+    finding.add_argument("--trials", type=trials_of, default=None, help="default: 200")
+    finding.add_argument("--seed", type=int, default=1, help="the same seed gives the same study; default: 1")
+    finding.add_argument("--workers", type=workers_of, help="processes; default: one for each core")
+    finding.add_argument("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler instead of processes here")
+    finding.add_argument("--objective", choices=("sharpe", "return", "calmar", "profit_factor"), default="sharpe")
+    finding.add_argument("--since", type=day_of, help="UTC date, included")
+    finding.add_argument("--until", type=day_of, help="UTC date, not included")
+    finding.add_argument("--stop-after", type=trials_of, metavar="N", help="end after N trials without a better one")
+    finding.add_argument("--walk-forward", default="", metavar="TRAIN/TEST", help="such as 730d/182d")
+    finding.add_argument("--cash", help="default: TRADER_PAPER_CASH")
+    finding.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
+    name = finding.add_mutually_exclusive_group()
+    name.add_argument("--study", metavar="NAME", help="what to call it; default: the time")
+    name.add_argument("--resume", metavar="NAME", help="go on with a study, as it was begun")
+    finding.add_argument("--out", help="folder for the result; default: runs/optimize-<name>")
+    finding.add_argument("--json", action="store_true", help="print study.json")
+    finding.set_defaults(act=optimize)
+
+    looking = verbs.add_parser("sensitivity", help="how the result changes with a few settings: heat maps")
+    looking.add_argument("--data", required=True, help="a symbol that was imported, or a file")
+    looking.add_argument("--vary", action="append", required=True, metavar="PATH=VALUES", help="once or more")
+    looking.add_argument("--since", type=day_of, help="UTC date, included")
+    looking.add_argument("--until", type=day_of, help="UTC date, not included")
+    looking.add_argument("--workers", type=workers_of, help="processes; default: one for each core")
+    looking.add_argument("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler instead of processes here")
+    looking.add_argument("--cash", help="default: TRADER_PAPER_CASH")
+    looking.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
+    looking.add_argument("--out", help="folder for the result; default: runs/sensitivity-<time>")
+    looking.add_argument("--json", action="store_true", help="print the figures")
+    looking.set_defaults(act=sensitivity)
+
+    beside = verbs.add_parser("compare", help="finished runs side by side, or configurations run for it")
+    beside.add_argument("runs", nargs="*", metavar="RUN", help="a folder of a finished run")
+    beside.add_argument("--config", action="append", metavar="DIR", help="run this configuration, too; twice or more")
+    beside.add_argument("--data", help="candles for --config")
+    beside.add_argument("--since", type=day_of, help="UTC date, included")
+    beside.add_argument("--until", type=day_of, help="UTC date, not included")
+    beside.add_argument("--cash", help="default: TRADER_PAPER_CASH")
+    beside.add_argument("--out", help="folder for compare.html; default: here")
+    beside.add_argument("--json", action="store_true", help="for programs")
+    beside.set_defaults(act=compare)
+
+
+def trials_of(text: str) -> int:
+    """1 to 100000."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number from 1 to 100000")
+    return int(text)
+
+
+def workers_of(text: str) -> int:
+    """1 to 64."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a number of processes from 1 to 64")
+    return int(text)
 
 
 def add_download(fetching: argparse.ArgumentParser) -> None:

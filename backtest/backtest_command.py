@@ -12,7 +12,7 @@ from backtest import voices as worth
 from backtest.honesty import before_and_after
 from backtest.honesty.before_and_after import Seen
 from backtest.running import Plan, Progress, run
-from backtest.series import Floats, candle_at, data_sha256
+from backtest.series import Floats
 
 MMAP_THRESHOLD = -3  # mallopt's name for it
 LARGE = 256 * 1024  # bytes
@@ -51,20 +51,10 @@ def trade(
     told = progress or progress_line(screen, len(plan.series) - plan.warmup)
     finished = run(plan, told, dense=dense)
     finished.warnings[:0] = notes
-    source = result.Source(
-        data=plan.data,
-        data_sha256=data_sha256(plan.series),
-        config_sha256=plan.config_sha256,
-        version=plan.version,
-        timeframe=plan.rules.voting.timeframe,
-        cash=plan.cash,
-        fee_pct=plan.simulation.fee_pct,
-    )
     if screen.isatty():
         print(end="\r\x1b[K", file=screen, flush=True)
-    first, last = candle_at(plan.series, plan.warmup), candle_at(plan.series, len(plan.series) - 1)
     known = before_and_after.background(plan, cold=cold, models=models, cutoffs=cutoffs)
-    written = result.write(folder, finished, source, first, last, known)
+    written = result.write(folder, plan, finished, known)
     if voices:
         written["voices"] = worth.rows_of(worth.voices(plan, finished))
         result.write_json(folder, written)

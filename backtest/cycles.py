@@ -1,4 +1,7 @@
-"""What `app.core.candles.Resampler` and `app.cycle.Cycle` say minute by minute, as arrays over a whole history."""
+"""What `app.core.candles.Resampler` and `app.cycle.Cycle` say row by row, as arrays over a whole history.
+
+Fast-forward and the sweep both ask here.
+"""
 
 from dataclasses import dataclass
 
@@ -7,6 +10,8 @@ from numpy.typing import NDArray
 
 from app.core.rules import VotingRules
 from backtest.series import CandleSeries, Times, grid_starts, merged
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,38 +27,50 @@ class Cycles:
     due: NDArray[np.bool_]
 
 
-def cycles_of(series: CandleSeries, warmup: int, rules: VotingRules) -> Cycles:
-    """Of a history whose first `warmup` candles are shown only."""
-    whole, complete, known_at = _closed(series, rules.timeframe_seconds)
-    newest = np.searchsorted(known_at, np.arange(warmup, len(series)), side="right").astype(np.int32) - 1
-    closed = series.ts[warmup:] + series.seconds * 1000
-    return Cycles(whole=whole, complete=complete, newest=newest, due=_due(closed, newest, rules.cycle_seconds))
-
-
-def _closed(series: CandleSeries, seconds: int) -> tuple[CandleSeries, NDArray[np.bool_], NDArray[np.int64]]:
-    """Candles of `seconds`, whether each is complete, and the row of `series` that closes it: its last one, or the
-    first after a gap. Where that one ends the next candle, too, only the later candle counts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closings:
+    """Candles of a time frame, oldest first. `known`: the row of the history at whose close each one is known;
+    `opened_ms`: its opening time; `complete`: whether it has all its parts. One that is overtaken in the very row in
+    which it would be known is left out; `starts` are the first rows of all, `kept` says which of them are here.
     """
-    if seconds == series.seconds:
-        return series, np.ones(len(series), dtype=np.bool_), np.arange(len(series))
+
+    known: Rows
+    opened_ms: Times
+    complete: NDArray[np.bool_]
+    starts: Rows
+    kept: NDArray[np.bool_]
+
+
+def closings_of(series: CandleSeries, seconds: int) -> Closings:
+    """Known with its last part, or, where that is missing, with the first one after the gap."""
     starts = grid_starts(series, seconds)
     after = np.append(starts[1:], len(series))
-    whole = merged(series, seconds, starts)
-    in_time = series.ts[after - 1] + series.seconds * 1000 == whole.ts + seconds * 1000
-    known_at = np.where(in_time, after - 1, after)
+    opened_ms = series.ts[starts] // (seconds * 1000) * seconds * 1000
+    in_time = series.ts[after - 1] + series.seconds * 1000 == opened_ms + seconds * 1000
+    known = np.where(in_time, after - 1, after)
     complete = (after - starts) * series.seconds == seconds
-    kept = np.append(known_at[1:] != known_at[:-1], True) & (known_at < len(series))
-    chosen = CandleSeries(
-        symbol=whole.symbol,
-        seconds=seconds,
-        **{name: getattr(whole, name)[kept] for name in ("ts", "open", "high", "low", "close", "volume")},
-    )
-    return chosen, complete[kept], known_at[kept]
+    kept = np.append(known[1:] != known[:-1], True) & (known < len(series))
+    return Closings(known=known[kept], opened_ms=opened_ms[kept], complete=complete[kept], starts=starts, kept=kept)
 
 
-def _due(closed: Times, newest: NDArray[np.int32], cycle_seconds: int) -> NDArray[np.bool_]:
-    """The first minute of each piece of the UTC grid, once there is anything to show."""
-    piece = closed // (cycle_seconds * 1000)
-    shown = newest >= 0
-    first = np.concatenate(([True], (piece[1:] != piece[:-1]) | ~shown[:-1]))
-    return first & shown
+def due_rows(series: CandleSeries, known: Rows, cycle_seconds: int, first: int) -> Rows:
+    """Rows from `first` on at whose close a cycle falls due: the first of each piece of the UTC grid, once there is
+    anything to show."""
+    if not len(known):
+        return np.empty(0, np.int64)
+    begin = max(first, int(known[0]))
+    rows = np.arange(begin, len(series), dtype=np.int64)
+    piece = (series.ts[begin:] + series.seconds * 1000) // (cycle_seconds * 1000)
+    return rows[np.append(True, piece[1:] != piece[:-1])] if len(rows) else rows
+
+
+def cycles_of(series: CandleSeries, warmup: int, rules: VotingRules) -> Cycles:
+    """Of a history whose first `warmup` candles are shown only."""
+    closings = closings_of(series, rules.timeframe_seconds)
+    whole = series
+    if rules.timeframe_seconds != series.seconds:
+        whole = merged(series, rules.timeframe_seconds, closings.starts)[closings.kept]
+    newest = np.searchsorted(closings.known, np.arange(warmup, len(series)), side="right").astype(np.int32) - 1
+    due = np.zeros(len(series), dtype=np.bool_)
+    due[due_rows(series, closings.known, rules.cycle_seconds, warmup)] = True
+    return Cycles(whole=whole, complete=closings.complete, newest=newest, due=due[warmup:])

@@ -17,7 +17,7 @@ from app.core.errors import DataError
 from app.core.model import Candle
 from app.seam import Clock
 from backtest import store
-from backtest.series import COLUMNS, CandleSeries, Times, at_ms, ms_of
+from backtest.series import Times, at_ms, ms_of, series_of
 from backtest.store import Span
 
 MINUTE_MS = 60_000
@@ -162,7 +162,7 @@ class Download:
             return
         unique = {each.opened_at: each for each in candles}
         symbol, now = self._source.symbol, self._clock.now()
-        parts = [series_of(symbol, [unique[at] for at in sorted(unique)])] if unique else []
+        parts = [series_of([unique[at] for at in sorted(unique)])] if unique else []
         saved = store.add(parts, symbol, TIMEFRAME, self._data, now, SOURCE, keep=True, absent=absent)
         self.result.absent += absent
         self.result.differing += saved.kept
@@ -181,12 +181,6 @@ def missing(held: Times, absent: Sequence[Span], first: int, end: int) -> list[S
     edges = [(first, int(starts[0])), *edges, (int(reached[-1]), end)]
     cut = [(max(start, first), min(last, end)) for start, last in edges]
     return [(start, last) for start, last in cut if start < last]
-
-
-def series_of(symbol: str, candles: Sequence[Candle]) -> CandleSeries:
-    columns = {name: np.array([float(getattr(each, name)) for each in candles]) for name in COLUMNS}
-    ts = np.array([ms_of(each.opened_at) for each in candles], dtype=np.int64)
-    return CandleSeries(symbol=symbol, seconds=60, ts=ts, **columns)
 
 
 def days_before(now: datetime, days: int) -> datetime:

@@ -8,10 +8,10 @@ from app.core.errors import DataError
 from app.core.model import timeframe_seconds
 from app.seam import Clock
 from backtest.download import TIMEFRAME, Download, Downloaded, Progress, Source, days_before
+from backtest.progress_bar import OneLine, drawn
 from backtest.series import at_ms
 
 DAYS = 730
-WIDTH = 24
 MOST_TOLD = 5
 
 
@@ -84,22 +84,17 @@ class Bar:
     """One line that is written over."""
 
     def __init__(self, out: TextIO) -> None:
-        self._out, self._shown = out, 0
+        self._line = OneLine(out)
 
     def show(self, now: Progress) -> None:
-        full = int(now.pct / 100 * WIDTH)
         left = "" if now.seconds_left is None else f"  {timedelta(seconds=round(now.seconds_left))} left"
-        text = (
-            f"{now.symbol} {now.at:%Y-%m-%d} [{'#' * full}{'.' * (WIDTH - full)}] {now.pct:3.0f} %  "
+        self._line.show(
+            f"{now.symbol} {now.at:%Y-%m-%d} {drawn(now.pct / 100)} {now.pct:3.0f} %  "
             f"{now.fetched} candles  {now.rate:.0f}/s{left}"
         )
-        self._out.write("\r" + text.ljust(self._shown))
-        self._out.flush()
-        self._shown = len(text)
 
     def end(self) -> None:
-        if self._shown:
-            self._out.write("\n")
+        self._line.end()
 
 
 class Plain:

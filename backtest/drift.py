@@ -20,8 +20,9 @@ from app.core.state import open_positions
 from app.days import Lived
 from backtest.recorded import answered_from, faces_of, record_of
 from backtest.replay import Run
+from backtest.result import text_of
 from backtest.running import Plan
-from backtest.series import candles, series_of
+from backtest.series import candle_at, series_of
 from backtest.timeline import Recorded
 
 CENT = Decimal("0.01")
@@ -127,7 +128,7 @@ def candles_wanted(lived: Lived) -> tuple[datetime, datetime]:
 
 def compare(lived: Lived, plan: Plan, run: Run) -> Drift:
     """`run` is what came of `plan`."""
-    last = next(candles(plan.series[-1:])).close
+    last = candle_at(plan.series, -1).close
     decided = {decision.id: decision for decision in lived.decisions}
     carried = {position.id for position in lived.carried}
     ours = {trade.id: trade for trade in lived.trades if trade.id not in carried}
@@ -319,7 +320,7 @@ def _told(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
+        return text_of(value)
     return value
 
 

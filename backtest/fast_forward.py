@@ -23,7 +23,7 @@ from backtest.curve import EquityCurve
 from backtest.cycles import Cycles, cycles_of
 from backtest.replay import Replay, Run
 from backtest.search import NEVER, NEVER_ASKED, NOTHING_SAID, Asked, Levels, Market, Thresholds, Voices
-from backtest.series import CandleSeries, Floats, at_ms, candle_at, ms_of
+from backtest.series import CandleSeries, Floats, at_ms, candle_at, ms_of, rows_of
 from backtest.timeline import Timeline
 
 NOWHERE = float("inf")
@@ -105,9 +105,8 @@ class FastForward(Replay):
         )
 
     def _asked_for_all(self, rule: StrategyRule, whole: CandleSeries) -> Timeline:
-        table: Floats = np.column_stack((whole.ts, whole.open, whole.high, whole.low, whole.close, whole.volume))
         timeframe = self._rules.voting.timeframe
-        action, confidence, words = self._strategies.opinions(rule.name, table, whole.symbol, timeframe)
+        action, confidence, words = self._strategies.opinions(rule.name, rows_of(whole), whole.symbol, timeframe)
         closed = whole.ts + whole.seconds * 1000
         return Timeline(name=rule.name, given_ms=closed, action=action, confidence=confidence, reasoning=words)
 

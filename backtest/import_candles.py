@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from app.core.errors import DataError
 from backtest import candle_text
 from backtest.candle_text import MAX_BYTES, MAX_COLUMNS
-from backtest.series import COLUMNS, CandleSeries, Floats, Times, ms_of
+from backtest.series import COLUMNS, CandleSeries, Floats, Times, joined, ms_of
 from backtest.unsorted import Sorted, Unsorted
 
 MAX_ROWS = 12_000_000  # minutes of more years than bitcoin has
@@ -44,9 +44,7 @@ def read_file(path: Path, *, symbol: str, seconds: int | None = None, now: datet
         whole = collect(path, rows, now)
         length = whole.seconds(path.name, seconds)
         parts = list(whole.parts(symbol, length))
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("ts", *COLUMNS)}
-    series = CandleSeries(symbol=symbol, seconds=length, **columns)
-    return CandleFile(series=series, notes=whole.notes, duplicates=whole.duplicates)
+    return CandleFile(series=joined(parts), notes=whole.notes, duplicates=whole.duplicates)
 
 
 def collect(path: Path, rows: Unsorted, now: datetime | None) -> Sorted:

@@ -7,7 +7,7 @@ gives the same study with one process, many, or a cluster, and a study that was 
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +17,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from backtest.space import Changes, Space
+from backtest.sweep import Figures
 from backtest.trials import Bench, Task, Tried, score, try_here
 
 BATCH = 8
+CAME_TO = "came to"
 MakeBench = Callable[[Any], Bench]
 
 
@@ -38,20 +40,26 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """A configuration that was tried, as places in the space and as changes, and its score."""
+    """A configuration that was tried, as places in the space and as changes, its score, and what it came to."""
 
     places: tuple[int, ...]
     changes: Changes
     score: float
+    tried: Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """`best` first, each configuration once; `tried`: different configurations that were looked at."""
+    """`best` first, each configuration once. `study`: all trials, for whoever weighs parameters."""
 
     best: tuple[Best, ...]
-    tried: int
-    scores: tuple[float, ...]  # of every one of them, in the order of trying
+    scores: tuple[float, ...]  # of every configuration, in the order of trying
+    study: Study
+
+    @property
+    def tried(self) -> int:
+        """Different configurations that were looked at."""
+        return len(self.best)
 
 
 class Pool:
@@ -71,41 +79,44 @@ def optimise(
     order: Order,
     pool: Pool,
     *,
-    study: Study | None = None,
+    before: Sequence[FrozenTrial] = (),
+    keep: Callable[[Sequence[FrozenTrial]], None] = lambda trials: None,
     told: Callable[[int, float | None], None] = lambda done, best: None,
 ) -> Found:
-    """Until so many trials are made. `study` may hold some already; `told` hears how many are, and the best score."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    """Until so many trials are made. `before`: what an earlier run kept; `keep` is given all trials after each batch;
+    `told` hears how many are made, and the best score.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    study = study or optuna.create_study(direction="maximize")
-    _forget_unfinished(study)
-    known = {_places(each, order.space): _score_of(each) for each in _complete(study)}
-    while len(_complete(study)) < order.trials and not _stands_still(study, order.stop_after):
-        made = len(_complete(study))
+    study = optuna.create_study(direction="maximize")
+    study.add_trials(before[: len(before) // BATCH * BATCH])  # a batch that was cut short is made again, the same
+    known = {_places(each, order.space): _tried(each) for each in _trials(study)}
+    while len(_trials(study)) < order.trials and not _stands_still(study, order.stop_after):
+        made = len(_trials(study))
         study.sampler = _sampler(order.seed, made // BATCH)
         asked = [study.ask() for _ in range(min(BATCH, order.trials - made))]
         places = [_suggest(each, order.space) for each in asked]
         new = list(dict.fromkeys(each for each in places if each not in known))
         tasks = [Task(changes=order.space.at(each), since=order.since, until=order.until) for each in new]
-        for each, tried in zip(new, pool.try_all(tasks), strict=True):
-            known[each] = score(order.objective, tried)
+        known |= dict(zip(new, pool.try_all(tasks), strict=True))
         for trial, each in zip(asked, places, strict=True):
-            study.tell(trial, known[each])
-        told(len(_complete(study)), max(known.values(), default=None))
-    ranked = sorted(known.items(), key=lambda item: (-item[1], item[0]))
+            trial.set_user_attr(CAME_TO, _told(known[each]))
+            study.tell(trial, score(order.objective, known[each]))
+        keep(_trials(study))
+        told(len(_trials(study)), study.best_value)
+    scores = {each: score(order.objective, tried) for each, tried in known.items()}
+    ranked = sorted(scores, key=lambda each: (-scores[each], each))
     return Found(
-        best=tuple(Best(places=each, changes=order.space.at(each), score=value) for each, value in ranked),
-        tried=len(known),
-        scores=tuple(known.values()),
+        best=tuple(
+            Best(places=each, changes=order.space.at(each), score=scores[each], tried=known[each]) for each in ranked
+        ),
+        scores=tuple(scores.values()),
+        study=study,
     )
 
 
 def _sampler(seed: int, batch: int) -> TPESampler:
     return TPESampler(seed=seed * 1_000_003 + batch, multivariate=True, constant_liar=True)
-
-
-def _score_of(trial: FrozenTrial) -> float:
-    return float("-inf") if trial.value is None else trial.value
 
 
 def _suggest(trial: Trial, space: Space) -> tuple[int, ...]:
@@ -116,19 +127,21 @@ def _places(trial: FrozenTrial, space: Space) -> tuple[int, ...]:
     return tuple(int(trial.params[each.path]) for each in space.parameters)
 
 
-def _complete(study: Study) -> list[FrozenTrial]:
+def _told(tried: Tried) -> dict[str, Any]:
+    """As JSON can hold it."""
+    return {"refused": tried.refused, "figures": asdict(tried.figures) if tried.figures else None}
+
+
+def _tried(trial: FrozenTrial) -> Tried:
+    told = trial.user_attrs[CAME_TO]
+    return Tried(refused=told["refused"], figures=Figures(**told["figures"]) if told["figures"] else None)
+
+
+def _trials(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def _forget_unfinished(study: Study) -> None:
-    """Those that a dead process was at: they are asked for again."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
-
-
 def _stands_still(study: Study, after: int | None) -> bool:
-    trials = _complete(study)
-    if after is None or len(trials) <= after:
-        return False
-    best = max(trials, key=_score_of)
-    return len(trials) - 1 - [trial.number for trial in trials].index(best.number) >= after
+    """Looks at whole batches only, so that whoever goes on stops where whoever was not interrupted stops."""
+    trials = _trials(study)
+    return after is not None and len(trials) > after and len(trials) - 1 - study.best_trial.number >= after

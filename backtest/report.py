@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import DataError
 from backtest.result import FORMULA_STARTS
-from backtest.series import COLUMNS, CandleSeries, Floats, Times, ms_of, resample
+from backtest.series import COLUMNS, CandleSeries, Floats, Times, joined, ms_of, resample
 
 MOST_CANDLES = 5_000
 STEPS = tuple(60 * minutes for minutes in (1, 3, 5, 15, 30, 60, 120, 240, 480, 720, 1440, 10080))
@@ -135,7 +135,7 @@ def coarse(series: CandleSeries) -> CandleSeries:
     end = int(series.ts[-1]) // (seconds * 1000) * seconds * 1000
     if len(whole) and int(whole.ts[-1]) >= end:
         return whole
-    return joined(whole, one_candle(series[int(np.searchsorted(series.ts, end)) :], seconds, end))
+    return joined([whole, one_candle(series[int(np.searchsorted(series.ts, end)) :], seconds, end)])
 
 
 def one_candle(part: CandleSeries, seconds: int, opened_ms: int) -> CandleSeries:
@@ -149,11 +149,6 @@ def one_candle(part: CandleSeries, seconds: int, opened_ms: int) -> CandleSeries
         close=part.close[-1:],
         volume=np.array([part.volume.sum()]),
     )
-
-
-def joined(first: CandleSeries, then: CandleSeries) -> CandleSeries:
-    columns = {name: np.concatenate((getattr(first, name), getattr(then, name))) for name in ("ts", *COLUMNS)}
-    return CandleSeries(symbol=first.symbol, seconds=first.seconds, **columns)
 
 
 def read_candles(path: Path) -> CandleSeries:

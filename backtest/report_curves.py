@@ -15,7 +15,6 @@ from backtest.series import Floats, Times
 
 MOST_POINTS = 2_000
 MOST_STEPS = 400  # of one stop
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,7 @@ def side(name: str, part: Block, meaning: str) -> list[Figure]:
 
 
 def missing(value: float) -> list[Figure]:
-    return [Figure(name="Missing minutes", value=percent(value), meaning="of the period, not in the data")]
+    return [Figure(name="Missing candles", value=percent(value), meaning="of the period, not in the data")]
 
 
 def limits(names: list[str]) -> list[Figure]:
@@ -126,7 +126,7 @@ def limits(names: list[str]) -> list[Figure]:
 
 
 KNOWN: dict[str, tuple[str, Callable[[Any], list[Figure]]]] = {
-    "bootstrap": ("Had the days come in another order", bands),
+    "bootstrap": ("Had other days come, like these", bands),
     "deflated_sharpe": ("Skill or luck", luck),
     "cost_stress": ("If trading were dearer", costs),
     "cutoff": ("What the language model already knew", knowledge),

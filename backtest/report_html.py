@@ -8,7 +8,7 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -36,8 +36,13 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 def page(run: Finished) -> str:
     """The whole document."""
+    return document(f"Backtest: {words.title(run)}", body(run), drawn(run), "report.js")
+
+
+def document(title: str, parts: Iterable[str], drawing: Any, script_name: str) -> str:
+    """A page of these parts, whose script, one of ours, draws `drawing`."""
     style = (ASSETS / "report.css").read_text(encoding="utf-8")
-    script = (ASSETS / "report.js").read_text(encoding="utf-8")
+    script = (ASSETS / script_name).read_text(encoding="utf-8")
     library = (files(plotly) / "package_data" / "plotly.min.js").read_bytes()
     packed = base64.b64encode(gzip.compress(library, 9, mtime=0)).decode()
     policy = (
@@ -51,9 +56,9 @@ def page(run: Finished) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n',
             '<meta name="color-scheme" content="light dark">\n',
             '<meta name="format-detection" content="telephone=no">\n',
-            f"<title>Backtest: {escape(words.title(run))}</title>\n<style>\n{style}</style>\n</head>\n<body>\n",
-            *body(run),
-            f'<script type="application/json" id="run">{harmless_json(drawn(run))}</script>\n',
+            f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n",
+            *parts,
+            f'<script type="application/json" id="run">{harmless_json(drawing)}</script>\n',
             f'<script type="application/octet-stream" id="plotly">{packed}</script>\n',
             f"<script>{script}</script>\n</body>\n</html>\n",
         ]

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from backtest.report import Finished
 
 MINUS = "−"
@@ -330,12 +332,18 @@ def what_was_run(run: Finished) -> list[tuple[str, str]]:
     told = run.result
     return [
         ("Period", f"{moment(told['start'])} to {moment(told['end'])} UTC"),
-        ("Candles", f"{told['bars']:,} of one minute; strategies were shown {told['timeframe']} candles"),
+        ("Candles", f"{told['bars']:,} of {length(run)}; strategies were shown {told['timeframe']} candles"),
         ("Data", str(told["data"]).replace("\\", "/").rsplit("/", 1)[-1]),
         ("Data SHA-256", str(told["data_sha256"])),
         ("Configuration SHA-256", str(told["config_sha256"])),
         ("Program", f"bitcoin-autotrader {told['version']}"),
     ]
+
+
+def length(run: Finished) -> str:
+    """Of the candles that were traded: the shortest way from one close to the next."""
+    minutes = int(np.diff(run.at_ms).min()) // 60_000 if len(run.at_ms) > 1 else 1
+    return "one minute" if minutes == 1 else f"{minutes:,} minutes"
 
 
 def contributions(run: Finished) -> list[tuple[str, int, float]]:

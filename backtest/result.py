@@ -3,9 +3,8 @@
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.core.decisions import Decision
-from app.core.model import Candle, Trade
+from app.core.model import Trade
 from app.core.money import plain
 from app.core.performance import Curve, Drawdown, report
 from app.core.voting import shares
 from backtest.curve import EquityCurve, Span
 from backtest.honesty.judging import UNKNOWN, Background, judged
 from backtest.replay import Run
-from backtest.series import Floats, Times
+from backtest.running import Plan
+from backtest.series import DAY_MS, Floats, Times, at_ms, data_sha256
 
 TRADE_COLUMNS = (
     "id",
@@ -53,29 +53,13 @@ POSITIONS = pa.schema(
 )
 ROWS_AT_ONCE = 100_000
 MOST_WARNINGS = 12  # on a terminal; all are in result.json
-DAY_MS = 86_400_000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What was run on what."""
-
-    data: str
-    data_sha256: str
-    config_sha256: str
-    version: str
-    timeframe: str
-    cash: Decimal
-    fee_pct: Decimal
-
-
-def write(
-    folder: Path, run: Run, source: Source, first: Candle, last: Candle, background: Background = UNKNOWN
-) -> dict[str, Any]:
-    """Write all files into `folder` (made if needed) and return what result.json holds."""
+def write(folder: Path, plan: Plan, run: Run, background: Background = UNKNOWN) -> dict[str, Any]:
+    """Write what came of `plan` into `folder` (made if needed) and return what result.json holds."""
     folder.mkdir(parents=True, exist_ok=True)
-    result = summary(run, source, first, last, background)
+    result = summary(plan, run, background)
     write_trades(folder / "trades.csv", run.trades)
     write_days(folder / "equity.csv", run.curve)
     write_curve(folder / "equity.parquet", run.curve)
@@ -106,38 +90,40 @@ def drawdown(at_ms: Times, equity: Floats) -> Drawdown:
     )
 
 
-def summary(run: Run, source: Source, first: Candle, last: Candle, background: Background = UNKNOWN) -> dict[str, Any]:
+def summary(plan: Plan, run: Run, background: Background = UNKNOWN) -> dict[str, Any]:
     """Everything in result.json; only JSON numbers, texts and nulls."""
+    cash, traded = float(plan.cash), plan.series[plan.warmup :]
+    start, end = traded.opened_at(0), at_ms(int(traded.ts[-1]) + traded.seconds * 1000)
     curve, equity = run.curve, run.curve.equity
     rows = day_ends(curve.at_ms)
     figures = report(
         run.trades,
         Curve(
-            start=first.opened_at,
-            end=last.closed_at,
+            start=start,
+            end=end,
             candles=len(curve),
             exposed_candles=run.exposed_candles,
-            initial_cash=float(source.cash),
+            initial_cash=cash,
             final_equity=float(equity[-1]),
-            first_open=float(first.open),
-            last_close=float(last.close),
-            fee_pct=float(source.fee_pct),
+            first_open=float(traded.open[0]),
+            last_close=float(traded.close[-1]),
+            fee_pct=float(plan.simulation.fee_pct),
             daily=equity[rows].tolist(),
             drawdown=drawdown(curve.at_ms, equity),
         ),
     )
-    verdict = judged(run, figures, float(source.cash), rows, background)
+    verdict = judged(run, figures, cash, rows, background)
     return {
-        "start": text_of(first.opened_at),
-        "end": text_of(last.closed_at),
+        "start": text_of(start),
+        "end": text_of(end),
         "bars": len(curve),
         "candles": len(curve),
-        "timeframe": source.timeframe,
-        "data": source.data,
-        "data_sha256": source.data_sha256,
-        "config_sha256": source.config_sha256,
-        "version": source.version,
-        "initial_cash": float(source.cash),
+        "timeframe": plan.rules.voting.timeframe,
+        "data": plan.data,
+        "data_sha256": data_sha256(plan.series),
+        "config_sha256": plan.config_sha256,
+        "version": plan.version,
+        "initial_cash": cash,
         "final_equity": float(equity[-1]),
         **asdict(figures),
         "open_positions_at_end": len(run.engine.state.positions),

@@ -22,7 +22,7 @@ class Again:
     def __init__(self, lived: Lived, seen: Sequence[Candle], simulation: Simulation, version: str) -> None:
         self.lived = lived
         self.plan: Plan = drift.plan_of(lived, seen, simulation, version)
-        self.run = run(self.plan)
+        self.run = run(self.plan, dense=True)  # with the votes that said HOLD: they say why nothing was bought
 
     def drift(self) -> drift.Drift:
         found = drift.compare(self.lived, self.plan, self.run)

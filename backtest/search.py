@@ -3,31 +3,18 @@
 It counts in float64 what the engine counts in Decimal, so it is careful: it may stop for nothing, never too late.
 """
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from backtest.kernels.compiling import compiled, is_cold
 from backtest.series import Floats, Times
-
-Function = TypeVar("Function", bound=Callable[..., object])
 
 CLOSE = 1e-9  # how far float64 may be from the exact figure, on what it is compared with
 LARGEST_SLIPPAGE = 1.06
 NEVER = -(2**62)
 NOTHING_SAID, NEVER_ASKED = -1, -2  # in place of a row of opinions
-
-
-def compiled(function: Function) -> Function:
-    """Kept on disk where that can be written."""
-    try:
-        made = numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # nowhere to keep it
-        made = numba.njit(nogil=True)(function)
-    return cast("Function", made)
 
 
 class Market(NamedTuple):
@@ -176,5 +163,4 @@ def _copy(source: Asked, target: Asked) -> None:
 
 def is_compiled() -> bool:
     """Whether an earlier run has left its compiled code behind."""
-    folder = Path(str(ahead.stats.cache_path)) if ahead.stats.cache_path else None  # type: ignore[attr-defined]
-    return folder is not None and any(folder.glob(f"{Path(__file__).stem}.ahead-*.nbi"))
+    return not is_cold("search")

@@ -14,6 +14,7 @@ from app.core.model import Candle
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COLUMNS = ("open", "high", "low", "close", "volume")
+DAY_MS = 86_400_000
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -35,7 +36,7 @@ class CandleSeries:
     def __len__(self) -> int:
         return len(self.ts)
 
-    def __getitem__(self, rows: slice) -> "CandleSeries":
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> "CandleSeries":
         return replace(self, ts=self.ts[rows], **{name: getattr(self, name)[rows] for name in COLUMNS})
 
     def opened_at(self, row: int) -> datetime:
@@ -99,6 +100,17 @@ def series_of(given: Sequence[Candle]) -> CandleSeries:
     columns = {name: np.array([float(getattr(each, name)) for each in given], dtype=np.float64) for name in COLUMNS}
     ts = np.array([ms_of(each.opened_at) for each in given], dtype=np.int64)
     return CandleSeries(symbol=given[0].symbol, seconds=given[0].seconds, ts=ts, **columns)
+
+
+def rows_of(series: CandleSeries) -> Floats:
+    """As strategies are shown a history: opened at (ms since 1970), open, high, low, close, volume."""
+    return np.column_stack((series.ts, *(getattr(series, name) for name in COLUMNS))).astype(np.float64, copy=False)
+
+
+def joined(parts: Sequence[CandleSeries]) -> CandleSeries:
+    """One after the other; at least one, all of one symbol and length."""
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("ts", *COLUMNS)}
+    return CandleSeries(symbol=parts[0].symbol, seconds=parts[0].seconds, **columns)
 
 
 def resample(series: CandleSeries, seconds: int) -> CandleSeries:

@@ -10,8 +10,22 @@ from itertools import product
 from math import prod
 
 from app.core.errors import ConfigError
+from app.core.rules import VotingRules
 
 MOST_VALUES = 1000  # of one parameter
+
+TECHNICAL = "strategies.technical_indicators"
+READINGS = (
+    "rsi_oversold=25,30,35,40",
+    "rsi_overbought=65,70,75,80",
+    "rsi_period=7,14,21",
+    "macd_fast=8,12,16",
+    "macd_slow=21,26",
+    "average_short=10,20,30",
+    "average_medium=50,100",
+    "average_long=150,200,300,400",
+    "volume_surge=1.2,1.5,2",
+)
 
 Value = Decimal | int | bool | str
 Changes = tuple[tuple[str, Value], ...]  # (path, value), in the space's order
@@ -47,6 +61,39 @@ class Space:
             beside = [place for place in (places[which] - 1, places[which] + 1) if 0 <= place < len(parameter.values)]
             found += [(*places[:which], place, *places[which + 1 :]) for place in beside]
         return found
+
+
+def usual(rules: VotingRules) -> list[str]:
+    """What is varied where nobody says what: readings of the shipped indicators, and weights where several vote."""
+    voters = [rule for rule in rules.strategies if rule.votes]
+    texts = ["timeframe=1h,2h,4h"]
+    if any(rule.name == "technical_indicators" for rule in voters):
+        texts += [f"{TECHNICAL}.settings.{each}" for each in READINGS]
+    if len(voters) > 1:
+        texts += [f"strategies.{rule.name}.weight=10,20,30,40,50" for rule in voters]
+        texts += ["buy_threshold=50..80/10", "sell_threshold=50..80/10"]
+    elif len(texts) == 1:
+        texts += ["buy_threshold=50..80/5", "sell_threshold=50..80/5"]
+    return texts
+
+
+def by_file(changes: Changes) -> dict[str, dict[str, Value]]:
+    """The changes as the settings' files know them."""
+    files: dict[str, dict[str, Value]] = {"risk.yml": {}, "strategies.yml": {}}
+    for path, value in changes:
+        files["risk.yml" if path.startswith("risk.") else "strategies.yml"][path.removeprefix("risk.")] = value
+    return files
+
+
+def text_of(parameter: Parameter) -> str:
+    """As `space_of` reads it."""
+    return f"{parameter.path}={','.join(written(value) for value in parameter.values)}"
+
+
+def written(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def space_of(texts: Sequence[str]) -> Space:

@@ -20,11 +20,9 @@ from app.core import performance
 from app.core.errors import DataError
 from app.core.rules import Rules, Simulation
 from backtest.kernels import blocks, compiling, indicators, terms, trading
-from backtest.series import CandleSeries, Floats
+from backtest.series import DAY_MS, CandleSeries, Floats
 from backtest.timeline import Timeline
 from backtest.votes import Frames, frames_of, votes_of
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,8 @@ from app.core.errors import ConfigError, DataError
 from app.core.model import timeframe_seconds
 from app.core.rules import Rules, Simulation, StrategyRule
 from backtest import sweep
-from backtest.series import CandleSeries, Floats, resample
+from backtest.replay import LocalStrategies
+from backtest.series import CandleSeries, Floats, resample, rows_of
 from backtest.space import Changes
 from backtest.sweep import Figures
 from backtest.timeline import Timeline
@@ -29,14 +31,25 @@ MOST_HEARD = 16  # histories of opinions kept: each is as long as the candles
 class Bench(Protocol):
     """What trials need; built by whoever knows settings and strategies."""
 
-    series: CandleSeries
-    cash: Decimal
+    @property
+    def series(self) -> CandleSeries: ...
+
+    @property
+    def cash(self) -> Decimal: ...
+
+    @property
+    def strategies(self) -> LocalStrategies: ...
+
+    @property
+    def config_sha256(self) -> str:
+        """Of the settings before anything is changed."""
 
     def rules(self, changes: Changes) -> tuple[Rules, Simulation]:
         """The configuration with `changes`. Raises ConfigError where one is out of its bounds."""
 
-    def opinions(self, rule: StrategyRule, rows: Floats, timeframe: str) -> tuple[Any, Floats]:
-        """+1 BUY, 0 HOLD, −1 SELL and the confidence at each row of candles (see strategies.base_strategy.rows_of)."""
+    def opinions(self, rule: StrategyRule, rows: Floats, timeframe: str) -> tuple[Any, Floats, Callable[[int], str]]:
+        """+1 BUY, 0 HOLD, −1 SELL; the confidence at each row of candles (see strategies.base_strategy.rows_of); and
+        the words of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +74,7 @@ class Trials:
     """Tries one configuration after the other; what several have in common is computed once."""
 
     bench: Bench
+    worded: bool = False  # keep the words of opinions, which takes memory
     _heard: dict[tuple[str, tuple[tuple[str, str], ...], str], Timeline] = field(default_factory=dict)
     _whole: dict[int, Floats] = field(default_factory=dict)
 
@@ -89,21 +103,22 @@ class Trials:
         if key not in self._heard:
             seconds = timeframe_seconds(timeframe)
             rows = self._rows(seconds)
-            action, confidence = self.bench.opinions(rule, rows, timeframe)
+            if len(self._heard) >= MOST_HEARD:
+                self._heard.pop(next(iter(self._heard)))
+            action, confidence, words = self.bench.opinions(rule, rows, timeframe)
             closed = rows[:, 0].astype(np.int64) + seconds * 1000
-            while len(self._heard) >= MOST_HEARD:
-                del self._heard[next(iter(self._heard))]
             self._heard[key] = Timeline(
-                name=rule.name, given_ms=closed, action=action, confidence=confidence, reasoning=lambda row: ""
+                name=rule.name,
+                given_ms=closed,
+                action=action,
+                confidence=confidence,
+                reasoning=words if self.worded else _no_words,
             )
         return self._heard[key]
 
     def _rows(self, seconds: int) -> Floats:
         if seconds not in self._whole:
-            whole = resample(self.bench.series, seconds)
-            self._whole[seconds] = np.column_stack(
-                (whole.ts, whole.open, whole.high, whole.low, whole.close, whole.volume)
-            )
+            self._whole[seconds] = rows_of(resample(self.bench.series, seconds))
         return self._whole[seconds]
 
 
@@ -116,15 +131,22 @@ def cut(series: CandleSeries, since: datetime | None, until: datetime | None, se
     return series[first:end], begin - first
 
 
+def _no_words(row: int) -> str:
+    return ""
+
+
 _made: dict[object, Trials] = {}
+_one_at_a_time = Lock()
 
 
 def try_here(make: Callable[[Any], Bench], setup: Any, task: Task) -> Tried:
-    """In this process, with a bench that is made once and kept for the next task."""
-    if setup not in _made:
-        _made.clear()
-        _made[setup] = Trials(make(setup))
-    return _made[setup](task)
+    """In this process, with a bench that is made once and kept for the next task. One at a time, whatever threads a
+    worker has."""
+    with _one_at_a_time:
+        if setup not in _made:
+            _made.clear()
+            _made[setup] = Trials(make(setup))
+        return _made[setup](task)
 
 
 SCORES: dict[str, Callable[[Figures], float | None]] = {

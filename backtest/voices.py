@@ -24,7 +24,7 @@ from app.ports import StrategyFace
 from app.seam import seeded
 from backtest.replay import Run
 from backtest.running import Plan, Progress, run
-from backtest.series import at_ms, candles, ms_of
+from backtest.series import at_ms, candle_at, ms_of
 from backtest.timeline import Recorded, Timeline
 
 CHANCE = "chance"
@@ -125,7 +125,7 @@ def _worth(plan: Plan, finished: Run) -> Decimal:
     account = finished.engine.state.account
     if account is None:
         return plan.cash
-    last = next(candles(plan.series[-1:])).close
+    last = candle_at(plan.series, -1).close
     held = sum((position.remaining for position in open_positions(finished.engine.state)), account.dust)
     return account.cash + held * last
 

@@ -1,7 +1,8 @@
 """Opinions over a history → the vote at each candle, as `app.core.voting.hold_vote` holds it, in whole numbers.
 
 Assumes that everybody is asked all the time. After a rest (a loss limit, a tripwire) the trader may ask a strategy of
-its own rhythm (`ask: cycle` with `every_seconds`) at other minutes than here; strategies asked per candle never differ.
+its own rhythm (`ask: cycle` with `every_seconds`) at other minutes than here. One asked per candle may be asked later
+than here, too: that tells where its word has grown old here by then, or where a record has a newer one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +18,11 @@ from numpy.typing import NDArray
 from app.core.errors import DataError
 from app.core.money import ZERO
 from app.core.rules import Asking, StrategyRule, VotingRules
+from backtest.cycles import Rows, closings_of, due_rows
 from backtest.kernels.terms import BUY, HOLD, NOT_DUE, SELL
 from backtest.series import CandleSeries
 from backtest.timeline import Timeline
 
-Rows = NDArray[np.int64]
 MOST = 2**62
 
 
@@ -37,32 +38,8 @@ class Frames:
 
 
 def frames_of(series: CandleSeries, seconds: int) -> Frames:
-    """As `app.core.candles.Resampler` closes them: with their last minute, or late, when the next one begins."""
-    count = len(series)
-    if seconds == series.seconds:
-        return Frames(np.stack((np.arange(count), series.ts, np.ones(count, np.int64)), axis=1))
-    step = seconds * 1000
-    slots = series.ts // step * step
-    starts = np.flatnonzero(np.concatenate(([True], slots[1:] != slots[:-1])))
-    lasts = np.append(starts[1:], count) - 1
-    in_time = series.ts[lasts] + series.seconds * 1000 == slots[starts] + step
-    closed = np.where(in_time, lasts, lasts + 1)
-    whole = (lasts - starts + 1) * series.seconds == seconds
-    table = np.stack((closed, slots[starts], whole.astype(np.int64)), axis=1)
-    overtaken = np.append(closed[1:] == closed[:-1], False)  # the next one closed in the same minute
-    return Frames(table[~overtaken & (closed < count)])
-
-
-def due_rows(series: CandleSeries, frames: Frames, cycle_seconds: int, first: int) -> Rows:
-    """Rows from `first` on at whose close a cycle falls due."""
-    if not len(frames.table):
-        return np.empty(0, np.int64)
-    begin = max(first, int(frames.rows[0]))
-    rows = np.arange(begin, len(series), dtype=np.int64)
-    if cycle_seconds <= series.seconds:
-        return rows
-    cycles = (series.ts[begin:] + series.seconds * 1000) // (cycle_seconds * 1000)
-    return rows[np.concatenate(([True], cycles[1:] > cycles[:-1]))]
+    closings = closings_of(series, seconds)
+    return Frames(np.stack((closings.known, closings.opened_ms, closings.complete.astype(np.int64)), axis=1))
 
 
 def votes_of(
@@ -74,7 +51,7 @@ def votes_of(
     missing = sorted({rule.name for rule in voters} - set(timelines))
     if missing:
         raise DataError(f"{missing[0]} votes, and has no recorded opinions; record them, or switch it off")
-    due = due_rows(series, frames, rules.cycle_seconds, first)
+    due = due_rows(series, frames.rows, rules.cycle_seconds, first)
     if not len(due):
         return votes
     closed = series.ts + series.seconds * 1000

@@ -47,7 +47,7 @@ def midnight(given: object) -> object:
         raise ValueError("must be a UTC date such as 2023-03-14")
     day = given.removesuffix("T00:00:00Z").removesuffix("T00:00:00.000Z")
     try:
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day, re.ASCII):
+        if not re.fullmatch(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}", day, re.ASCII):
             raise ValueError
         at = date.fromisoformat(day)
     except ValueError as error:

@@ -3,15 +3,13 @@
 Its libraries and its work never enter the trading process, and no secret enters it.
 """
 
-import asyncio
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
+from services.beside import MAIN, perform
 from services.settings.environment import SETTINGS
 
-MAIN = Path(__file__).parents[1] / "main.py"
 LONGEST_SECONDS = 3600.0  # two years of minutes take some ten
 MOST_WORDS = 300
 
@@ -27,26 +25,8 @@ class HistoryChild:
 
     async def update(self) -> str:
         """Download what is missing; what went wrong in a line, or ""."""
-        command = (str(MAIN), "data", "download", "--background", "--symbol", self._symbol)
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *command,
-            cwd=self._folder,
-            env=self._environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(LONGEST_SECONDS):
-                _, told = await child.communicate()
-        except TimeoutError:
+        command = (sys.executable, str(MAIN), "data", "download", "--background", "--symbol", self._symbol)
+        ended = await perform(command, seconds=LONGEST_SECONDS, folder=self._folder, environment=self._environment)
+        if ended.code is None:
             return f"no end after {LONGEST_SECONDS / 60:.0f} minutes"
-        finally:
-            if child.returncode is None:
-                with suppress(ProcessLookupError):
-                    child.kill()
-        if child.returncode == 0:
-            return ""
-        lines = told.decode(errors="replace").strip().splitlines()
-        return (lines[-1] if lines else f"exit code {child.returncode}")[:MOST_WORDS]
+        return "" if ended.code == 0 else (ended.words or f"exit code {ended.code}")[:MOST_WORDS]

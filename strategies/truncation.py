@@ -129,10 +129,10 @@ def _cuts(count: int, startup: int, acted: NDArray[np.int64], wanted: int) -> li
 
 
 def _acted(computed: DataFrame) -> NDArray[np.int64]:
-    """The rows with a BUY or a SELL."""
+    """The rows with a BUY or a SELL, spelt either way."""
     if ACTION not in computed:
         return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(computed[ACTION].isin(["BUY", "SELL"]))
+    return np.flatnonzero(computed[ACTION].isin(["BUY", "SELL", 1, -1]))
 
 
 def _cold(newest: "pd.Series[Any]", row: "pd.Series[Any]", startup: int, candle: str) -> str:

@@ -19,6 +19,12 @@ def main() -> int:
     match behaviour:
         case "slow":
             time.sleep(300)
+        case "leaves somebody behind":
+            if os.fork() == 0:
+                os.setsid()
+                time.sleep(30)
+                os._exit(0)
+            time.sleep(300)
         case "fails":
             print("Traceback …\nerror: BTC/USD: has 10 minutes, and the strategies need 1000", file=sys.stderr)
             return 2

@@ -7,14 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-
 from app.core.errors import StrategyError
 from app.core.rules import Simulation
 from backtest.honesty.costs import Stressed, stressed
 from backtest.honesty.judging import Background
 from backtest.running import Plan, run
-from backtest.series import COLUMNS, Floats, resample
+from backtest.series import Floats, resample, rows_of
 
 
 class Seen(Protocol):
@@ -37,7 +35,7 @@ def refuse_look_ahead(plan: Plan, seen_ahead: Callable[[str, Floats], Seen]) -> 
     if not asked:
         return []
     series = resample(plan.series, voting.timeframe_seconds)
-    rows = np.column_stack((series.ts, *(getattr(series, name) for name in COLUMNS))).astype(np.float64)
+    rows = rows_of(series)
     cold = []
     for name in asked:
         seen = seen_ahead(name, rows)
@@ -53,6 +51,7 @@ def background(
     *,
     cold: Sequence[str] = (),
     trials: int = 1,
+    trial_variance: float | None = None,
     models: Sequence[str] = (),
     cutoffs: Mapping[str, str] | None = None,
 ) -> Background:
@@ -60,6 +59,7 @@ def background(
     expected = len(plan.series) + plan.series.missing
     return Background(
         trials=trials,
+        trial_variance=trial_variance,
         models=models,
         cutoffs=cutoffs or {},
         missing_pct=plan.series.missing / expected * 100 if expected else 0.0,

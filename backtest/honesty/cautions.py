@@ -90,7 +90,7 @@ def _knowledge(run: Evidence, limit: float) -> str:
 
 
 def _missing(run: Evidence, limit: float) -> str:
-    return f"{run.missing_pct:.1f} % of the minutes are missing in the data" if run.missing_pct > limit else ""
+    return f"{run.missing_pct:.1f} % of the candles are missing in the data" if run.missing_pct > limit else ""
 
 
 def _cold(run: Evidence, limit: float) -> str:

@@ -17,9 +17,7 @@ from backtest.honesty.costs import Stressed
 from backtest.honesty.knowledge import Days, split
 from backtest.honesty.luck import luck
 from backtest.replay import Run
-from backtest.series import Floats
-
-DAY_MS = 86_400_000
+from backtest.series import DAY_MS, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,8 +64,9 @@ def _may_enter(frame_at: int, frame_whole: int, t: Any, account: Any) -> bool:
         return False
     if t.day_entries != OFF and account.day_entries >= t.day_entries:
         return False
-    rested = account.exit_at < 0 or (frame_at - _frame_of(account.exit_at, t)) // t.frame_ms > t.cooldown
-    return bool(rested)
+    if t.cooldown == OFF or account.exit_at < 0:
+        return True
+    return bool((frame_at - _frame_of(account.exit_at, t)) // t.frame_ms > t.cooldown)
 
 
 @compiled

@@ -190,7 +190,7 @@ def _mark(row: int, closed: int, close: float, t: Any, account: Any, equity: Any
     if row - first < len(equity):
         equity[row - first] = value
     _figure(value, account)
-    account.exposed += account.positions > 0 or account.pending != 0
+    account.exposed += account.positions > 0
 
 
 @compiled

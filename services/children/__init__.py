@@ -9,8 +9,9 @@ from pathlib import Path
 from app.backtests import Audit, BacktestRuns
 from app.errands import Errands
 from app.seam import Clock, Tasks
+from services.beside import MAIN
 from services.children.folders import RunFolders, Sources
-from services.children.process import MAIN, Children, Limits
+from services.children.process import Children, Limits
 from services.children.uploads import LIMITS as UPLOAD
 from services.children.uploads import Uploads
 from services.database import Database

@@ -26,7 +26,10 @@ def texts_of(sent: Sent | None, own: Path) -> dict[str, str | None]:
     """Name → text of each configuration file; JSON is YAML as well."""
     texts = {name: text_of(own / name) for name in FILES}
     for part, content in (sent or {}).items():
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+        try:
+            text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+        except ValueError as error:  # Python's own reader of JSON takes NaN and 1e999
+            raise Unfit(f"config.{part}: holds a number that is none, such as NaN; write it out") from error
         if len(text) > LARGEST:
             raise Unfit(f"config.{part}: has {len(text)} characters; at most {LARGEST} are taken")
         texts[PARTS[part]] = text

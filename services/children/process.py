@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errands import Errand
+from services.beside import MAIN
 
 HERE = Path(__file__).resolve()
-MAIN = HERE.parents[2] / "main.py"
+
 START = HERE.with_name("start.py")
 MEGABYTE = 1 << 20
 KEPT_LINES = 200
 LONGEST_LINE = 1000
+LAST_WORDS_SECONDS = 5.0
 # Each library that would start a thread for every processor, and reserve memory for it.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 # Arrow's own allocator takes hold of a gigabyte at once, which the limit would count.
@@ -59,10 +61,6 @@ class Ended:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
 
 
-class TooMuchPrinted(Exception):
-    """Nobody reads megabytes."""
-
-
 async def run_child(
     command: Sequence[str],
     *,
@@ -87,35 +85,62 @@ async def run_child(
         ended.lines.append(line)
         hear(line)
 
+    def too_much() -> None:
+        ended.error = f"it printed more than {limits.printed_mb} MB; a strategy may not print so much"
+        _kill(process)
+
+    most = limits.printed_mb * MEGABYTE
     try:
         async with asyncio.timeout(limits.seconds):
             await asyncio.gather(
-                _lines(process.stdout, heard, limits.printed_mb * MEGABYTE),
-                _lines(process.stderr, complaints.append, limits.printed_mb * MEGABYTE),
+                _lines(process.stdout, heard, most, too_much),
+                _lines(process.stderr, complaints.append, most, too_much),
             )
             code = await process.wait()
-        ended.error = why(code, complaints[-1] if complaints else "", limits)
+        ended.error = ended.error or why(code, complaints[-1] if complaints else "", limits)
     except TimeoutError:
         ended.error = f"it took longer than {limits.seconds / 60:g} minutes; take a shorter range"
-    except TooMuchPrinted:
-        ended.error = f"it printed more than {limits.printed_mb} MB; a strategy may not print so much"
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):  # one that has only just begun has no group of its own yet
-                os.killpg(process.pid, signal.SIGKILL)
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            _kill(process)
+            await _gone(process)
     return ended
 
 
-async def _lines(reader: asyncio.StreamReader | None, hear: Callable[[str], None], most: int) -> None:
-    """Each whole line, cut where it is too long."""
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):  # one that has only just begun has no group of its own yet
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        process.kill()
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    """What it started in a session of its own is out of reach and may hold its pipes: nobody waits for that."""
+    try:
+        async with asyncio.timeout(LAST_WORDS_SECONDS):
+            await asyncio.gather(_emptied(process.stdout), _emptied(process.stderr))
+            await process.wait()
+    except TimeoutError:
+        process._transport.close()  # type: ignore[attr-defined]  # there is no public way to let go of the pipes
+
+
+async def _emptied(reader: asyncio.StreamReader | None) -> None:
+    """While a pipe holds something that nobody reads, the end of its process may not be noticed."""
+    while reader is not None and await reader.read(65_536):
+        pass
+
+
+async def _lines(
+    reader: asyncio.StreamReader | None, hear: Callable[[str], None], most: int, too_much: Callable[[], None]
+) -> None:
+    """Each whole line, cut where it is too long; nothing after `most` bytes, but what comes is read to its end."""
     rest, seen = b"", 0
     while reader is not None and (chunk := await reader.read(65_536)):
         seen += len(chunk)
         if seen > most:
-            raise TooMuchPrinted
+            too_much()
+            rest = b""
+            continue
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
             hear(_printable(line))

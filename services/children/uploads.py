@@ -13,8 +13,9 @@ from app.core.errors import ConfigError
 from app.ports import Busy, Row, Who
 from app.seam import Tasks
 from app.strategy_files import Unfit
+from services.beside import MAIN
 from services.children import shelf
-from services.children.process import MAIN, Limits, run_child
+from services.children.process import Limits, run_child
 
 NAME = "upload"
 SECONDS = 600  # for the whole of it

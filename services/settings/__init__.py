@@ -5,6 +5,7 @@ from services.settings.config_files import AppConfig, LoadedRules, load_rules
 from services.settings.environment import SETTINGS, TRADING_KEY, Mode, Setting, Settings, load_settings
 from services.settings.saving import changed_rules, save_rules
 from services.settings.secret import Secret
+from services.settings.varying import Variations
 
 __all__ = [
     "SETTINGS",
@@ -15,6 +16,7 @@ __all__ = [
     "Secret",
     "Setting",
     "Settings",
+    "Variations",
     "changed_rules",
     "is_loopback",
     "load_rules",

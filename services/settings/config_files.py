@@ -88,7 +88,11 @@ def text_of(path: Path) -> str | None:
 
 def rules_of(texts: MappingOf[str, str | None], config_dir: Path, backtest: bool) -> LoadedRules:
     """The rules that these texts, as files of `config_dir`, give."""
-    readings = {name: read_file(texts[name], FILES[name], str(config_dir / name), backtest) for name in FILES}
+    return assembled({name: read_file(texts[name], FILES[name], str(config_dir / name), backtest) for name in FILES})
+
+
+def assembled(readings: MappingOf[str, Reading]) -> LoadedRules:
+    """The rules that the three files give together."""
     risk_given = dict(readings["risk.yml"].values)
     simulation = _build(Simulation, risk_given.pop("simulation", {}))
     rules = Rules(risk=_build(RiskLimits, risk_given), voting=_voting(readings["strategies.yml"]))

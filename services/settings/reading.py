@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from app.core.errors import ConfigError
@@ -37,17 +38,23 @@ class Reading:
         return f"{self.place} line {line}" if line else self.place
 
     def wrong(self, line: int, text: str) -> ConfigError:
-        return ConfigError(f"{self.place} line {line}: {text}")
+        return ConfigError(f"{self.place} line {line}: {text}" if line else f"{self.place}: {text}")
 
 
 def read_file(text: str | None, keys: tuple[Key, ...], place: str, backtest: bool) -> Reading:
     """All that `text` gives; nothing where there is no file."""
+    return read_node(None if text is None else parse(text, place), keys, place, backtest)
+
+
+def read_node(node: Mapping | None, keys: tuple[Key, ...], place: str, backtest: bool) -> Reading:
+    """The same of a text that was parsed already."""
     reading = Reading(place, backtest)
-    if text is not None:
-        reading.values = _section(parse(text, place), tree_of(keys), "", reading)
+    if node is not None:
+        reading.values = _section(node, tree_of(keys), "", reading)
     return reading
 
 
+@lru_cache
 def tree_of(keys: tuple[Key, ...]) -> Tree:
     """The table as nested names."""
     tree: Tree = {}

@@ -46,7 +46,7 @@ def changed_rules(
             known = ", ".join(FILES)
             raise ConfigError(f"{config_dir / name}: is no configuration file; known are {known}")
         try:
-            texts[name] = _changed(texts[name] or "", values)
+            texts[name] = changed_text(texts[name] or "", values)
         except (DataError, RepresenterError) as error:
             raise ConfigError(f"{config_dir / name}: {error}; nothing was saved, give another value") from None
     return rules_of(texts, config_dir, backtest), texts
@@ -90,7 +90,8 @@ def _decimal(representer: Any, value: Decimal) -> Any:
     return representer.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in text else 'int'}", text)
 
 
-def _changed(text: str, values: Mapping[str, Change]) -> str:
+def changed_text(text: str, values: Mapping[str, Change]) -> str:
+    """A file's text with these keys set. Raises DataError or RepresenterError for a value that cannot be written."""
     yaml = _yaml()
     root = yaml.load(text) if text else CommentedMap()
     for path, value in values.items():

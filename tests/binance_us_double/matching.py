@@ -195,9 +195,13 @@ class Matching:
     def _pay(self, order: Order, quantity: Decimal, worth: Decimal) -> None:
         listing, buys = self.listings[order.wish.symbol], order.wish.side == "BUY"
         if order.locked:
-            part = order.locked * quantity / order.left
+            asset = self._asset(order)
+            needed = (
+                worth - self.wallet.free.get(asset, ZERO) if buys else ZERO
+            )  # dearer than its part of what is locked
+            part = min(order.locked, max(order.locked * quantity / order.left, needed))
             order.locked -= part
-            self.wallet.unlock(self._asset(order), part)
+            self.wallet.unlock(asset, part)
         self.wallet.change(listing.quote, -worth if buys else worth)
         self.wallet.change(listing.base, quantity if buys else -quantity)
 

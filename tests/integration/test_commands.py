@@ -189,7 +189,7 @@ def test_too_little_history_says_how_much_is_needed(run: Run, tmp_path: Path) ->
     (tmp_path / "config/strategies.yml").write_text(STRATEGIES.replace("5m", "1h"))
     code, _, error = run("backtest", "--data", market)
     assert code == 2
-    assert "1440 minutes" in error
+    assert "1440 candles" in error
     assert "12000" in error
 
 

@@ -12,6 +12,7 @@ from app.core.rules import Simulation
 from app.days import DayBook, Lived
 from app.replaying import replayed_day
 from backtest.drift import Drift, compare, plan_of, row_of, text
+from backtest.review import Again
 from backtest.running import run
 from tests.builders import NOON
 from tests.fakes import MemoryJournal, ScriptedStrategies
@@ -81,6 +82,20 @@ def test_what_was_otherwise_is_said_with_its_cost(journal: MemoryJournal) -> Non
     assert Decimal(row["difference_usd"]) == drift.difference_usd.quantize(Decimal("0.01"))
     assert "spread 0.61 %" in said
     assert f"{abs(drift.difference_usd):.2f}" in said
+
+
+def test_why_the_backtest_did_not_buy_is_its_own_vote(journal: MemoryJournal) -> None:
+    day = lived(journal)
+    first, *rest = sorted(day.trades, key=lambda trade: trade.opened_at)
+    held = next(each for each in day.decisions if each.action == "HOLD" and each.at > first.closed_at)
+    decided = {decision.id: decision for decision in day.decisions}
+    elsewhere = replace(decided[first.decision_id], id="elsewhere", candle_at=held.candle_at)
+    day.trades = [replace(first, decision_id="elsewhere"), *rest]
+    day.decisions = [*day.decisions, elsewhere]
+    drift = Again(day, CANDLES, Simulation(), "1").drift()
+    ours = next(pair for pair in drift.pairs if pair.kind == "extra")
+    assert ours.candle_at == held.candle_at
+    assert ours.why.startswith("in the backtest the vote said: ")
 
 
 def test_what_a_pause_cost_is_seen(journal: MemoryJournal) -> None:

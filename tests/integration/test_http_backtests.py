@@ -21,8 +21,8 @@ from app.backtests import RESTARTED, BacktestRuns
 from app.core.errors import StoreError
 from app.seam import Tasks, token
 from backtest import data_commands
-from services.children import Limits, Uploads, backtests_of, uploads_of
-from services.children.process import MAIN
+from services.beside import MAIN
+from services.children import Limits, Uploads, backtests_of, process, uploads_of
 from services.children.shelf import series_in
 from services.database import Database, open_database
 from services.database.backtests import Backtests
@@ -329,12 +329,16 @@ async def test_one_that_fails_says_why(laboratory: Laboratory, behaviour: str, w
         assert (row["result"], row["files"]) == (None, [])
 
 
-async def test_one_that_takes_too_long_is_ended(laboratory: Laboratory) -> None:
-    laboratory.behave("slow")
+@pytest.mark.parametrize("behaviour", ["slow", "leaves somebody behind"])
+async def test_one_that_takes_too_long_is_ended(
+    laboratory: Laboratory, behaviour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LAST_WORDS_SECONDS", 0.5)
+    laboratory.behave(behaviour)
     laboratory.limits = replace(SMALL, seconds=0.6)
     laboratory.runs = laboratory.fresh_runs()
     async with laboratory.open():
-        row = await laboratory.until((await laboratory.start()).json()["id"], "failed")
+        row = await laboratory.until((await laboratory.start()).json()["id"], "failed", seconds=15)
         assert "it took longer than" in row["error"]
 
 
@@ -460,6 +464,7 @@ BAD_BODIES: list[tuple[dict[str, Any], list[str]]] = [
     ({"since": "2023-02-30"}, ["since:", "2023-03-14"]),
     ({"since": "2023-03-02T12:00:00Z"}, ["since:", "2023-03-14"]),
     ({"since": "２０２３-03-02"}, ["since:"]),
+    ({"since": "0001-01-01"}, ["since:", "2023-03-14"]),
     ({"cash": "0"}, ["cash:", "from 1"]),
     ({"cash": "-5"}, ["cash:"]),
     ({"cash": "NaN"}, ["cash:"]),
@@ -499,6 +504,16 @@ async def test_bad_input_is_told_with_its_field_and_the_cure(laboratory: Laborat
             assert is_problem(answer, 422, *words), (body, answer.text)
         assert (await laboratory.get())["total"] == 0
         assert not list((laboratory.folder / "data").glob("backtests/*")), "nothing is left"
+
+
+async def test_a_number_that_is_none_is_bad_input_though_python_reads_it(laboratory: Laboratory) -> None:
+    async with laboratory.open():
+        for number in ("NaN", "-Infinity", "1e999"):
+            body = f'{{"data": "BTC/USD", "config": {{"risk": {{"position_size_pct": {number}}}}}}}'
+            headers = {"content-type": "application/json"}
+            answer = await laboratory.client.post("/api/v1/backtests", content=body, headers=headers)
+            assert is_problem(answer, 422, "config.risk:", "NaN"), (number, answer.text)
+        assert (await laboratory.get())["total"] == 0
 
 
 async def test_a_configuration_of_ones_own_is_what_the_child_reads(laboratory: Laboratory) -> None:

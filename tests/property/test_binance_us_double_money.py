@@ -4,7 +4,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.binance_us_double.core import Core
@@ -128,8 +128,29 @@ def check_events(core: Core) -> None:
         assert told == (core.account.free[asset], core.account.locked[asset])
 
 
+# Three stops that buy at the market, dearer than their triggers, one of them in part: what is locked pays for it.
+DEARER: list[tuple[Any, ...]] = [
+    ("limit", "BUY", Decimal(55000), Decimal("0.00001"), "GTC"),
+    ("limit", "BUY", Decimal(55000), Decimal("0.00001"), "GTC"),
+    ("market", "BUY", Decimal("0.00328")),
+    ("limit", "BUY", Decimal(55001), Decimal("0.00001"), "IOC"),
+    ("spend", "BUY", Decimal(1)),
+    ("market", "BUY", Decimal("0.00002")),
+    ("stop market", "BUY", Decimal(60007), Decimal("0.07089")),
+    ("stop market", "BUY", Decimal(55148), Decimal("0.05008")),
+    ("stop market", "BUY", Decimal(62329), Decimal("0.08874")),
+    ("limit", "SELL", Decimal(55002), Decimal("0.00001"), "IOC"),
+    ("limit", "SELL", Decimal(55007), Decimal("0.00001"), "GTC"),
+    ("limit", "BUY", Decimal(55000), Decimal("0.00001"), "GTC"),
+    ("limit", "BUY", Decimal(55000), Decimal("0.00001"), "GTC"),
+    ("limit", "SELL", Decimal(60007), Decimal("0.00002"), "GTC"),
+    ("quote", Decimal(64997), [(4, Decimal("0.00001"))], [(1, Decimal("0.14994"))]),
+]
+
+
 @settings(max_examples=200, deadline=None)
 @given(steps)
+@example(DEARER)
 def test_the_books_of_the_double_are_those_of_an_exchange(script: list[tuple[Any, ...]]) -> None:
     core = Core("BTCUSD", balances=START, now=lambda: 1_700_000_000.0)  # type: ignore[arg-type]
     core.markets["BNBUSD"].move(600)

@@ -139,7 +139,7 @@ def compiled(case: Case) -> sweep.Outcome:
 
 
 def curve(done: Run) -> np.ndarray:
-    return np.array([float(cash + quantity * close) for _, cash, quantity, close in done.curve])
+    return np.asarray(done.curve.equity)
 
 
 def check(case: Case, seen: Counter[str]) -> None:
@@ -328,3 +328,21 @@ def test_the_compiler_changed_nothing() -> None:
         np.testing.assert_array_equal(plain.equity, ours.equity)
         np.testing.assert_array_equal(plain.trades, ours.trades)
         assert plain.figures == ours.figures
+
+
+def test_where_no_rest_is_asked_for_none_is_kept_on_longer_candles_either() -> None:
+    case = a_case(106, 700)
+    risk = replace(
+        case.rules.risk,
+        entry=replace(case.rules.risk.entry, cooldown_candles=None),
+        daily_loss_limit_pct=None,
+        kill_switch_loss_pct=None,
+        tripwires=OFF,
+    )
+    voting = replace(case.rules.voting, timeframe="15m", strategies=case.rules.voting.strategies[:1])
+    case = replace(case, rules=Rules(risk=risk, voting=voting))
+    row_at = {int(ts): row for row, ts in enumerate(case.series.ts)}
+    done = exact(case)
+    bought = [row_at[ms_of(fill.at)] for fill in done.fills if fill.side == "BUY"][: len(done.trades)]
+    assert len(bought) >= 5
+    assert compiled(case).trades["entered"].tolist() == bought

@@ -10,7 +10,7 @@ FOLDER holds the shared candles: hours of spot from 2017, half-hours of the perp
 
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from multiprocessing import get_context
@@ -19,32 +19,20 @@ from pathlib import Path
 import numpy as np
 
 import main as program
+from app.core.performance import daily_returns, sharpe
 from backtest import history, sweep
+from backtest.honesty.bootstrap import deepest_pct
+from backtest.honesty.costs import dearer
 from backtest.honesty.luck import luck
 from backtest.optimize import Order, Pool, optimise
-from backtest.series import COLUMNS, CandleSeries, resample
-from backtest.space import Changes, space_of
+from backtest.series import DAY_MS, CandleSeries, joined, resample
+from backtest.space import READINGS, TECHNICAL, Changes, space_of
 from backtest.trials import Trials, cut
 from backtest.votes import frames_of, votes_of
 from backtest.walk_forward import Leg, Span, Traded, Walked, walk, windows
-from strategies.runtime import LocalStrategies
 
 SPOT, PERPETUAL = "BTCUSDT_spot_1h_2017-08_2024-04.parquet", "BTCUSDT_perp_30m_2023-01_2024-12.parquet"
-TECHNICAL = "strategies.technical_indicators.settings"
-SPACE = space_of(
-    [
-        "timeframe=1h,2h,4h",
-        f"{TECHNICAL}.rsi_oversold=25,30,35,40",
-        f"{TECHNICAL}.rsi_overbought=65,70,75,80",
-        f"{TECHNICAL}.rsi_period=7,14,21",
-        f"{TECHNICAL}.macd_fast=8,12,16",
-        f"{TECHNICAL}.macd_slow=21,26",
-        f"{TECHNICAL}.average_short=10,20,30",
-        f"{TECHNICAL}.average_medium=50,100",
-        f"{TECHNICAL}.average_long=150,200,300,400",
-        f"{TECHNICAL}.volume_surge=1.2,1.5,2",
-    ]
-)
+SPACE = space_of(["timeframe=1h,2h,4h", *(f"{TECHNICAL}.settings.{each}" for each in READINGS)])
 NAMES = [each.path for each in SPACE.parameters]
 BOOKS: Changes = tuple(zip(NAMES, ("1h", 30, 70, 14, 12, 26, 20, 50, 200, Decimal("1.5")), strict=True))
 CHOSEN: Changes = tuple(zip(NAMES, ("4h", 40, 80, 21, 16, 26, 10, 50, 200, Decimal("1.2")), strict=True))
@@ -59,15 +47,12 @@ class Setup:
 
 
 def bench_of(setup: Setup) -> program.Workbench:
-    bench = program.Workbench.__new__(program.Workbench)
     here = Path(program.__file__).parent
-    bench.setup = program.TrialSetup(
+    trial = program.TrialSetup(
         data="shared", data_dir=here, config_dir=here / "config", strategies_dir=here / "strategies", symbol="BTC/USD",
         cash=Decimal(10_000),
     )  # fmt: skip
-    bench.cash, bench.series = Decimal(10_000), hours(setup.folder)
-    bench._local = LocalStrategies(here / "strategies")
-    return bench
+    return program.Workbench(trial, hours(setup.folder))
 
 
 def hours(folder: Path) -> CandleSeries:
@@ -75,8 +60,7 @@ def hours(folder: Path) -> CandleSeries:
     change = datetime(2023, 1, 1, tzinfo=UTC)
     spot = history.load(str(folder / SPOT), folder, symbol="BTC/USD").between(None, change)
     later = resample(history.load(str(folder / PERPETUAL), folder, symbol="BTC/USD"), 3600).between(change, None)
-    columns = {name: np.concatenate((getattr(spot, name), getattr(later, name))) for name in ("ts", *COLUMNS)}
-    return replace(spot, **columns)
+    return joined([spot, later])
 
 
 @dataclass(slots=True)
@@ -90,18 +74,16 @@ class Trader:
     def __call__(self, span: Span, changes: Changes) -> Traded:
         bench = self.trials.bench
         rules, simulation = bench.rules(changes)
-        simulation = replace(
-            simulation, fee_pct=simulation.fee_pct * self.dearer, slippage_pct=simulation.slippage_pct * self.dearer
-        )
+        simulation = dearer(simulation, self.dearer)
         part, warmup = cut(bench.series, span.since, span.until, rules.voting.timeframe_seconds)
         frames = frames_of(part, rules.voting.timeframe_seconds)
         votes = votes_of(part, frames, self.trials.timelines(rules), rules.voting, warmup)
         outcome = sweep.trade_all(part, votes, rules, simulation, bench.cash, warmup=warmup, frames=frames)
         self.invested[span, changes] = share_of(outcome, part, float(bench.cash))
         days = len(outcome.daily)
-        first = (int(part.ts[warmup]) // 86_400_000 + 1) * 86_400_000
+        first = (int(part.ts[warmup]) // DAY_MS + 1) * DAY_MS
         return Traded(
-            at_ms=first + np.arange(days) * 86_400_000,
+            at_ms=first + np.arange(days) * DAY_MS,
             equity=outcome.daily,
             initial=float(bench.cash),
             trades=outcome.figures.trades,
@@ -117,9 +99,9 @@ def share_of(outcome: sweep.Outcome, part: CandleSeries, cash: float) -> float:
 
 def words(name: str, traded: Traded, trials: int = 1) -> str:
     curve = np.concatenate(([traded.initial], traded.equity))
-    fall = float(((np.maximum.accumulate(curve) - curve) / np.maximum.accumulate(curve)).max() * 100)
-    returns = curve[1:] / curve[:-1] - 1
-    ratio = float(np.mean(returns) / np.std(returns, ddof=1) * np.sqrt(365)) if returns.std() else 0.0
+    fall = float(deepest_pct((curve / curve[0])[None, :])[0])
+    returns = np.array(daily_returns(curve.tolist()))
+    ratio = sharpe(returns.tolist()) or 0.0
     told = luck(returns, trials)
     deflated = f"{told.deflated:.2f}" if told else "-"
     return (

@@ -50,12 +50,12 @@ LIBRARIES = {
     "python_multipart": ("components/multipart",),
     "plotly": ("components/charts", "backtest/report_html"),  # report.html carries its script
     "reportlab": ("backtest/report_pdf",),
+    "optuna": ("backtest/optimize", "backtest/studies"),
+    "distributed": ("backtest/optimize",),
     "pandas": ("strategies/", "backtest/"),
     "numpy": ("strategies/", "backtest/"),
     "ta": ("strategies/", "backtest/"),
     "numba": ("backtest/",),
-    "optuna": ("backtest/",),
-    "distributed": ("backtest/",),
     "pyarrow": ("strategies/", "backtest/"),
 }
 

@@ -65,7 +65,7 @@ def test_a_sound_run_is_warned_of_nothing() -> None:
             {"split": replace(SPLIT, unlisted=["chat"], within=replace(PART, days=9))},
             "what chat knows is not listed (deepseek.cutoffs in config/app.yml)",
         ),
-        ("gaps_pct", {"missing_pct": 1.26}, "1.3 % of the minutes are missing"),
+        ("gaps_pct", {"missing_pct": 1.26}, "1.3 % of the candles are missing"),
         ("kill_switch", {"killed": True}, "the kill switch fired"),
         ("runaway", {"runaways": 1}, "RUNAWAY fired once"),
         ("runaway", {"runaways": 3}, "RUNAWAY fired 3 times"),

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import StrategyError
-from backtest import history, result
+from backtest import result
 from backtest.honesty.before_and_after import background, refuse_look_ahead
 from backtest.honesty.judging import Background, average_exposure_pct
 from backtest.replay import Run
@@ -44,17 +43,7 @@ def forty_days() -> tuple[Plan, Run]:
 
 def told(known: Background) -> dict[str, Any]:
     plan, finished = forty_days()
-    source = result.Source(
-        data="walk",
-        data_sha256="",
-        config_sha256="",
-        version="1",
-        timeframe="1h",
-        cash=plan.cash,
-        fee_pct=Decimal("0.1"),
-    )
-    ends = [next(history.candles(plan.series[at : at + 1])) for at in (plan.warmup, len(plan.series) - 1)]
-    return result.summary(finished, source, *ends, known)
+    return result.summary(plan, finished, known)
 
 
 def test_a_run_knows_its_months_its_bands_and_its_fair_rival() -> None:
@@ -82,7 +71,7 @@ def test_the_background_brings_dearer_costs_and_the_holes_in_the_data() -> None:
     assert (stress["fee_pct"], stress["slippage_pct"]) == (0.2, 0.1)
     assert stress["return_pct"] < found["return_pct"]
     words = " | ".join(found["warnings"])
-    assert "2.4 % of the minutes are missing" in words
+    assert "2.4 % of the candles are missing" in words
     assert "column 'y' remembers more" in words
     assert "covers 38 days: too short" in words
     assert found["honesty"]["deflated_sharpe"]["trials"] == 50

@@ -106,6 +106,27 @@ def test_signals_that_peek_are_found_where_they_buy() -> None:
     assert "BUY once later ones are known" in seen.peek
 
 
+class RarePeeker(Peeker):
+    """Buys at three candles alone, whose close it raises once later ones are known."""
+
+    column = staticmethod(lambda c: c["close"].rolling(5).mean())
+    spoken: tuple[object, object]
+    acts = (777, 1403, 2222)
+
+    def signals(self, candles: DataFrame) -> DataFrame:
+        buy, hold = type(self).spoken
+        opened = np.isin(np.round(candles.index.as_unit("ms").asi8), ROWS[list(self.acts), 0].astype(np.int64))
+        later = candles["close"].shift(-1).notna().to_numpy()
+        confidence = np.where(opened & later, 90.0, 80.0)
+        return DataFrame({"action": np.where(opened, buy, hold), "confidence": confidence}, index=candles.index)
+
+
+@pytest.mark.parametrize("spoken", [("BUY", "HOLD"), (1, 0)])
+def test_where_it_acts_is_looked_at_however_the_action_is_spelt(spoken: tuple[object, object]) -> None:
+    kind = type("Rare", (RarePeeker,), {"spoken": spoken})
+    assert "column 'confidence of signals'" in Loaded("peeker", kind(), "").seen_ahead(ROWS).peek
+
+
 def test_what_remembers_more_than_its_warm_up_is_told_and_is_no_look_ahead() -> None:
     seen = looked_at(lambda c: c["close"].ewm(span=100, adjust=False).mean())
     assert seen.peek == ""

@@ -12,7 +12,7 @@ import pytest
 
 from app.core.errors import DataError
 from backtest import report, report_curves, report_honesty, report_words
-from backtest.series import CandleSeries
+from backtest.series import CandleSeries, resample
 from tests.result_folders import a_folder, a_market
 
 DAY = 1440
@@ -194,6 +194,13 @@ def test_a_day_with_hardly_a_trade(tmp_path: Path, trades: int) -> None:
         assert said in text
         assert "1 position was still open at the end" in text
         assert ("No position was closed in this run." in text) is (trades == 0)
+
+
+def test_a_run_on_hours_does_not_say_that_they_were_minutes(tmp_path: Path) -> None:
+    hours = resample(a_market(DAY * 3), 3600)
+    a_folder(tmp_path, hours, positions=False)
+    _, document = drawn(tmp_path, hours)
+    assert "72 of 60 minutes; strategies were shown 1h candles" in document
 
 
 def test_a_run_that_the_kill_switch_ended_says_so_at_the_top(tmp_path: Path) -> None:

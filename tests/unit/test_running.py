@@ -9,12 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.core.errors import DataError
-from app.core.model import Candle
 from app.core.rules import Rules, Simulation
 from backtest import result
 from backtest.replay import Run
 from backtest.running import Plan, run
-from backtest.series import candles, ms_of
+from backtest.series import ms_of
 from backtest.timeline import Timeline
 from tests.builders import a_strategy_rule, some_rules
 from tests.histories import Scripted, random_walk, series_of
@@ -54,17 +53,7 @@ def recorded(plan: Plan, **options: tuple[int, ...]) -> Plan:
 
 
 def written(plan: Plan, finished: Run, folder: Path) -> dict[str, object]:
-    source = result.Source(
-        data=plan.data,
-        data_sha256="",
-        config_sha256="",
-        version="1",
-        timeframe="5m",
-        cash=plan.cash,
-        fee_pct=plan.simulation.fee_pct,
-    )
-    ends: list[Candle] = [*candles(plan.series[WARMUP : WARMUP + 1]), *candles(plan.series[-1:])]
-    return result.write(folder, finished, source, *ends)
+    return result.write(folder, plan, finished)
 
 
 def test_recorded_opinions_are_traded_without_asking_anybody() -> None:

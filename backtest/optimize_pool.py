@@ -1,0 +1,53 @@
+"""Where trials are made: this process, processes of this machine, or a Dask cluster."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+from app.core.errors import ConfigError
+
+SECONDS = 10  # until a cluster must have answered
+
+
+@contextmanager
+def executor(workers: int, cluster: str | None) -> Iterator[Executor | None]:
+    """None for one worker: this process. ConfigError where a cluster does not answer."""
+    if cluster:
+        with _client(cluster) as client:
+            yield client.get_executor()
+    elif workers == 1:
+        yield None
+    else:
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_settle)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _client(cluster: str) -> Any:
+    import distributed
+
+    connect: Any = distributed.Client
+
+    try:
+        client: Any = connect(cluster, timeout=SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"--cluster {cluster}: does not answer ({' '.join(str(error).split())[:120]}); "
+            "start dask scheduler there, and name it as tcp://host:8786"
+        ) from None
+    if not client.scheduler_info()["workers"]:
+        client.close()
+        raise ConfigError(f"--cluster {cluster}: has no workers; start some with: dask worker {cluster} --nthreads 1")
+    return client
+
+
+def _settle() -> None:
+    """A worker gives way to the trader, and leaves Ctrl-C to whoever gave it work."""
+    os.nice(10)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
