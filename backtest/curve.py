@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import numpy as np
 
-from app.core.changing import changed
 from app.core.model import Position
 from app.core.money import ZERO
+from app.core.values import changed
 from backtest.series import Floats, Times
 
 ROOM = 4096

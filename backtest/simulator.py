@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from app.core.changing import changed
 from app.core.errors import ExchangeRefused
 from app.core.messages import PlaceOrder
 from app.core.model import Candle, Fill, Instrument, OrderReport, OrderStatus, OrderType, Role, Side
 from app.core.money import ZERO, part
 from app.core.orders import TERMINAL
 from app.core.rules import Simulation
+from app.core.values import changed
 
 STOPS = {"market": OrderType.STOP_LOSS, "limit": OrderType.STOP_LOSS_LIMIT}
 JUMPED = "a gap jumped the stop; sold at the market by the watchdog"

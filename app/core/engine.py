@@ -10,7 +10,6 @@ from typing import assert_never
 
 from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, retries, watching
 from app.core.alerts import AlertEvent
-from app.core.changing import changed
 from app.core.errors import InvariantError
 from app.core.guards import Sample
 from app.core.latches import latch, lift
@@ -53,6 +52,7 @@ from app.core.model import ExitReason, LatchKind, OrderStatus, Quote
 from app.core.money import ONE, ZERO
 from app.core.state import PendingChange, State, at_of, liquidated, open_positions, standing
 from app.core.turn import Changed, Turn
+from app.core.values import changed
 
 __all__ = ["Engine"]
 

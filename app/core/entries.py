@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from app.core import life, orders, portfolio, risk
-from app.core.changing import changed
 from app.core.decisions import Decision, Outcome, Shown, Vote
 from app.core.messages import VoteCalled
 from app.core.model import Direction, ExitReason, Order, OrderBook, Position, PositionStatus, Role
@@ -21,6 +20,7 @@ from app.core.state import (
     standing,
 )
 from app.core.turn import Turn
+from app.core.values import changed
 from app.core.voting import hold_vote
 
 

@@ -5,12 +5,12 @@ from enum import Enum
 
 from app.core import life, portfolio, risk
 from app.core.alerts import AlertEvent
-from app.core.changing import changed
 from app.core.latches import latch, lift
 from app.core.messages import ConfirmPrice, SealKillSwitch
 from app.core.model import ExitReason, LatchKind, OrderStatus, Role
 from app.core.state import KillEvidence, equity, liquidated, live_orders, open_positions
 from app.core.turn import Turn
+from app.core.values import changed
 
 # The kill switch believes two sources so far apart, three prices of one over so long, or two closes of a candle feed.
 KILL_APART = timedelta(seconds=2)

@@ -1,10 +1,10 @@
 """Latches: locks that trading does not lift by itself. They survive restarts and never lift because P&L recovers."""
 
 from app.core.alerts import AlertEvent
-from app.core.changing import changed
 from app.core.model import Latch, LatchKind
 from app.core.portfolio import next_midnight
 from app.core.turn import Turn
+from app.core.values import changed
 
 
 def latch(turn: Turn, kind: LatchKind, reason: str) -> bool:

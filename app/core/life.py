@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from app.core import orders, retries, risk, stops
 from app.core.alerts import AlertEvent
-from app.core.changing import changed
 from app.core.decisions import Decision
 from app.core.latches import latch
 from app.core.messages import CancelOrder, Gate, PlaceOrder, ReplaceStop
@@ -27,6 +26,7 @@ from app.core.model import (
 from app.core.money import ZERO, plain
 from app.core.state import liquidated, live_orders
 from app.core.turn import Turn
+from app.core.values import changed
 
 MAX_EXITS = 5  # market sells tried for one position before a person must look
 MAX_STOP_FAILURES = 3

@@ -7,9 +7,9 @@ booked once, and a report may be applied any number of times.
 import hashlib
 from datetime import datetime
 
-from app.core.changing import changed
 from app.core.errors import InvariantError
 from app.core.model import Fill, Order, OrderReport, OrderStatus, Role
+from app.core.values import changed
 
 S = OrderStatus
 

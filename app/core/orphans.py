@@ -8,11 +8,11 @@ from datetime import datetime
 
 from app.core import life, orders
 from app.core.alerts import AlertEvent
-from app.core.changing import changed
 from app.core.messages import CancelOrder, OrderNotFound, QueryOrder
 from app.core.model import Order, OrderReport, OrderStatus, OrderType, Position, PositionStatus, Role, Side
 from app.core.money import ZERO
 from app.core.turn import Turn
+from app.core.values import changed
 
 NOT_FOUND_NEEDED = 3
 USED = 100  # attempts that may have been made for a position before it was lost: their ids are never used again

@@ -5,16 +5,15 @@ profit and loss. Losses are measured on NAV.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.core.changing import changed
 from app.core.model import Position
 from app.core.money import HUNDRED, ONE, ZERO, part
+from app.core.values import changed, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Account:
     """Quote amounts unless said otherwise. `nav` figures use the liquidation equity of `liquidation`."""
 

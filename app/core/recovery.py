@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from app.core import flows, life, orders, orphans, portfolio, reports
 from app.core.alerts import AlertEvent
-from app.core.changing import changed
 from app.core.latches import latch
 from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
 from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Quote, Role
 from app.core.money import ZERO, plain
 from app.core.state import held, live_orders, open_positions
 from app.core.turn import BALANCES_LAG, Turn
+from app.core.values import changed
 
 SEEN_AGAIN = timedelta(seconds=10)
 FLOWS_LAG = timedelta(minutes=10)  # how long the exchange's list of deposits and withdrawals may not know one

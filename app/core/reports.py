@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from app.core import life, orders, orphans, stops
 from app.core.alerts import AlertEvent
-from app.core.changing import changed
 from app.core.latches import latch
 from app.core.messages import CancelOrder, OrderNotFound, OrderRefused, ReadAccount, Refusal
 from app.core.model import (
@@ -23,6 +22,7 @@ from app.core.model import (
 from app.core.money import ZERO
 from app.core.state import live_orders
 from app.core.turn import FENCE, Turn
+from app.core.values import changed
 
 # Nothing is wrong with the order: the exchange takes none of ours for now.
 NOT_NOW = frozenset({Refusal.BUSY, Refusal.MARKET_CLOSED, Refusal.ACCESS, Refusal.AUTH})

@@ -5,7 +5,6 @@ never rounded up, and never shrunk silently to what happens to be available.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,11 +13,12 @@ from app.core.model import Instrument, OrderBook, OrderType, Quote
 from app.core.money import HUNDRED, ZERO, bought, part, pct_of, plain
 from app.core.rules import EntryOrder, EntryRules, RiskLimits, Tripwires
 from app.core.stops import limit_price, protective_price
+from app.core.values import value
 
 NOTIONAL_MARGIN = Decimal("1.02")  # head-room over the exchange's minimum: prices move before an order arrives
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EntryFacts:
     """Everything that an entry is judged on. `equity` is the liquidation equity; None where it cannot be known."""
 
@@ -41,7 +41,7 @@ class EntryFacts:
     candle_fed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Approved:
     """The entry that may be sent."""
 
@@ -51,7 +51,7 @@ class Approved:
     checks: tuple[RiskCheck, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Refused:
     reason: str
     checks: tuple[RiskCheck, ...]
@@ -240,7 +240,7 @@ def reached(loss_pct: Decimal, limit_pct: Decimal | None) -> bool:
     return not loss_pct.is_finite() or loss_pct >= limit_pct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Activity:
     """What the tripwires watch. Times are of orders and of definitive rejects, oldest first."""
 

@@ -26,12 +26,13 @@ from app.core.model import (
 from app.core.money import ZERO
 from app.core.portfolio import Account
 from app.core.rules import RiskLimits, Rules
+from app.core.values import value
 
 SCHEMA = 2  # of a stored state; a checkpoint with another number is ignored in favour of the journal
 STALE_AFTER = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Doubt:
     """An order whose fate is being found out: when it left, since when and how often it is asked for, what is known."""
 
@@ -43,7 +44,7 @@ class Doubt:
     not_found_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PendingChange:
     """A looser limit that waits for 00:00 UTC and can be taken back until then."""
 
@@ -54,7 +55,7 @@ class PendingChange:
     effective_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class KillEvidence:
     """Prices in a row at which the total loss was reached: of the feed, and those that were asked for elsewhere."""
 

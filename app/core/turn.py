@@ -10,7 +10,6 @@ from typing import Any
 
 from app.core import orders
 from app.core.alerts import KINDS, AlertEvent
-from app.core.changing import changed
 from app.core.decisions import Decision
 from app.core.errors import InvariantError
 from app.core.messages import Action, Alert, PlaceOrder, QueryOrder
@@ -31,6 +30,7 @@ from app.core.model import (
 from app.core.portfolio import Account
 from app.core.rules import RiskLimits
 from app.core.state import Doubt, State
+from app.core.values import changed
 
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
 QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 25.0, 30.0)  # seconds after the doubt began

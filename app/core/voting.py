@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from app.core.changing import changed
 from app.core.decisions import Vote, VoteTerm
 from app.core.model import Direction, Signal, SignalStatus
 from app.core.money import ZERO, pct_of, plain
 from app.core.rules import StrategyRule, VotingRules
+from app.core.values import changed
 
 SIGNS = {Direction.BUY: 1, Direction.SELL: -1, Direction.HOLD: 0}
 DIRECTIONS = {sign: direction for direction, sign in SIGNS.items()}
