@@ -89,7 +89,7 @@ class Engine:
         if isinstance(message, OrderReported | OrderRefused | VoteCalled | AccountSeen):
             guards.check_losses(turn)
             guards.check_tripwires(turn)
-        self.changes = tuple(turn.changes)
+        self.changes = tuple(turn.changes.values())
         self.touched = turn.touched or bool(turn.actions)
         return turn.actions
 

@@ -54,7 +54,7 @@ def _sell(turn: Turn, shown: Shown, vote: Vote) -> None:
     decision = _decision(turn, shown, vote, Outcome.ORDER, vote.text)
     for position in closing:
         life.begin_close(turn, position, ExitReason.VOTE, decision=decision)
-    ids = tuple(order.id for order in turn.changes if isinstance(order, Order))
+    ids = tuple(order.id for order in turn.changes.values() if isinstance(order, Order))
     _keep(turn, changed(decision, order_ids=ids))
 
 

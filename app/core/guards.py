@@ -1,6 +1,7 @@
 """What every price and every message is checked against: a new day, loss limits, kill switch, tripwires, warnings."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 
 from app.core import life, portfolio, risk
@@ -16,6 +17,7 @@ from app.core.values import changed
 KILL_APART = timedelta(seconds=2)
 KILL_SPAN = timedelta(seconds=10)
 ASK_EVERY = timedelta(seconds=1)
+DAY = timedelta(days=1)
 
 
 class Sample(Enum):
@@ -29,7 +31,7 @@ class Sample(Enum):
 def new_day(turn: Turn) -> None:
     """Start the day of `turn.now` if it is a later one. The exchange's date decides, and it never goes back."""
     state = turn.state
-    if state.account is None or portfolio.midnight(turn.now) <= state.account.day:
+    if state.account is None or turn.now < state.account.day + DAY:
         return
     turn.touch()
     state.account = portfolio.new_day(state.account, turn.now, equity(state), liquidated(state))
@@ -53,31 +55,26 @@ def check_losses(turn: Turn, *, sample: Sample = Sample.NONE) -> None:
     if risk.reached(day_loss, limits.daily_loss_limit_pct):
         latch(turn, LatchKind.DAILY_LOSS, f"down {day_loss:.2f} % today, limit {limits.daily_loss_limit_pct} %")
     if sample is not Sample.NONE:
-        _sample_kill(turn, sample, risk.reached(total_loss, limits.kill_switch_loss_pct), f"{total_loss:.2f}")
-    _warn(
-        turn, AlertEvent.DAILY_LOSS_WARNING, day_loss >= limits.warnings.daily_loss_pct, f"down {day_loss:.2f} % today"
-    )
-    _warn(
-        turn,
-        AlertEvent.TOTAL_LOSS_WARNING,
-        total_loss >= limits.warnings.total_loss_pct,
-        f"down {total_loss:.2f} % in all",
-    )
+        _sample_kill(turn, sample, total_loss)
+    if day_loss >= limits.warnings.daily_loss_pct:
+        _warn(turn, AlertEvent.DAILY_LOSS_WARNING, f"down {day_loss:.2f} % today")
+    if total_loss >= limits.warnings.total_loss_pct:
+        _warn(turn, AlertEvent.TOTAL_LOSS_WARNING, f"down {total_loss:.2f} % in all")
 
 
-def _warn(turn: Turn, event: AlertEvent, reached: bool, text: str) -> None:
+def _warn(turn: Turn, event: AlertEvent, text: str) -> None:
     """Once a day."""
-    if reached and event not in turn.state.warned:
+    if event not in turn.state.warned:
         turn.state.warned.append(event)
         turn.alert(event, text)
 
 
-def _sample_kill(turn: Turn, sample: Sample, reached: bool, loss: str) -> None:
+def _sample_kill(turn: Turn, sample: Sample, loss_pct: Decimal) -> None:
     """One bad price must not fire: the loss has to stand in several prices, and in two sources where there are two."""
     state = turn.state
     if LatchKind.KILL_SWITCH in state.latches:
         return
-    if not reached:
+    if not risk.reached(loss_pct, turn.limits.kill_switch_loss_pct):
         if state.kill is not None:
             state.kill = None
             turn.touch()
@@ -86,7 +83,7 @@ def _sample_kill(turn: Turn, sample: Sample, reached: bool, loss: str) -> None:
     candle_fed = state.started is not None and state.started.candle_fed
     state.kill = _with_sample(state.kill or KillEvidence(ask_at=turn.now), sample, turn.now)
     if _is_believed(state.kill, candle_fed=candle_fed):
-        kill(turn, f"down {loss} % in all, limit {turn.limits.kill_switch_loss_pct} %")
+        kill(turn, f"down {loss_pct:.2f} % in all, limit {turn.limits.kill_switch_loss_pct} %")
 
 
 def seek_certainty(turn: Turn) -> None:

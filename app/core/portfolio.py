@@ -58,7 +58,10 @@ def next_midnight(at: datetime) -> datetime:
 
 def held(account: Account, positions: Iterable[Position]) -> Decimal:
     """Bitcoin of ours: what positions hold, and dust."""
-    return sum((position.remaining for position in positions), account.dust)
+    quantity = account.dust
+    for position in positions:
+        quantity += position.remaining
+    return quantity
 
 
 def equity(account: Account, quantity: Decimal, price: Decimal) -> Decimal:

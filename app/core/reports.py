@@ -56,7 +56,7 @@ def apply_report(turn: Turn, report: OrderReport, asked_at: datetime | None = No
         return
     before = order.status
     after = orders.reported(order, report)
-    if after != order:
+    if after is not order:
         turn.put(after)
     turn.state.doubts.pop(after.id, None)
     if after.status is not before:
@@ -108,22 +108,22 @@ def book(turn: Turn, order: Order, fill: Fill) -> Order:
         turn.set_account(cash=account.cash + fill.notional - fee_cash, dust=account.dust - fee_base)
     position = turn.position(order.position_id)
     if position is not None:
-        position = _position_with(position, fill, worth, fee_cash, fee_base)
-        if fill.side is Side.BUY and not position.stop_confirmed:
-            position = changed(position, unprotected_since=position.unprotected_since or turn.now)
-        turn.put(position)
+        turn.put(_position_with(position, fill, worth, fee_cash, fee_base, turn.now))
     else:  # its position is closed: what came late is ours all the same, or was
         moved = fill.quantity - fee_base if fill.side is Side.BUY else -fill.quantity
         turn.set_account(dust=turn.account.dust + moved)
     return order
 
 
-def _position_with(position: Position, fill: Fill, worth: Decimal, fee_cash: Decimal, fee_base: Decimal) -> Position:
+def _position_with(
+    position: Position, fill: Fill, worth: Decimal, fee_cash: Decimal, fee_base: Decimal, now: datetime
+) -> Position:
     """`cost` and `proceeds` are what cash really moved, plus fees that were not taken off what was bought or got."""
     third = worth - fee_cash
     if fill.side is Side.BUY:
         third = ZERO if fee_base else third
         got = fill.quantity - fee_base
+        bare_since = position.unprotected_since or now
         return changed(
             position,
             entry_quantity=position.entry_quantity + fill.quantity,
@@ -132,6 +132,7 @@ def _position_with(position: Position, fill: Fill, worth: Decimal, fee_cash: Dec
             net_quantity=position.net_quantity + got,
             quantity=position.quantity + got,
             cost=position.cost + fill.notional + fee_cash + third,
+            unprotected_since=position.unprotected_since if position.stop_confirmed else bare_since,
         )
     return changed(
         position,

@@ -35,8 +35,8 @@ from app.core.values import changed
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
 QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 25.0, 30.0)  # seconds after the doubt began
 QUERY_EVERY = timedelta(seconds=10)  # afterwards
-KEPT_ORDERS = 400  # ended ones, so that a late fill still finds its order
-KEPT_FOR = timedelta(days=1)  # on a market of candles, which tells of nothing late
+KEPT_ORDERS = 400  # ended ones at least, so that a late fill still finds its order
+FORGOTTEN_AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Turn:
     state: State
     now: datetime
     actions: list[Action] = field(default_factory=list)
-    changes: list[Changed] = field(default_factory=list)
+    changes: dict[tuple[type, object], Changed] = field(default_factory=dict)  # the newest form of each thing
     touched: bool = False
 
     # ------------------------------------------------------------ reading
@@ -93,10 +93,10 @@ class Turn:
         self._changed(form)
 
     def _changed(self, form: Changed) -> None:
-        """Keep only the newest form of each thing."""
-        kind, id = type(form), getattr(form, "id", form)
-        self.changes = [each for each in self.changes if type(each) is not kind or getattr(each, "id", each) != id]
-        self.changes.append(form)
+        """Only its newest form, in the place of the newest."""
+        which = type(form), getattr(form, "id", form)
+        self.changes.pop(which, None)
+        self.changes[which] = form
 
     def set_account(self, **changes: Any) -> None:
         self.touch()
@@ -213,26 +213,23 @@ class Turn:
         self.state.refusals.pop(position.id, None)
         self.state.trail_at.pop(position.id, None)
         self.state.bare = [id for id in self.state.bare if id != position.id]
-        for order in self.state.orders.values():
-            if order.position_id == position.id:
-                self.state.jumped.pop(order.id, None)
+        for id in list(self.state.jumped):
+            order = self.state.orders.get(id)
+            if order is not None and order.position_id == position.id:
+                del self.state.jumped[id]
         self._forget_orders()
 
     def _forget_orders(self) -> None:
-        """Those that ended long ago, the oldest first. Whatever remains is looked through at every message."""
+        """Those that ended long ago, the oldest first."""
         state = self.state
-        ended = [order for order in state.orders.values() if order.status in orders.TERMINAL]
-        old = [order for order in ended if self.now - order.updated_at >= KEPT_FOR] if self._candle_fed else []
-        if len(ended) <= KEPT_ORDERS and not old:
+        if len(state.orders) - len(state.orders.live) < KEPT_ORDERS + FORGOTTEN_AT_ONCE:
             return
+        ended = [order for order in state.orders.values() if order.status in orders.TERMINAL]
         ended.sort(key=lambda order: (order.updated_at, order.id))
-        gone = {order.id for order in (*ended[:-KEPT_ORDERS], *old)}
-        state.orders = {id: order for id, order in state.orders.items() if id not in gone}
+        gone = {order.id for order in ended[:-KEPT_ORDERS]}
+        for id in gone:
+            del state.orders[id]
         state.booked = {fill: owner for fill, owner in state.booked.items() if owner not in gone}
-
-    @property
-    def _candle_fed(self) -> bool:
-        return self.state.started is not None and self.state.started.candle_fed
 
 
 # recvWindow 5 s, the exchange's own back-end timeout 10 s, and 5 s for its memory to reach its database
