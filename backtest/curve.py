@@ -3,15 +3,14 @@
 A position changes rarely, so it is kept as spans of candles over which nothing about it changed.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
 from decimal import Decimal
 
 import numpy as np
 
 from app.core.model import Position
 from app.core.money import ZERO
-from app.core.values import changed
+from app.core.values import changed, value
 from backtest.series import Floats, Times
 
 ROOM = 4096
@@ -69,7 +68,7 @@ class EquityCurve:
             setattr(self, name, new)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Span:
     """A position over the candles `first` to `end` (not included) of the curve, while nothing about it changed.
 
@@ -91,8 +90,10 @@ class PositionSpans:
         self._done: list[Span] = []
         self._running: dict[str, tuple[Position, Span]] = {}
 
-    def add(self, positions: Iterable[Position], first: int, end: int) -> bool:
+    def add(self, positions: Collection[Position], first: int, end: int) -> bool:
         """These were open over the candles `first` to `end`; True where one of them held something."""
+        if not positions and not self._running:
+            return False
         running: dict[str, tuple[Position, Span]] = {}
         for position in positions:
             if position.remaining > ZERO:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.rules import VotingRules
-from backtest.series import CandleSeries, Times, grid_starts, merged
+from backtest.series import CandleSeries, Times, merged
 
 Rows = NDArray[np.int64]
 
@@ -43,10 +43,12 @@ class Closings:
 
 def closings_of(series: CandleSeries, seconds: int) -> Closings:
     """Known with its last part, or, where that is missing, with the first one after the gap."""
-    starts = grid_starts(series, seconds)
+    step = seconds * 1000
+    grid = series.ts // step
+    starts = np.flatnonzero(np.concatenate(([True], grid[1:] != grid[:-1])))
     after = np.append(starts[1:], len(series))
-    opened_ms = series.ts[starts] // (seconds * 1000) * seconds * 1000
-    in_time = series.ts[after - 1] + series.seconds * 1000 == opened_ms + seconds * 1000
+    opened_ms = grid[starts] * step
+    in_time = series.ts[after - 1] + series.seconds * 1000 == opened_ms + step
     known = np.where(in_time, after - 1, after)
     complete = (after - starts) * series.seconds == seconds
     kept = np.append(known[1:] != known[:-1], True) & (known < len(series))
@@ -70,7 +72,9 @@ def cycles_of(series: CandleSeries, warmup: int, rules: VotingRules) -> Cycles:
     whole = series
     if rules.timeframe_seconds != series.seconds:
         whole = merged(series, rules.timeframe_seconds, closings.starts)[closings.kept]
-    newest = np.searchsorted(closings.known, np.arange(warmup, len(series)), side="right").astype(np.int32) - 1
+    known = np.zeros(len(series), dtype=np.int32)
+    known[closings.known] = 1
+    newest = np.cumsum(known, dtype=np.int32)[warmup:] - 1
     due = np.zeros(len(series), dtype=np.bool_)
     due[due_rows(series, closings.known, rules.cycle_seconds, warmup)] = True
     return Cycles(whole=whole, complete=closings.complete, newest=newest, due=due[warmup:])

@@ -7,6 +7,7 @@ decision to sell keeps who said what, but not in which words.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
 
@@ -184,14 +185,23 @@ class FastForward(Replay):
             ends.append(int(np.searchsorted(self._series.ts, ms_of(next_midnight(latch.at)))))
         return max(minute, min(ends))
 
+    @cached_property
+    def _fixed(self) -> Levels:
+        """What the rules say and no trade changes."""
+        limits, size = self._rules.risk, self.simulator.instrument
+        return search.NOTHING._replace(
+            kept=1 - float(size.taker_fee_pct) / 100,
+            size_pct=float(limits.position_size_pct),
+            exposure_pct=float(limits.max_exposure_pct),
+            least=float(risk.NOTIONAL_MARGIN * size.min_notional),
+            step=float(size.quantity_step or 0),
+        )
+
     def _levels(self) -> Levels:
-        state, limits = self.engine.state, self._rules.risk
+        state = self.engine.state
         positions = list(state.positions.values())
-        account = state.account
-        cash = float(account.cash) if account else 0.0
-        size = self.simulator.instrument
         rise_to, high = self._rising(positions)
-        return Levels(
+        return self._fixed._replace(
             stop=max((float(position.stop_price or 0) for position in positions), default=0.0),
             fall_to=self._falling(),
             rise_to=rise_to,
@@ -201,13 +211,8 @@ class FastForward(Replay):
             buys=self._buys(),
             used_ms=ms_of(state.entry_candle_at) if state.entry_candle_at else NEVER,
             rested_ms=self._rested_ms(),
-            cash=cash,
+            cash=float(state.account.cash) if state.account else 0.0,
             held=float(held(state)),
-            kept=1 - float(size.taker_fee_pct) / 100,
-            size_pct=float(limits.position_size_pct),
-            exposure_pct=float(limits.max_exposure_pct),
-            least=float(risk.NOTIONAL_MARGIN * size.min_notional),
-            step=float(size.quantity_step or 0),
         )
 
     def _buys(self) -> bool:
@@ -307,7 +312,7 @@ class FastForward(Replay):
         minute = self._minute
         if not self._market.due[minute] or not self.engine.trading:
             return
-        said = search.vote(minute, self._market, self._voices, self._asked, self._thresholds)
+        said = search.vote_once(minute, self._market, self._voices, self._asked, self._thresholds)
         idle = said == 0 or (said < 0 and not self.engine.state.positions) or (said > 0 and not self._buys())
         if idle and self._market.seen[minute] > self._falling():
             return

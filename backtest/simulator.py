@@ -19,13 +19,13 @@ from app.core.model import Candle, Fill, Instrument, OrderReport, OrderStatus, O
 from app.core.money import ZERO, part
 from app.core.orders import TERMINAL
 from app.core.rules import Simulation
-from app.core.values import changed
+from app.core.values import changed, value
 
 STOPS = {"market": OrderType.STOP_LOSS, "limit": OrderType.STOP_LOSS_LIMIT}
 JUMPED = "a gap jumped the stop; sold at the market by the watchdog"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Resting:
     """An order that the pretend exchange holds. `armed` is False for a stop not yet tried in this candle.
 

@@ -56,6 +56,9 @@ from app.core.values import changed
 
 __all__ = ["Engine"]
 
+OF_THE_MARKET = (PriceSeen, CandleClosed)  # they begin a new day on the new price
+WEIGHED_AFTERWARDS = (OrderReported, OrderRefused, VoteCalled, AccountSeen)
+
 # Gates that people are told of when they close. Whoever watches the connection tells of it in its own time.
 TOLD = {
     Gate.LIVE_CHECK: AlertEvent.LIVE_CHECK,
@@ -83,12 +86,11 @@ class Engine:
         """Take one message in. InvariantError means a bug: stop, recover from the journal."""
         turn = Turn(self.state, at_of(message, self.state))
         self.state.now = turn.now
-        if not isinstance(message, PriceSeen | CandleClosed):
+        if not isinstance(message, OF_THE_MARKET):
             guards.new_day(turn)
         self._take(turn, message)
-        if isinstance(message, OrderReported | OrderRefused | VoteCalled | AccountSeen):
-            guards.check_losses(turn)
-            guards.check_tripwires(turn)
+        if isinstance(message, WEIGHED_AFTERWARDS):
+            guards.check(turn)
         self.changes = tuple(turn.changes.values())
         self.touched = turn.touched or bool(turn.actions)
         return turn.actions
@@ -99,6 +101,8 @@ class Engine:
                 _price(turn, message)
             case CandleClosed():
                 _candle(turn, message)
+            case OrderReported(report=report):
+                reports.apply_report(turn, report)
             case TimePassed():
                 _time(turn)
             case SignalGiven(signal=signal):
@@ -126,7 +130,7 @@ def _price(turn: Turn, message: PriceSeen) -> None:
         return
     turn.state.quote = Quote(bid=message.bid, ask=message.ask, at=turn.now)
     guards.new_day(turn)
-    guards.check_losses(turn, sample=Sample.ASKED if message.source == "asked" else Sample.FEED)
+    guards.check_losses(turn, liquidated(turn.state), sample=Sample.ASKED if message.source == "asked" else Sample.FEED)
     _time(turn)
 
 
@@ -142,7 +146,7 @@ def _candle(turn: Turn, message: CandleClosed) -> None:
         state.quote = Quote(bid=candle.close, ask=candle.close, at=turn.now)
     guards.new_day(turn)
     if candle_fed and not message.late:
-        guards.check_losses(turn, sample=Sample.FEED)
+        guards.check_losses(turn, liquidated(state), sample=Sample.FEED)
     for position in open_positions(state):
         if candle.opened_at >= _minute(position.opened_at):
             life.trail(turn, position, candle.close, late=message.late)
@@ -172,6 +176,8 @@ def _time(turn: Turn) -> None:
 def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
     state = turn.state
     match message:
+        case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
+            _order(turn, message)
         case Started():
             recovery.started(turn, message)
         case AccountSeen():
@@ -183,14 +189,10 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
                 retries.start_anew(turn)
             state.instrument = instrument
             turn.touch()
-        case OrderReported(report=report):
-            reports.apply_report(turn, report)
         case OrderRefused():
             reports.refused(turn, message)
         case OrderNotFound():
             reports.not_found(turn, message)
-        case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
-            _order(turn, message)
         case FlowSeen():
             flows.seen(turn, message)
         case NoticeGiven(event=event, text=text):

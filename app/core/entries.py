@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from app.core import life, orders, portfolio, risk
-from app.core.decisions import Decision, Outcome, Shown, Vote
+from app.core.decisions import Decision, Outcome, RiskCheck, Shown, Vote
 from app.core.messages import VoteCalled
 from app.core.model import Direction, ExitReason, Order, OrderBook, Position, PositionStatus, Role
 from app.core.money import ZERO, part
@@ -65,10 +65,9 @@ def _sellable(turn: Turn) -> list[Position]:
 def _buy(turn: Turn, shown: Shown, vote: Vote, book: OrderBook | None) -> None:
     verdict = risk.review(_facts(turn, shown, book), turn.limits, turn.instrument)
     if isinstance(verdict, Refused):
-        decision = _decision(turn, shown, vote, Outcome.REFUSED, verdict.reason)
-        _keep(turn, changed(decision, risk_checks=verdict.checks))
+        _keep(turn, _decision(turn, shown, vote, Outcome.REFUSED, verdict.reason, verdict.checks))
         return
-    decision = changed(_decision(turn, shown, vote, Outcome.ORDER, vote.text), risk_checks=verdict.checks)
+    decision = _decision(turn, shown, vote, Outcome.ORDER, vote.text, verdict.checks)
     state = turn.state
     state.trade_number += 1
     started = state.started
@@ -96,7 +95,9 @@ def _reasoning(decision: Decision) -> str:
     return "; ".join([decision.vote.text, *said, *without])
 
 
-def _decision(turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: str) -> Decision:
+def _decision(
+    turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: str, risk_checks: tuple[RiskCheck, ...] = ()
+) -> Decision:
     state, rules, started = turn.state, turn.state.rules.voting, turn.state.started
     names = {term.strategy for term in vote.terms}
     return Decision(
@@ -113,6 +114,7 @@ def _decision(turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: st
         vote=vote,
         shown=shown,
         signals=tuple(signal for name, signal in sorted(state.signals.items()) if name in names),
+        risk_checks=risk_checks,
         buy_threshold=rules.buy_threshold,
         sell_threshold=rules.sell_threshold,
         min_participation=rules.min_participation,

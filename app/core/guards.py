@@ -44,12 +44,20 @@ def new_day(turn: Turn) -> None:
         state.pending.remove(change)
 
 
-def check_losses(turn: Turn, *, sample: Sample = Sample.NONE) -> None:
-    """Daily limit and kill switch on the current price; a `sample` may count towards the kill."""
+def check(turn: Turn) -> None:
+    """After anything that moves money or orders."""
+    if turn.state.account is not None:
+        value = liquidated(turn.state)
+        check_losses(turn, value)
+        check_tripwires(turn, value)
+
+
+def check_losses(turn: Turn, value: Decimal, *, sample: Sample = Sample.NONE) -> None:
+    """Daily limit and kill switch on the current price, at which all is worth `value`; a `sample` may count towards
+    the kill."""
     state, limits = turn.state, turn.limits
     if state.account is None or state.quote is None or not state.reconciled:
         return
-    value = liquidated(state)
     day_loss = portfolio.day_loss_pct(state.account, value)
     total_loss = portfolio.total_loss_pct(state.account, value)
     if risk.reached(day_loss, limits.daily_loss_limit_pct):
@@ -129,7 +137,7 @@ def close_all(turn: Turn, reason: ExitReason, command_id: str = "") -> list[str]
     return closing
 
 
-def check_tripwires(turn: Turn) -> None:
+def check_tripwires(turn: Turn, value: Decimal) -> None:
     """Latch RUNAWAY where trading does more than it ever should."""
     state = turn.state
     if state.account is None or LatchKind.RUNAWAY in state.latches:
@@ -139,7 +147,7 @@ def check_tripwires(turn: Turn) -> None:
         reject_times=state.reject_times,
         day_notional=state.account.day_notional,
         stop_outs=state.stop_outs,
-        equity=liquidated(state),
+        equity=value,
     )
     if wire := risk.tripped(activity, turn.limits.tripwires, turn.now):
         latch(turn, LatchKind.RUNAWAY, wire)

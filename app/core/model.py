@@ -6,6 +6,7 @@ Times are aware UTC; money is Decimal; a name ending in `_pct` is 0-100.
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 
 from app.core.errors import DataError
 from app.core.money import ZERO, ceil_to, floor_to
@@ -15,6 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+@cache
 def timeframe_seconds(timeframe: str) -> int:
     """Seconds of a time frame such as "1m", "15m", "1h", "1d". Raises DataError for anything else."""
     count, unit = timeframe[:-1], timeframe[-1:]
@@ -25,7 +27,7 @@ def timeframe_seconds(timeframe: str) -> int:
 
 def require_utc(at: datetime, what: str) -> None:
     """Raise DataError unless `at` is aware and UTC."""
-    if at.utcoffset() != timedelta(0):
+    if at.tzinfo is not UTC and at.utcoffset() != timedelta(0):
         raise DataError(f"{what}: {at!r} is not in UTC")
 
 
@@ -116,12 +118,13 @@ class Candle:
 
     def __post_init__(self) -> None:
         require_utc(self.opened_at, "candle")
+        open_, high, low, close = self.open, self.high, self.low, self.close
         for name in ("open", "high", "low", "close", "volume"):
             if not getattr(self, name).is_finite():
                 raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: {name} is not a finite number")
-        if self.low <= ZERO:
-            raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: low {self.low} is not positive")
-        if not self.low <= min(self.open, self.close) <= max(self.open, self.close) <= self.high:
+        if low <= ZERO:
+            raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: low {low} is not positive")
+        if not (low <= open_ <= high and low <= close <= high):
             raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: open and close must lie within low and high")
         if self.volume < ZERO:
             raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: volume {self.volume} is negative")

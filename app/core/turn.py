@@ -76,24 +76,20 @@ class Turn:
 
     def put(self, form: Order | Position) -> None:
         """Store the new form of an order or position."""
-        self.touch()
+        state = self.state
         if isinstance(form, Order):
-            self.state.orders[form.id] = form
+            state.orders[form.id] = form
             if form.status in orders.TERMINAL:
-                self.state.cancel_asked.pop(form.id, None)
-            if form.filled_quantity or form.status is OrderStatus.OPEN:
-                self.state.refusals.pop(form.position_id, None)
+                state.cancel_asked.pop(form.id, None)
+            if form.status is OrderStatus.OPEN or form.filled_quantity:
+                state.refusals.pop(form.position_id, None)
         else:
-            self.state.positions[form.id] = form
-        self._changed(form)
+            state.positions[form.id] = form
+        self.note(form)
 
-    def note(self, form: Fill | Trade | Decision | Latch | Flow) -> None:
-        """Something worth a row of its own."""
-        self.touch()
-        self._changed(form)
-
-    def _changed(self, form: Changed) -> None:
-        """Only its newest form, in the place of the newest."""
+    def note(self, form: Changed) -> None:
+        """Something worth a row of its own: only its newest form, in the place of the newest."""
+        self.touched = True
         which = type(form), getattr(form, "id", form)
         self.changes.pop(which, None)
         self.changes[which] = form

@@ -26,11 +26,10 @@ def hold_vote(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) 
     BUY needs score ≥ buy threshold, enough participation, and one agreeing strategy that is not moved by text.
     SELL needs score ≤ −sell threshold. Everything else, no voters included, is HOLD.
     """
-    vote = _hold(rules, signals, now)
-    return changed(vote, without_headline=_without_headline(rules, signals, now))
+    return _hold(rules, signals, now, _without_headline(rules, signals, now))
 
 
-def _hold(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> Vote:
+def _hold(rules: VotingRules, signals: Mapping[str, Signal], now: datetime, without_headline: str = "") -> Vote:
     voters = [rule for rule in rules.strategies if rule.votes and rule.weight > ZERO]
     terms = tuple(_term(rule, signals.get(rule.name), now) for rule in voters)
     counted = sum((term.weight for term in terms if _counts(term)), ZERO)
@@ -48,11 +47,14 @@ def _hold(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> V
         participation_pct=participation,
         terms=terms,
         text=_text(terms, verdict),
+        without_headline=without_headline,
     )
 
 
 def _without_headline(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> str:
     """The same vote with the opinions that are held without the strongest headline, in words."""
+    if not any(signal.without for signal in signals.values()):
+        return ""
     valid = [signal for _, signal in sorted(signals.items()) if status_at(signal, now) is SignalStatus.OK]
     told = [(signal.given_at, signal.without) for signal in valid if signal.without]
     if not told:
