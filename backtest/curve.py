@@ -109,7 +109,7 @@ class PositionSpans:
         span = _span(position, first, end)
         if before is None or before[1].end != first:
             return span
-        if changed(span, first=before[1].first) == changed(before[1], end=end):
+        if _figures(span) == _figures(before[1]):
             return changed(before[1], end=end)
         self._done.append(before[1])
         return span
@@ -121,6 +121,10 @@ class PositionSpans:
 
 def _by_beginning(span: Span) -> tuple[int, str]:
     return span.first, span.position_id
+
+
+def _figures(span: Span) -> tuple[float | None, ...]:
+    return span.quantity, span.entry_price, span.stop_price, span.cost
 
 
 def _span(position: Position, first: int, end: int) -> Span:

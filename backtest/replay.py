@@ -154,15 +154,14 @@ class Replay:
             self._report(self.simulator.cancels(candle.opened_at))
             self._report(self.simulator.at_open(candle))
             self._report(self.simulator.new_stops(candle))
-        self._now = candle.closed_at
-        self._tell(CandleClosed(at=candle.closed_at, candle=candle))
+        self._now = at = candle.closed_at
+        self._tell(CandleClosed(at=at, candle=candle))
         if next_open is not None:
-            self._tell_price(candle.closed_at, next_open)
-        self._ask(candle)
+            self._tell_price(at, next_open)
+        self._ask(candle, at)
 
-    def _ask(self, candle: Candle) -> None:
+    def _ask(self, candle: Candle, at: datetime) -> None:
         """Nobody is asked while trading is not open."""
-        at = candle.closed_at
         self.cycle.remember(candle)
         due = self.cycle.due(at)
         if due is None or not self.engine.trading:

@@ -158,10 +158,6 @@ def vote(minute: int, market: Market, voices: Voices, asked: Asked, thresholds: 
     return 1 if score / counted >= thresholds.buy - CLOSE and took_part and plain_buyer else 0
 
 
-# Handing all these arrays to compiled code takes longer than one minute's vote does in plain Python.
-vote_once = getattr(vote, "py_func", vote)
-
-
 @compiled
 def _may_enter(minute: int, market: Market, levels: Levels) -> bool:
     """False only where the entry would be refused for certain."""

@@ -144,7 +144,8 @@ class Simulator:
         """
         reports = []
         for resting in self._stops():
-            self.book.resting[resting.order.client_order_id] = changed(resting, armed=True)
+            if not resting.armed:
+                self.book.resting[resting.order.client_order_id] = changed(resting, armed=True)
             reports += self._try_stop(resting, candle, watched=watched)
         return reports
 

@@ -5,7 +5,6 @@ may change one thing, the latest quote; `touched` says whether the last message 
 belongs into the journal.
 """
 
-from datetime import datetime
 from typing import assert_never
 
 from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, retries, watching
@@ -148,15 +147,11 @@ def _candle(turn: Turn, message: CandleClosed) -> None:
     if candle_fed and not message.late:
         guards.check_losses(turn, liquidated(state), sample=Sample.FEED)
     for position in open_positions(state):
-        if candle.opened_at >= _minute(position.opened_at):
+        if candle.closed_at > position.opened_at:
             life.trail(turn, position, candle.close, late=message.late)
     _time(turn)
     if turn.touched:
         state.last_candle_at = candle.opened_at
-
-
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)
 
 
 def _time(turn: Turn) -> None:
@@ -221,7 +216,7 @@ def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | C
     match message:
         case OrderSending():
             if order.status is OrderStatus.INTENT:
-                turn.put(changed(turn.move(order, OrderStatus.SENDING), sent_at=turn.now))
+                turn.put(orders.moved(order, OrderStatus.SENDING, turn.now, sent_at=turn.now))
         case OrderNotSent(reason=reason) if orders.can_become(order, OrderStatus.NOT_SENT):
             reports.follow_up(turn, turn.move(order, OrderStatus.NOT_SENT, reason))
         case OrderNotSent(reason=reason):

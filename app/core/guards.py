@@ -58,8 +58,7 @@ def check_losses(turn: Turn, value: Decimal, *, sample: Sample = Sample.NONE) ->
     state, limits = turn.state, turn.limits
     if state.account is None or state.quote is None or not state.reconciled:
         return
-    day_loss = portfolio.day_loss_pct(state.account, value)
-    total_loss = portfolio.total_loss_pct(state.account, value)
+    day_loss, total_loss = portfolio.losses_pct(state.account, value)
     if risk.reached(day_loss, limits.daily_loss_limit_pct):
         latch(turn, LatchKind.DAILY_LOSS, f"down {day_loss:.2f} % today, limit {limits.daily_loss_limit_pct} %")
     if sample is not Sample.NONE:

@@ -340,7 +340,12 @@ def finish(turn: Turn, position: Position) -> None:
     take_back_stops(turn, position, "the position is closed")
     turn.set_account(dust=turn.account.dust + left)
     position = changed(
-        position, quantity=position.sold_quantity, closed_at=turn.now, stop_confirmed=False, unprotected_since=None
+        position,
+        status=PositionStatus.CLOSED,
+        quantity=position.sold_quantity,
+        closed_at=turn.now,
+        stop_confirmed=False,
+        unprotected_since=None,
     )
     reason = position.exit_reason or ExitReason.EMERGENCY
     if position.sold_quantity:
@@ -423,7 +428,7 @@ def entry_ended(turn: Turn, position: Position) -> None:
     whole step is sold with this position.
     """
     if not position.net_quantity:
-        turn.forget_position(changed(position, closed_at=turn.now))
+        turn.forget_position(changed(position, status=PositionStatus.CLOSED, closed_at=turn.now))
         return
     dust = max(turn.account.dust, ZERO)  # less than none is what was sold beyond the books: not this position's matter
     available = position.net_quantity + dust

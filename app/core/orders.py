@@ -7,6 +7,7 @@ booked once, and a report may be applied any number of times.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from app.core.errors import InvariantError
@@ -77,7 +78,15 @@ def can_become(order: Order, status: OrderStatus) -> bool:
     return status is order.status or status in NEXT[order.status]
 
 
-def moved(order: Order, status: OrderStatus, at: datetime, reason: str = "", exchange_order_id: str = "") -> Order:
+def moved(
+    order: Order,
+    status: OrderStatus,
+    at: datetime,
+    reason: str = "",
+    *,
+    exchange_order_id: str = "",
+    sent_at: datetime | None = None,
+) -> Order:
     """`order` in its next status; the same order where it is there already."""
     if status is order.status:
         return order
@@ -89,6 +98,7 @@ def moved(order: Order, status: OrderStatus, at: datetime, reason: str = "", exc
         updated_at=at,
         reason=reason or order.reason,
         exchange_order_id=exchange_order_id or order.exchange_order_id,
+        sent_at=sent_at or order.sent_at,
     )
 
 
@@ -120,9 +130,10 @@ def reported(order: Order, report: OrderReport) -> Order:
     if status is order.status or (order.status is S.CANCELLING and status in (S.OPEN, S.PARTIAL)):
         its = report.exchange_order_id or order.exchange_order_id
         return order if its == order.exchange_order_id else changed(order, exchange_order_id=its)
-    return moved(order, status, report.at, report.reason, report.exchange_order_id)
+    return moved(order, status, report.at, report.reason, exchange_order_id=report.exchange_order_id)
 
 
+@lru_cache(maxsize=256)
 def base36(number: int, width: int) -> str:
     """`number` in base 36, padded with zeros. InvariantError where it does not fit."""
     digits = ""

@@ -80,21 +80,24 @@ def nav(account: Account, liquidated: Decimal) -> Decimal:
     return liquidated / account.units if account.units else account.idle_nav
 
 
-def day_loss_pct(account: Account, liquidated: Decimal) -> Decimal:
-    """The worse of marked-to-market (on NAV) and realised loss of the day, as a positive percentage; 0 in profit.
+def losses_pct(account: Account, liquidated: Decimal) -> tuple[Decimal, Decimal]:
+    """(loss of the day, loss since the ledger was opened) as positive percentages; 0 in profit.
 
-    An unrealised gain must not hide a realised loss, nor the reverse.
+    The day's is the worse of marked-to-market (on NAV) and realised: an unrealised gain must not hide a realised
+    loss, nor the reverse. The total is on NAV.
     """
-    marked = ZERO
-    if account.day_nav > ZERO:
-        marked = (ONE - nav(account, liquidated) / account.day_nav) * HUNDRED
+    value = nav(account, liquidated)
+    marked = (ONE - value / account.day_nav) * HUNDRED if account.day_nav > ZERO else ZERO
     realised = -account.day_realised / account.day_equity * HUNDRED if account.day_equity > ZERO else ZERO
-    return max(marked, realised, ZERO)
+    return max(marked, realised, ZERO), max((ONE - value) * HUNDRED, ZERO)
+
+
+def day_loss_pct(account: Account, liquidated: Decimal) -> Decimal:
+    return losses_pct(account, liquidated)[0]
 
 
 def total_loss_pct(account: Account, liquidated: Decimal) -> Decimal:
-    """Loss since the ledger was opened, on NAV, as a positive percentage; 0 in profit."""
-    return max((ONE - nav(account, liquidated)) * HUNDRED, ZERO)
+    return losses_pct(account, liquidated)[1]
 
 
 def with_flow(account: Account, amount: Decimal, liquidated: Decimal) -> Account:

@@ -146,9 +146,10 @@ def liquidated(state: State) -> Decimal:
     """Cash and bitcoin sold at the bid less the taker fee: the stricter figure that risk uses."""
     if state.account is None:
         return ZERO
+    quantity = portfolio.held(state.account, state.positions.values())
     bid = state.quote.bid if state.quote else ZERO
     fee = state.instrument.taker_fee_pct if state.instrument else ZERO
-    return portfolio.liquidation(state.account, held(state), bid, fee)
+    return portfolio.liquidation(state.account, quantity, bid, fee)
 
 
 def live_orders(state: State, role: Role | None = None) -> list[Order]:

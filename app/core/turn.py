@@ -22,7 +22,6 @@ from app.core.model import (
     OrderStatus,
     OrderType,
     Position,
-    PositionStatus,
     Role,
     Side,
     Trade,
@@ -149,8 +148,9 @@ class Turn:
             )
         )
         self.put(position)
-        self.state.order_times = [at for at in self.state.order_times if self.now - at < timedelta(hours=1)]
-        self.state.order_times.append(self.now)
+        an_hour_ago = self.now - timedelta(hours=1)
+        recent = [at for at in self.state.order_times if at > an_hour_ago]
+        self.state.order_times = [*recent, self.now]
         place = PlaceOrder(
             client_order_id=id,
             position_id=position.id,
@@ -202,7 +202,7 @@ class Turn:
 
     def forget_position(self, position: Position) -> None:
         """A closed position leaves the state; its orders stay a while for late fills."""
-        self.put(changed(position, status=PositionStatus.CLOSED))
+        self.put(position)
         del self.state.positions[position.id]
         self.state.exits.pop(position.id, None)
         self.state.retry_at.pop(position.id, None)
