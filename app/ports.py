@@ -3,11 +3,10 @@
 Implementations live in services/ (the real world) and backtest/ (a pretend one); fakes in tests/fakes.py.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Protocol
 
 from app.analyst import Question
@@ -31,6 +30,7 @@ from app.core.model import (
 )
 from app.core.rules import StrategyRule
 from app.notices import Told
+from app.past import Past, PastWanted
 
 Row = dict[str, Any]
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
@@ -84,8 +84,8 @@ class MarketFeed(Protocol):
 
     name: str
 
-    async def past(self, minutes: int) -> Sequence[Candle]:
-        """The newest closed 1-minute candles, oldest first; `run` goes on after the last. Raises ExchangeErrors."""
+    async def past(self, wanted: PastWanted) -> Past:
+        """What was before now; `run` goes on after the last minute. Raises ExchangeErrors."""
 
     async def order_book(self) -> OrderBook:
         """The best 20 levels of each side, now. Raises ExchangeErrors."""
@@ -117,12 +117,11 @@ class Ground(Protocol):
     async def open(self) -> Instrument:
         """Connect and read the rules. ConfigError where they cannot be traded by; ExchangeErrors: try again."""
 
-    async def past(self, lived_until: datetime, warmup: int, window: int) -> Iterable[Candle]:
-        """Closed 1-minute candles, oldest first, up to where the market goes on (minutes: `warmup` needed, `window`
-        wanted). The exchange is brought up to there, too."""
+    async def past(self, wanted: PastWanted) -> Past:
+        """What was before, up to where the market goes on. The exchange is brought up to there, too."""
 
     def missed(self) -> Sequence[Candle]:
-        """Those of the past that happened since `lived_until`, while nobody looked. Empty where the market waited."""
+        """The minutes that passed while nobody looked, oldest first. Empty where the market waited."""
 
     async def order_book(self) -> OrderBook | None:
         """The best levels now; None where the market has none."""
@@ -204,7 +203,8 @@ class Reader(Protocol):
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[list[Row], int]:
         """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices.
 
-        Filters: positions `status`; trades `since`, `until` (closed_at); logs `level`; equity `since`.
+        Filters: positions `status`; trades `since`, `until` (closed_at); orders `position` (its id); decisions
+        `outcome`; logs `level`; equity `since`; news `since`, `until` (published_at), `severity` (those of a few).
         Returns the page and the total number that match.
         """
 
@@ -212,6 +212,15 @@ class Reader(Protocol):
 
     def trades(self) -> AsyncIterator[Row]:
         """All trades, oldest first, streamed."""
+
+    async def decision(self, id: str) -> Decision | None:
+        """One decision as the engine wrote it down."""
+
+    async def sums(self, since: datetime | None = None) -> Row:
+        """Of the trades closed since then: {trades, won, profit_loss, fees, best, worst}; the last two None without."""
+
+    async def curve(self, since: datetime | None = None, points: int = 300) -> Sequence[Row]:
+        """Equity rows, oldest first: at most so many, evenly spread over the time, the newest among them."""
 
 
 class PaperStore(Protocol):
@@ -434,57 +443,3 @@ class Control(Protocol):
 
 class Conflict(Exception):
     """The state forbids it; the text says which state and what to do."""
-
-
-class Busy(Exception):
-    """Enough is waiting already; the text says what to do."""
-
-    def __init__(self, text: str, retry_after_seconds: int) -> None:
-        super().__init__(text)
-        self.retry_after_seconds = retry_after_seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A backtest that a person asks for. `data` names imported candles; `since` and `until` are midnights, UTC.
-
-    `config` holds the contents of strategies.yml and risk.yml by `strategies` and `risk`; what is not in it is the
-    trader's own.
-    """
-
-    data: str
-    since: datetime | None = None
-    until: datetime | None = None
-    cash: Decimal | None = None
-    config: Mapping[str, Mapping[str, Any]] | None = None
-
-
-class Backtests(Protocol):
-    """Backtests in child processes, one at a time. Rows are those of details C, `files` names only. StoreError."""
-
-    async def start(self, who: Who, wanted: Wanted) -> Row:
-        """Its row, queued. Unfit: bad input. Busy: the queue is full."""
-
-    async def list(self, limit: int, offset: int) -> tuple[list[Row], int]:
-        """Newest first, and how many there are."""
-
-    async def get(self, id: str) -> Row | None: ...
-
-    async def cancel(self, who: Who, id: str) -> None:
-        """One that has not ended is stopped and stays in the list; another goes, with its files. KeyError: none."""
-
-    async def file(self, id: str, name: str) -> Path | None:
-        """Where one of its files is; None for whatever else is asked for."""
-
-    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` after a row has changed. Returns the function that ends the subscription."""
-
-
-class CandleData(Protocol):
-    """Imported candles, and a way in for a person's own."""
-
-    async def list(self) -> Sequence[Row]:
-        """name, symbol, timeframe, candles, first, last, missing, imported_at of each series, by name."""
-
-    async def take(self, who: Who, chunks: AsyncIterator[bytes], symbol: str | None, timeframe: str) -> Row:
-        """Write a file to disk and import it, all or nothing: `{name, notes}`. Unfit: bad input. Busy."""

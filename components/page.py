@@ -1,44 +1,46 @@
-"""The frame: registers login, wall, API and the one page with its tabs. `build` is called once, before `ui.run`."""
+"""The one page with its tabs; registers login, wall and API. `build` is called once, before `ui.run`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import Request
 from nicegui import app as web
 from nicegui import ui
 
-from app.ports import Status
 from components.alerts import Alerts
 from components.api import add_api
-from components.controls import Controls, Person
+from components.backtest_tab import BacktestTab
+from components.banners import Banners
+from components.controls import Person
 from components.doors import Doors
 from components.edge import Edge, Pages
+from components.frame import Frame, Tab
 from components.going_live import GoingLive
+from components.history import History
+from components.insights import Insights
 from components.live import Live
 from components.login import add_login, address
-from components.parts import Text, box
 from components.positions import Positions
 from components.quick_stats import QuickStats
 from components.theme import HEAD, add_assets
 
 SWEEP_SECONDS = 5.0
 
-
-class Panel(Protocol):
-    """What a tab shows."""
-
-    def update(self, status: Status) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    name: str
-    title: str
-    build: Callable[[Doors, Controls], Panel]
-
-
-TABS = (Tab("positions", "Positions", lambda doors, controls: Positions(doors.view, controls)),)
+TABS = (
+    Tab(
+        "positions",
+        "Positions",
+        Positions,
+        icon='<path d="M4 7h16v12H4zM9 7V5h6v2M4 12h16"/>',
+    ),
+    Tab("history", "History", History, icon='<path d="M4 12a8 8 0 1 0 2.6-5.9M4 4v4h4M12 8v4l3 2"/>'),
+    Tab(
+        "insights",
+        "Insights",
+        Insights,
+        icon='<path d="M9 18h6M10 21h4M12 3a6 6 0 0 0-4 10.5c.8.8 1 1.5 1 2.5h6c0-1 .2-1.7 1-2.5A6 6 0 0 0 12 3Z"/>',
+    ),
+    Tab("backtest", "Backtest", BacktestTab, icon='<path d="M4 20V4M4 20h16M8 16l4-5 3 3 5-7"/>'),
+)
 
 # How `ui.run` must be called: host and port come from the settings.
 RUN: dict[str, Any] = {
@@ -76,42 +78,30 @@ def build(doors: Doors) -> Live:
     def dashboard(request: Request) -> None:
         secret = request.scope["session_secret"]
         pages.enter(ui.context.client, secret)
-        _dashboard(doors, live, Person(doors, secret, address(request)), request.scope["signed_in"].username)
+        frame = Frame(doors, Person(doors, secret, address(request)), request.scope["signed_in"].username, TABS)
+        _dashboard(frame, live, request.query_params.get("tab", ""))
+        if decision := request.query_params.get("decision"):
+            frame.receipt(decision)
 
     return live
 
 
-def _dashboard(doors: Doors, live: Live, person: Person, username: str) -> None:
+def _dashboard(frame: Frame, live: Live, wanted: str) -> None:
+    """`wanted` is the tab that the address names: a reload, a shared link and a tapped notification come back to it."""
     ui.add_head_html(HEAD)
-    Text("Not connected. The figures below are old; trying again …", "offline-banner", "div").props("role=alert")
-    controls = Controls(doors, person)
-    alerts = Alerts(controls)
-    stats = QuickStats(controls, username)
-    going_live = GoingLive(doors)
-    panels: dict[str, Panel] = {}
-    shown = TABS[0].name
-
-    def show(name: str) -> None:
-        """A tab is built when it is first looked at."""
-        nonlocal shown
-        shown = name
-        if name not in panels:
-            tab = next(tab for tab in TABS if tab.name == name)
-            with places[name]:
-                panels[name] = tab.build(doors, controls)
-        for each, place in places.items():
-            place.set_visibility(each == name)
-        panels[name].update(doors.view.status())
-
-    with box("tabs", "main"):
-        places = {tab.name: box("tab") for tab in TABS}
-    show(shown)
+    banners = Banners()
+    alerts = Alerts(frame.controls)
+    stats = QuickStats(frame.controls, frame.username)
+    going_live = GoingLive(frame.doors)
+    frame.on_go(lambda name: stats.shrink(name != TABS[0].name))
+    frame.build(wanted)
 
     def render() -> None:
-        status = doors.view.status()
+        status = frame.doors.view.status()
+        banners.update(status)
         alerts.update(status)
         stats.update(status)
         going_live.update()
-        panels[shown].update(status)
+        frame.update(status)
 
     live.follow(ui.context.client, render)

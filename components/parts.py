@@ -1,9 +1,15 @@
 """The small parts pages are made of: text, boxes, buttons, one question at a time. They know nothing of trading."""
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
+
+from app.seam import Tasks
+
+log = logging.getLogger(__name__)
 
 
 class Text(TextElement):
@@ -55,6 +61,84 @@ class Button(Text):
                 del self.props["disabled"]
             else:
                 self.props["disabled"] = True
+
+
+class Moment(Text):
+    """A time. The browser says it in its own zone, and in UTC when it is tapped."""
+
+    def __init__(self, at: datetime | None = None, classes: str = "") -> None:
+        super().__init__("", f"moment {classes}".strip(), "time")
+        self.show(at)
+
+    def show(self, at: datetime | None) -> None:
+        at = at.astimezone(UTC) if at is not None else None
+        self.attribute("datetime", at.isoformat() if at else "")
+        self.say(f"{at.day} {at:%b %Y %H:%M} UTC" if at else "")
+
+
+class Choice:
+    """One of a few, all in sight: a row of buttons. `chosen` is told the key."""
+
+    def __init__(self, label: str, options: Mapping[str, str], first: str, chosen: Callable[[str], None]) -> None:
+        self.key, self._chosen = first, chosen
+        self._buttons: dict[str, Text] = {}
+        with box("choice").props(f'role=group aria-label="{label}"'):
+            for key, text in options.items():
+                self._buttons[key] = Text(text, "choice-item", "button").props("type=button").mark(f"choose-{key}")
+                self._buttons[key].on("click", lambda key=key: self._choose(key), [])
+        self._show()
+
+    def _choose(self, key: str) -> None:
+        if key != self.key:
+            self.key = key
+            self._show()
+            self._chosen(key)
+
+    def _show(self) -> None:
+        for key, button in self._buttons.items():
+            button.attribute("aria-pressed", "true" if key == self.key else "false")
+
+
+class Loader:
+    """Brings what must be waited for, beside the page: one at a time, and the newest wish last. Says what went wrong.
+
+    Made where its parts stand. `work` fills them in; it is not called any more once the page is gone.
+    """
+
+    def __init__(self, tasks: Tasks, work: Callable[[], Awaitable[None]], what: str) -> None:
+        self._tasks, self._work, self._what = tasks, work, what
+        self._client = ui.context.client
+        self._wanted = self._running = False
+        self._place = box("loading").props("role=status")
+        with self._place:
+            self._said = Text(f"Loading {what} …", "soft")
+
+    def want(self) -> None:
+        """Returns at once; wishes while one is on its way are one more."""
+        self._wanted = True
+        if not self._running:
+            self._running = True
+            self._tasks.start(self._run(), f"loading {self._what}")
+
+    async def _run(self) -> None:
+        try:
+            while self._wanted and not self._client.is_deleted:
+                self._wanted = False
+                await self._once()
+        finally:
+            self._running = False
+
+    async def _once(self) -> None:
+        try:
+            await self._work()
+        except Exception:  # guard: observer
+            if self._client.is_deleted:  # it went while it was being filled
+                return
+            log.exception("%s could not be shown", self._what)
+            self._place.set_visibility(True)
+            self._said.say(f"{self._what.capitalize()} could not be read. Try again in a moment.", "ask-error")
+        else:
+            self._place.set_visibility(False)
 
 
 def box(classes: str = "", tag: str = "div") -> ui.element:

@@ -24,7 +24,7 @@ class QuickStats:
         with box("bar", "header"):
             self._build_bar()
             _menu(username)
-        with box("stats", "section").props('aria-label="Account"'):
+        with box("stats", "section").props('aria-label="Account"') as self._stats:
             with box("worth"):
                 with box("worth-head"):
                     Text("Equity", "caption")
@@ -54,6 +54,10 @@ class QuickStats:
                 self._price = Text(classes="price").mark("price")
                 self._age = Text(classes="age").props("id=price-age")
 
+    def shrink(self, small: bool) -> None:
+        """To one line of figures, where another tab needs the room."""
+        self._stats.classes(**({"add": "small"} if small else {"remove": "small"}))
+
     def update(self, status: Status) -> None:
         self._show_price(status)
         for place, (text, kind) in zip(self._badges, [*words.badges(status), ("", "")], strict=False):
@@ -81,7 +85,7 @@ class QuickStats:
     def _show_price(self, status: Status) -> None:
         """The age is counted in the browser: it goes on growing when nothing comes any more."""
         self._price.say(words.money(status.price) if status.price is not None else "no price yet")
-        pretend = status.market.partition(":")[0] in ("simulated", "replay")
+        pretend = words.pretend_market(status)
         self._symbol.say(status.symbol)
         self._market_time.say(
             f"in the market: {words.moment(status.market_at)}" if pretend and status.market_at else ""
@@ -89,13 +93,15 @@ class QuickStats:
         age = 0.0
         if not pretend and status.price_at is not None and status.market_at is not None:
             age = max(0.0, (status.market_at - status.price_at).total_seconds())
+        beat = status.market_at.isoformat() if status.market_at and status.reason != "market_ended" else ""
+        self._age.attribute("data-beat", beat)
         self._age.attribute("data-at", status.price_at.isoformat() if status.price_at else "")
         if self._age.props.get("data-at") and not pretend:
             self._age.attribute("data-age", f"{age:.0f}")
 
 
 def _figure(caption: str, mark: str) -> Text:
-    with box("cell"):
+    with box(f"cell {mark}"):
         Text(caption, "caption")
         return Text(classes="figure").mark(mark)
 

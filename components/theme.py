@@ -1,4 +1,8 @@
-"""The look: one small stylesheet and one small script of our own, served once and kept by the browser for ever."""
+"""The look: one stylesheet and one script of our own, served once and kept by the browser for ever.
+
+Each is written in pieces (assets/style, assets/script: a piece for each part of the page) and sent as one, in the order
+of their names.
+"""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -14,9 +18,20 @@ TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
+def _joined(folder: str) -> bytes:
+    return b"\n".join(path.read_bytes() for path in sorted((ASSETS / folder).iterdir()))
+
+
+CONTENT = {
+    "trader.css": _joined("style"),
+    "trader.js": _joined("script"),
+    **{name: (ASSETS / name).read_bytes() for name in ("login.css", "icon.svg")},
+}
+
+
 def _address(name: str) -> str:
     """With the content's hash in it: a new content is a new address."""
-    return f"/assets/{hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:12]}/{name}"
+    return f"/assets/{hashlib.sha256(CONTENT[name]).hexdigest()[:12]}/{name}"
 
 
 STYLE, SCRIPT, LOGIN_STYLE, ICON = (_address(name) for name in ("trader.css", "trader.js", "login.css", "icon.svg"))
@@ -31,13 +46,12 @@ HEAD = (
 
 def add_assets(web: FastAPI) -> None:
     for address in (STYLE, SCRIPT, LOGIN_STYLE, ICON):
-        web.router.routes.append(Route(address, _server(ASSETS / address.rsplit("/", 1)[1])))
+        web.router.routes.append(Route(address, _server(address.rsplit("/", 1)[1])))
 
 
-def _server(path: Path) -> Callable[[Request], Awaitable[Response]]:
-    content = path.read_bytes()
-
+def _server(name: str) -> Callable[[Request], Awaitable[Response]]:
     async def serve(_: Request) -> Response:
-        return Response(content, media_type=TYPES[path.suffix], headers={"cache-control": FOR_EVER})
+        kind = TYPES[Path(name).suffix]
+        return Response(CONTENT[name], media_type=kind, headers={"cache-control": FOR_EVER})
 
     return serve

@@ -364,6 +364,7 @@ class FakeReader:
 
     def __init__(self) -> None:
         self.rows: dict[str, list[Row]] = {}
+        self.decided: list[Decision] = []
         self.asked: list[tuple[str, int, int, dict[str, Any]]] = []
         self.failing: Exception | None = None
 
@@ -383,6 +384,23 @@ class FakeReader:
         for row in reversed(self.rows.get("trades", [])):
             yield row
 
+    async def decision(self, id: str) -> Decision | None:
+        return next((decision for decision in self.decided if decision.id == id), None)
+
+    async def sums(self, since: datetime | None = None) -> Row:
+        results = [Decimal(row["profit_loss"]) for row in self.rows.get("trades", [])]
+        return {
+            "trades": len(results),
+            "won": sum(result > 0 for result in results),
+            "profit_loss": str(sum(results, Decimal(0))),
+            "fees": str(sum((Decimal(row["fees"]) for row in self.rows.get("trades", [])), Decimal(0))),
+            "best": str(max(results)) if results else None,
+            "worst": str(min(results)) if results else None,
+        }
+
+    async def curve(self, since: datetime | None = None, points: int = 300) -> Sequence[Row]:
+        return list(reversed(self.rows.get("equity", [])))[-points:]
+
 
 class Desk:
     """Everything a page needs, all of it fake but for sign-in, which is the real one over a store in memory."""
@@ -397,6 +415,7 @@ class Desk:
         self.audit = AuditTrail()
         self.seals = PlainSeals()
         self.health = "ok"
+        self.look: Row | None = None  # what a look at the insights gives
         self.auth = self.fresh_auth()
 
     def fresh_auth(self) -> Auth:
@@ -426,6 +445,8 @@ class Desk:
         return replace(standard, **changes)
 
     async def insights(self) -> Row:
+        if self.look is not None:
+            return self.look
         return {"at": NOW, "price": Decimal("50000.5"), "vote": {"score": Decimal("61.5")}, "signals": []}
 
     def position_row(self, position: Position) -> Row:

@@ -1,11 +1,14 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `first` (the random first password). Driven over stdin, one command a line:
-`price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `first` (the
+random first password). Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `hang`,
+`end-session`; each is answered on stdout once it is done.
 """
 
 import asyncio
+import atexit
 import sys
+import tempfile
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,21 +17,35 @@ from nicegui import ui
 
 from app.channels import ChannelState
 from app.core.alerts import AlertEvent
-from app.core.model import PositionStatus, SignalStatus
+from app.core.model import Candle, PositionStatus, SignalStatus
 from app.notices import Told
 from app.seam import Clock
 from components.page import RUN, build
-from tests.builders import a_signal, d
+from services.database import DatabaseReader, Ledgers, open_database
+from tests.builders import NOON, a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.integration.test_store_reading import fill_the_store
+from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
+from tests.ui_history import fill_history
+from tests.ui_insights import set_fresh, set_insights, some_candles
 
 
 class RealClock(Clock):
-    """Sessions and sweeps in real time."""
+    """Sessions and sweeps in real time; a test may say that more has passed."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
 
 def set_scene(desk: Desk, scene: str) -> None:
     view = desk.view
     view.decision = a_decision()
+    if scene == "thousands":
+        a_full_store(desk)
+    elif scene != "empty":
+        fill_history(desk)
     if scene == "positions":
         view.held = [
             a_position("p1", "62900", "0.01538"),
@@ -64,6 +81,8 @@ def set_scene(desk: Desk, scene: str) -> None:
             state="STOPPED",
             reason="kill_switch",
         )
+    if scene.startswith("insights"):
+        set_fresh(desk) if scene == "insights-fresh" else set_insights(desk)
     if scene == "paused":
         view.now = view.now.__class__(
             **{
@@ -87,11 +106,26 @@ def set_scene(desk: Desk, scene: str) -> None:
         )
 
 
+def a_full_store(desk: Desk) -> None:
+    """Ten thousand trades in a real store, which goes with the process."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    database = open_database(f"sqlite:///{folder.name}/trader.db")
+    ledger = Ledgers(database, min).open("paper", "simulated", "BTC/USD", NOON).name
+    fill_the_store(database, ledger)
+    desk.reader = DatabaseReader(database, ledger, desk.tasks)  # type: ignore[assignment]
+
+
 def _fields(status: object) -> dict[str, object]:
     return {name: getattr(status, name) for name in status.__slots__}  # type: ignore[attr-defined]
 
 
-async def listen(desk: Desk) -> None:
+def pass_time(desk: Desk, clock: RealClock, seconds: float) -> None:
+    clock.ahead += seconds
+    desk.view.set(market_at=(desk.view.now.market_at or NOW) + timedelta(seconds=seconds))
+
+
+async def listen(desk: Desk, clock: RealClock) -> None:
     """Do what the test says, then say that it is done."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -100,6 +134,8 @@ async def listen(desk: Desk) -> None:
         if line[0] == "price":
             at = desk.view.now.market_at
             desk.view.set(price=Decimal(line[1]), price_at=at + timedelta(microseconds=1) if at else None)
+        elif line[0] == "later":
+            pass_time(desk, clock, float(line[1]))
         elif line[0] == "end-session":
             await desk.auth.end_all("admin")
         elif line[0] == "orders":
@@ -110,15 +146,21 @@ async def listen(desk: Desk) -> None:
 
 def main() -> None:
     port, scene = int(sys.argv[1]), sys.argv[2]
-    desk = Desk(RealClock())
+    clock = RealClock()
+    desk = Desk(clock)
     set_scene(desk, scene)
 
     async def start() -> None:
         first = await desk.auth.start("admin", None if scene == "first" else PASSWORD)
         print(f"ready {first or ''}", flush=True)
-        desk.tasks.start(listen(desk), "listening to the test")
+        desk.tasks.start(listen(desk, clock), "listening to the test")
 
-    build(desk.doors())
+    async def candles(timeframe: str | None, limit: int) -> list[Candle]:
+        return some_candles(timeframe, limit)
+
+    changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
+    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 

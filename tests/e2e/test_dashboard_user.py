@@ -382,3 +382,49 @@ async def test_while_the_kill_switch_still_sells_it_says_so_and_can_be_kept_from
         user.find("Stay paused").click()
         await user.should_see("Paused: nothing is bought")
         assert desk.control.orders == [("pause", "admin", "")]
+
+
+# ---------------------------------------------------------------- what stands above everything
+
+
+async def test_pretend_money_is_said_in_capitals() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        assert text_of(user, "mode") == "PAPER TRADING MODE · pretend money"
+
+
+async def test_real_money_has_no_such_banner() -> None:
+    desk = Desk()
+    desk.view.set(mode="live", market="binanceus")
+    async with signed_in(desk) as user:
+        await user.should_not_see(marker="mode")
+
+
+async def test_a_reached_daily_limit_says_when_it_goes_on_and_counts_down_in_the_browser() -> None:
+    desk = Desk()
+    resumes_at = NOW.replace(hour=0) + timedelta(days=1)
+    desk.view.set(mode="live", market="binanceus", state="PAUSED", reason="daily_loss", resumes_at=resumes_at)
+    async with signed_in(desk) as user:
+        assert text_of(user, "daily-limit-words") == "Daily limit reached, resuming at 00:00 UTC"
+        (banner,) = user.find(marker="daily-limit").elements
+        assert resumes_at.isoformat() in str([child.props for child in banner])
+        await show(desk, state="TRADING", reason=None, resumes_at=None)
+        await user.should_not_see(marker="daily-limit")
+
+
+async def test_on_a_pretend_market_the_limit_lasts_for_so_much_of_its_time() -> None:
+    desk = Desk()
+    resumes_at = NOW.replace(hour=0) + timedelta(days=1)
+    desk.view.set(state="PAUSED", reason="daily_loss", resumes_at=resumes_at)
+    async with signed_in(desk) as user:
+        await user.should_see("(in 12\u00a0h of the market's time)")
+
+
+async def test_a_lost_exchange_and_a_locked_trader_each_have_a_banner() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await show(desk, connected=False)
+        await user.should_see("The exchange does not answer; it is tried again every 30 s.")
+        await show(desk, connected=True, state="STOPPED", reason="kill_switch")
+        await user.should_not_see("The exchange does not answer")
+        assert text_of(user, "locked").startswith("Stopped: the kill switch closed everything")

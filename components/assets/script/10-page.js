@@ -1,8 +1,9 @@
-// The little that only a browser can know: how old the price is, and whether the connection still stands.
+// The little that only a browser can know: how old the price is, whether the connection and the engine still stand.
 (() => {
   const root = document.documentElement;
-  let at = null, since = 0, base = 0;
+  let at = null, since = 0, base = 0, beat = null, moved = performance.now();
   const words = (s) => s < 2 ? "now" : s < 60 ? `${s} s ago` : s < 3600 ? `${Math.floor(s / 60)} min ago` : `${Math.floor(s / 3600)} h ago`;
+  const STALLED_SECONDS = 90;
   function tick() {
     const age = document.getElementById("price-age");
     if (!age) return;
@@ -11,13 +12,25 @@
     const text = at ? words(seconds) : "";
     if (age.dataset.words !== text) age.dataset.words = text;
     age.dataset.old = at && seconds >= 15 ? "yes" : "no";
+    if (age.dataset.beat !== beat || document.hidden) { beat = age.dataset.beat; moved = performance.now(); }
+    root.classList.toggle("stalled", Boolean(beat) && performance.now() - moved > STALLED_SECONDS * 1000);
   }
   setInterval(tick, 250);
+  function countDown() {
+    document.querySelectorAll("[data-until]").forEach((place) => {
+      const left = Math.max(0, Math.round((Date.parse(place.dataset.until) - Date.now()) / 1000));
+      const two = (n) => String(n).padStart(2, "0");
+      const at = new Date(place.dataset.until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+      const text = `${at} your time, in ${Math.floor(left / 3600)}:${two(Math.floor(left / 60) % 60)}:${two(left % 60)}`;
+      if (place.dataset.words !== text) place.dataset.words = text;
+    });
+  }
+  setInterval(countDown, 500);
   const offline = (is) => root.classList.toggle("offline", is);
   const hook = setInterval(() => {
     if (!window.socket) return;
     clearInterval(hook);
-    window.socket.on("connect", () => offline(false));
+    window.socket.on("connect", () => { offline(false); moved = performance.now(); });
     window.socket.on("disconnect", () => offline(true));
   }, 20);
   addEventListener("offline", () => offline(true));
