@@ -47,7 +47,7 @@ def resampled(candles: Iterable[Candle], seconds: int) -> list[Candle]:
     candles = list(candles)
     first = candles[0].opened_at if candles else None
     resampler = Resampler(seconds)
-    closed = [larger for candle in candles if (larger := resampler.add(candle))]
+    closed = [larger for candle in candles for larger in resampler.add(candle)]
     found = [*closed, resampler.forming] if resampler.forming else closed
     whole = first is None or (first - EPOCH) % timedelta(seconds=seconds) == timedelta(0)
     return found if whole else found[1:]  # a first one without its beginning says nothing true
