@@ -209,11 +209,13 @@ class Turn:
         self.state.refusals.pop(position.id, None)
         self.state.trail_at.pop(position.id, None)
         self.state.bare = [id for id in self.state.bare if id != position.id]
-        for id in list(self.state.jumped):
-            order = self.state.orders.get(id)
-            if order is not None and order.position_id == position.id:
-                del self.state.jumped[id]
+        its_own = {id for id in self.state.jumped if self._is_of(position, id)}
+        self.state.jumped = {id: since for id, since in self.state.jumped.items() if id not in its_own}
         self._forget_orders()
+
+    def _is_of(self, position: Position, order_id: str) -> bool:
+        order = self.state.orders.get(order_id)
+        return order is not None and order.position_id == position.id
 
     def _forget_orders(self) -> None:
         """Those that ended long ago, the oldest first."""
