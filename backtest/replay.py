@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import tee, zip_longest
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,11 @@ class Replay:
         self._rules, self._version, self._config_sha256 = rules, version, config_sha256
         self._reset_runaway = reset_runaway
         self._decides_at_open = simulation.decides_at == "open"
+        self._kept: dict[type, list[Any]] = {
+            Trade: self.run.trades,
+            Fill: self.run.fills,
+            Decision: self.run.decisions,
+        }
         self._now: datetime | None = None
         self._todo: deque[Action] = deque()
 
@@ -215,12 +220,9 @@ class Replay:
     def _handle(self, message: Event | Unlock) -> None:
         self._todo.extend(self.engine.handle(message))
         for changed in self.engine.changes:
-            if isinstance(changed, Trade):
-                self.run.trades.append(changed)
-            elif isinstance(changed, Fill):
-                self.run.fills.append(changed)
-            elif isinstance(changed, Decision):
-                self.run.decisions.append(changed)
+            kept = self._kept.get(type(changed))
+            if kept is not None:
+                kept.append(changed)
 
     def _perform_all(self) -> None:
         while self._todo:

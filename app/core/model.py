@@ -119,8 +119,8 @@ class Candle:
     def __post_init__(self) -> None:
         require_utc(self.opened_at, "candle")
         open_, high, low, close = self.open, self.high, self.low, self.close
-        for name in ("open", "high", "low", "close", "volume"):
-            if not getattr(self, name).is_finite():
+        for name, number in (("open", open_), ("high", high), ("low", low), ("close", close), ("volume", self.volume)):
+            if not number.is_finite():
                 raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: {name} is not a finite number")
         if low <= ZERO:
             raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: low {low} is not positive")
