@@ -39,7 +39,11 @@ class Charts:
     async def _from_minutes(self, seconds: int, limit: int) -> list[Candle]:
         until = self._now()
         length = min(timedelta(seconds=seconds * limit), timedelta(minutes=MOST_MINUTES))
-        return await self._tasks.in_thread(lambda: resampled(self._minutes(until - length, until), seconds))
+
+        def read() -> list[Candle]:
+            return resampled(self._minutes(until - length, until), seconds)
+
+        return await self._tasks.in_thread(read)
 
 
 def resampled(candles: Iterable[Candle], seconds: int) -> list[Candle]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.rules import VotingRules
-from backtest.series import CandleSeries, Times, merged
+from backtest.series import CandleSeries, Times, grid_starts, merged
 
 Rows = NDArray[np.int64]
 
@@ -42,12 +42,10 @@ class Closings:
 
 def closings_of(series: CandleSeries, seconds: int) -> Closings:
     """Known with its last part, or, where that is missing, with the first one after the gap."""
-    step = seconds * 1000
-    grid = series.ts // step
-    starts = np.flatnonzero(np.concatenate(([True], grid[1:] != grid[:-1])))
+    starts = grid_starts(series, seconds)
     after = np.append(starts[1:], len(series))
-    opened_ms = grid[starts] * step
-    in_time = series.ts[after - 1] + series.seconds * 1000 == opened_ms + step
+    opened_ms = series.ts[starts] // (seconds * 1000) * seconds * 1000
+    in_time = series.ts[after - 1] + series.seconds * 1000 == opened_ms + seconds * 1000
     known = np.where(in_time, after - 1, after)
     complete = (after - starts) * series.seconds == seconds
     closed = known < len(series)
@@ -60,9 +58,8 @@ def due_rows(series: CandleSeries, known: Rows, cycle_seconds: int, first: int) 
     if not len(known):
         return np.empty(0, np.int64)
     begin = max(first, int(known[0]))
-    rows = np.arange(begin, len(series), dtype=np.int64)
     piece = (series.ts[begin:] + series.seconds * 1000) // (cycle_seconds * 1000)
-    return rows[np.append(True, piece[1:] != piece[:-1])] if len(rows) else rows
+    return begin + np.flatnonzero(np.append(True, piece[1:] != piece[:-1])[: len(piece)])
 
 
 def cycles_of(series: CandleSeries, warmup: int, rules: VotingRules) -> Cycles:
@@ -71,7 +68,8 @@ def cycles_of(series: CandleSeries, warmup: int, rules: VotingRules) -> Cycles:
     whole = series
     if rules.timeframe_seconds != series.seconds:
         whole = merged(series, rules.timeframe_seconds, closings.starts)[: len(closings.known)]
-    newest = np.cumsum(np.bincount(closings.known, minlength=len(series)), dtype=np.int32)[warmup:] - 1
+    lengths = np.diff(closings.known, prepend=0, append=len(series))
+    newest = np.repeat(np.arange(-1, len(lengths) - 1, dtype=np.int32), lengths)[warmup:]
     due = np.zeros(len(series), dtype=np.bool_)
     due[due_rows(series, closings.known, rules.cycle_seconds, warmup)] = True
     return Cycles(whole=whole, complete=closings.complete, newest=newest, due=due[warmup:])
