@@ -240,9 +240,11 @@ class Trader:
 
     def wire(self) -> None:
         """Adapters and the session. The market's clock is the trader's clock."""
+        from app.limits_desk import LimitsDesk
         from app.session import Session
         from app.view import Labels, View
         from app.voters import Voters
+        from services.settings.limits import RiskFile, Thresholds
         from services.strategy_folder import KEPT_IN, StrategyFolder
         from services.strategy_host import StrategyHost
 
@@ -277,6 +279,16 @@ class Trader:
         self.host = StrategyHost(settings.strategies_dir, kept=self.folder.path)
         self.voters = Voters(self.session, self.folder, self.host, new_id=lambda: token(12), tell=self.tell)
         self.view.strategy_rows = self.voters.rows
+        self.thresholds = Thresholds()
+        self.limits = LimitsDesk(
+            self.session,
+            RiskFile(settings.config_dir, self.tasks),
+            self.loaded.rules.risk,
+            new_id=lambda: token(12),
+            clock=clock,
+            tasks=self.tasks,
+        )
+        self.view.limits_face, self.view.threshold_keys = self.limits.look, self.thresholds.keys
         self.opinions = Opinions(self)
         self.notifier = self.make_notifier()
         self.view.alerts = self.notifier
@@ -338,6 +350,7 @@ class Trader:
         coordinator = self.opinions.coordinator(cycle)
         self.session.observe(coordinator.hear)
         self.session.observe(self.incidents().hear)
+        self.session.observe(self.limits.hear)
         self.session.observe(self.candles.hear)
         self.tasks.start(self.session.run(), "session")
         if self.real is not None:
@@ -884,6 +897,8 @@ def serve(trader: Trader) -> None:
         live=settings.mode == "live",
         voters=trader.voters,
         save=saving(settings, trader.tasks),
+        thresholds=trader.thresholds,
+        limits=trader.limits,
     )
     backtests = backtests_of(
         settings,
@@ -940,11 +955,15 @@ def serve(trader: Trader) -> None:
 
 
 def saving(settings: "Settings", tasks: "Tasks") -> "Saving":
-    """How a change of a strategy gets into strategies.yml, and out of it again."""
-    from services.settings.saving import save_strategy
+    """How a change of the vote gets into strategies.yml, and out of it again."""
+    from services.settings.saving import save_votes
 
-    async def save(rule: StrategyRule, sha256: str, others: Sequence[StrategyRule]) -> Callable[[], Awaitable[None]]:
-        undo = await tasks.in_thread(lambda: save_strategy(settings.config_dir, rule, sha256, others))
+    async def save(
+        rules: Sequence[tuple[StrategyRule, str]],
+        others: Sequence[StrategyRule],
+        thresholds: Mapping[str, Decimal],
+    ) -> Callable[[], Awaitable[None]]:
+        undo = await tasks.in_thread(lambda: save_votes(settings.config_dir, rules, others, thresholds))
 
         async def take_back() -> None:
             await tasks.in_thread(undo)

@@ -30,6 +30,7 @@ from app.core.model import (
     Trade,
 )
 from app.core.rules import StrategyRule
+from app.faces import LimitsFace, VoteFace, Wish
 from app.notices import Told
 
 Row = dict[str, Any]
@@ -381,6 +382,12 @@ class EngineView(Protocol):
     def strategies(self) -> Sequence[Row]:
         """One row for each name in strategies.yml and each file (details C), by name."""
 
+    def limits(self) -> LimitsFace:
+        """Those that can be changed while it trades."""
+
+    def vote(self) -> VoteFace:
+        """The rules of the vote, and what was said when it was last held."""
+
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after anything visible has changed (on the loop, at most 5 times a second; first at once).
 
@@ -430,6 +437,15 @@ class Control(Protocol):
         sha256: str | None = None,
     ) -> None:
         """From the next cycle on, and after a restart. KeyError: nothing is known by this name. Unfit: bad input."""
+
+    async def change_votes(self, who: Who, wishes: Sequence[Wish], thresholds: Mapping[str, object]) -> None:
+        """Several strategies and thresholds, all or none, with one code."""
+
+    async def change_limits(self, who: Who, wanted: Mapping[str, object]) -> None:
+        """Limits by their dotted names. Safer ones count at once, the others from 00:00 UTC on. Unfit: bad input."""
+
+    async def take_back(self, who: Who, change_id: str) -> None:
+        """A limit that waits for 00:00 UTC. KeyError: none does by this id. Conflict: others do not go without it."""
 
 
 class Conflict(Exception):

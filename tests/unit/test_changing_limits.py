@@ -1,4 +1,4 @@
-"""Limits changed while it trades: by name, what is safer at once, the rest at midnight, and nothing undone meanwhile."""
+"""Limits changed while it trades: by name, what is safer at once, the rest at midnight, and nothing undone."""
 
 from dataclasses import replace
 from datetime import timedelta
