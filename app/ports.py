@@ -205,7 +205,8 @@ class Reader(Protocol):
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[list[Row], int]:
         """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices.
 
-        Filters: positions `status`; trades `since`, `until` (closed_at); logs `level`; equity `since`.
+        Filters: positions `status`; trades `since`, `until` (closed_at); orders `position` (its id); decisions
+        `outcome`; logs `level`; equity `since`.
         Returns the page and the total number that match.
         """
 
@@ -213,6 +214,15 @@ class Reader(Protocol):
 
     def trades(self) -> AsyncIterator[Row]:
         """All trades, oldest first, streamed."""
+
+    async def decision(self, id: str) -> Decision | None:
+        """One decision as the engine wrote it down."""
+
+    async def sums(self, since: datetime | None = None) -> Row:
+        """Of the trades closed since then: {trades, won, profit_loss, fees, best, worst}; the last two None without."""
+
+    async def curve(self, since: datetime | None = None, points: int = 300) -> Sequence[Row]:
+        """Equity rows, oldest first: at most so many, evenly spread over the time, the newest among them."""
 
 
 class PaperStore(Protocol):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from app.core.money import CENT, plain
-from app.ports import Status
+from app.ports import Row, Status
 
 MINUS = "−"
 JOINED = "\u00a0"  # a number and its unit stay on one line
@@ -113,6 +113,53 @@ def state_reason(status: Status) -> str:
     return f"{words}; goes on at {moment(status.resumes_at, now)}{ahead}"
 
 
+EXITS = {
+    "stop": "its stop was hit",
+    "trailing_stop": "its trailing stop was hit",
+    "vote": "the vote said sell",
+    "manual": "closed by hand",
+    "kill_switch": "the kill switch closed everything",
+    "emergency": "closed in an emergency: it could not be protected",
+}
+
+
+OUTCOMES = {"order": "an order was made", "refused": "not carried out", "hold": "nothing to do"}
+
+
+def when(text: str) -> datetime:
+    """A time in the store's words."""
+    return datetime.fromisoformat(text)
+
+
+def opinion(signal: Row) -> str:
+    """technical: BUY 78 %, RSI 29 is oversold."""
+    name = str(signal["strategy"]).replace("_", " ")
+    if signal.get("status", "ok") != "ok":
+        return f"{name}: no opinion ({str(signal['status']).replace('_', ' ')})"
+    reasoning = f", {signal['reasoning']}" if signal.get("reasoning") else ""
+    return f"{name}: {signal['action']} {plain(round(Decimal(str(signal['confidence'])), 0))}{JOINED}%{reasoning}"
+
+
+def exit_words(reason: str) -> str:
+    """Why a position was sold."""
+    return EXITS.get(reason, reason.replace("_", " "))
+
+
+def score(value: float) -> str:
+    """31.2; −64."""
+    return plain(round(Decimal(str(value)), 1)).replace("-", MINUS)
+
+
+def order_words(order: Row) -> str:
+    """Sell 0.0153 BTC, stop at $61,000.00: filled at $60,980.00."""
+    amount = quantity(Decimal(order["quantity"]), order["symbol"])
+    at = order["stop_price"] or order["price"]
+    kind = {"entry": "limit", "stop": "stop at", "exit": "at the market"}.get(order["role"], order["role"])
+    where = f", {kind}{f' {money(Decimal(at))}' if at and kind != 'at the market' else ''}"
+    filled = f" at {money(Decimal(order['average_price']))}" if order["average_price"] else ""
+    return f"{order['side'].capitalize()} {amount}{where}: {order['status'].lower().replace('_', ' ')}{filled}"
+
+
 def pretend_market(status: Status) -> str:
     """How a market that is not the real one is called; nothing for the real one."""
     return {"simulated": "SIMULATED MARKET", "replay": "REPLAY"}.get(status.market.partition(":")[0], "")
@@ -127,11 +174,10 @@ def badges(status: Status) -> tuple[tuple[str, str], ...]:
 
 def mode_banner(status: Status) -> str:
     """What must be clear at a glance where no order is real; nothing where they are."""
-    pretend = pretend_market(status)
-    paper = f"PAPER TRADING MODE · pretend money{f', {pretend.lower()}' if pretend else ''}"
-    return {"paper": paper, "dry-run": "DRY-RUN MODE · decides on the real account, sends no order"}.get(
-        status.mode, ""
-    )
+    return {
+        "paper": "PAPER TRADING MODE · pretend money",
+        "dry-run": "DRY-RUN MODE · decides on the real account, sends no order",
+    }.get(status.mode, "")
 
 
 def answers(status: Status) -> bool:

@@ -13,6 +13,7 @@ from app.ports import Status
 from components.controls import Controls, Person
 from components.doors import Doors
 from components.parts import Text, box
+from components.receipt import Receipt
 
 
 class Panel(Protocol):
@@ -42,6 +43,7 @@ class Frame:
         self._buttons: dict[str, Text] = {}
         self._places: dict[str, ui.element] = {}
         self._listeners: list[Callable[[str], None]] = []
+        self._receipt: Receipt | None = None
 
     def build(self, wanted: str) -> None:
         """The navigation and the place of each tab; `wanted` is shown."""
@@ -53,7 +55,7 @@ class Frame:
             for tab in shown_in_nav:
                 self._buttons[tab.name] = self._button(tab)
         nav.set_visibility(len(shown_in_nav) > 1)
-        with box("tabs", "main"):
+        with box("tabs", "main") as self._root:
             for tab in self._tabs.values():
                 self._places[tab.name] = box(f"tab tab-{tab.name}").props(f"id=tab-{tab.name}")
         self.go(wanted if wanted in self._tabs else self.shown)
@@ -76,6 +78,13 @@ class Frame:
         for told in self._listeners:
             told(name)
         self.update(self.doors.view.status())
+
+    def receipt(self, decision_id: str) -> None:
+        """Everything about one decision, over whatever is shown."""
+        if self._receipt is None:
+            with self._root:
+                self._receipt = Receipt(self.doors)
+        self._receipt.open(decision_id)
 
     def update(self, status: Status) -> None:
         self._panels[self.shown].update(status)

@@ -14,6 +14,7 @@ from components.doors import Doors
 from components.edge import Edge, Pages
 from components.frame import Frame, Tab
 from components.going_live import GoingLive
+from components.history import History
 from components.live import Live
 from components.login import add_login, address
 from components.positions import Positions
@@ -26,9 +27,10 @@ TABS = (
     Tab(
         "positions",
         "Positions",
-        lambda frame: Positions(frame.doors.view, frame.controls),
+        Positions,
         icon='<path d="M4 7h16v12H4zM9 7V5h6v2M4 12h16"/>',
     ),
+    Tab("history", "History", History, icon='<path d="M4 12a8 8 0 1 0 2.6-5.9M4 4v4h4M12 8v4l3 2"/>'),
 )
 
 # How `ui.run` must be called: host and port come from the settings.
@@ -69,6 +71,8 @@ def build(doors: Doors) -> Live:
         pages.enter(ui.context.client, secret)
         frame = Frame(doors, Person(doors, secret, address(request)), request.scope["signed_in"].username, TABS)
         _dashboard(frame, live, request.query_params.get("tab", ""))
+        if decision := request.query_params.get("decision"):
+            frame.receipt(decision)
 
     return live
 

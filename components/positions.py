@@ -1,14 +1,15 @@
 """The Positions tab: a card for each open position, and what the trader thinks while it waits."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from app.core.decisions import Decision, Outcome
 from app.core.model import Direction, Position, PositionStatus, Signal, SignalStatus
 from app.core.money import ZERO, pct_of, plain
-from app.ports import EngineView, Status
+from app.ports import Status
 from components import format as words
-from components.controls import Controls
-from components.parts import Button, Text, box
+from components.frame import Frame
+from components.parts import Button, Loader, Text, box
 
 STATUS_WORDS = {
     PositionStatus.CLOSING: "Closing …",
@@ -19,8 +20,8 @@ STATUS_WORDS = {
 class Positions:
     """Keeps one card per position: changed in place, so that an open card stays open."""
 
-    def __init__(self, view: EngineView, controls: Controls) -> None:
-        self._view, self._controls = view, controls
+    def __init__(self, frame: Frame) -> None:
+        self._frame, self._view, self._controls = frame, frame.doors.view, frame.controls
         self._cards: dict[str, Card] = {}
         with box("positions", "section").props('aria-label="Open positions"') as self._list:
             self._empty = box("empty")
@@ -29,7 +30,7 @@ class Positions:
                 self._waits = Text(tag="p").mark("waits-for")
             with box("all") as self._all:
                 self._close_all = Button("Close all", self._ask_all, "close").mark("close-all")
-        self._outlook = Outlook()
+        self._outlook = Outlook(self._frame.receipt)
 
     def update(self, status: Status) -> None:
         positions = self._view.positions()
@@ -39,7 +40,7 @@ class Positions:
             card = self._cards.get(position.id)
             if card is None:
                 with self._list:
-                    card = self._cards[position.id] = Card(position, self._view, self._controls)
+                    card = self._cards[position.id] = Card(position, self._frame)
                 card.root.move(self._list, 0)  # oldest come first, so the newest ends on top
             card.update(position, status)
         decision = self._view.latest_decision()
@@ -63,9 +64,11 @@ class Card:
     What a tap shows is made at the first tap: a new position must not cost each open page some fifty elements.
     """
 
-    def __init__(self, position: Position, view: EngineView, controls: Controls) -> None:
-        self._position, self._view, self._controls = position, view, controls
+    def __init__(self, position: Position, frame: Frame) -> None:
+        self._position, self._frame = position, frame
+        self._view, self._controls = frame.doors.view, frame.controls
         self._facts: dict[str, Text] = {}
+        self._orders_then: object = None
         with box("card", "article").mark(f"position-{position.id}") as self.root:
             self._details = box("", "details").mark("details").on("toggle", self._unfold, [])
             with self._details, box("card-head", "summary"):
@@ -98,7 +101,11 @@ class Card:
                 with box("opinions", "ul"):
                     for signal in position.signals:
                         _opinion(signal)
-            Text(f"Decision {position.decision_id}", "id")
+            Text("Orders", "caption", "h3")
+            self._orders = Loader(self._frame.doors.tasks, self._load_orders, "orders")
+            self._order_list = box("order-list")
+            with box("row-buttons"):
+                Button("The whole decision", lambda: self._frame.receipt(position.decision_id), "quiet").mark("receipt")
 
     def update(self, position: Position, status: Status) -> None:
         self._position = position
@@ -117,6 +124,20 @@ class Card:
         if self._facts:
             for name, text in facts(position, status, result, age).items():
                 self._facts[name].say(text)
+            orders = (position.stop_order_id, position.stop_confirmed, position.status, position.remaining)
+            if orders != self._orders_then:
+                self._orders_then = orders
+                self._orders.want()
+
+    async def _load_orders(self) -> None:
+        """What stands at the exchange for it, is on its way there, or has ended."""
+        rows, _ = await self._frame.doors.reader.list("orders", 20, 0, position=self._position.id)
+        self._order_list.clear()
+        with self._order_list:
+            for row in rows:
+                Text(words.order_words(row), "soft", "p")
+            if not rows:
+                Text("None is on record yet.", "soft", "p")
 
     def _result_of(self, position: Position) -> Decimal:
         return self._view.unrealized(position)
@@ -129,7 +150,7 @@ class Card:
 class Outlook:
     """The last vote in words: why it did, or did not, act."""
 
-    def __init__(self) -> None:
+    def __init__(self, receipt: Callable[[str], None]) -> None:
         with box("outlook", "section").props('aria-label="Last decision"') as self.root:
             with box("outlook-head"):
                 Text("Last decision", "caption", "h2")
@@ -137,10 +158,14 @@ class Outlook:
             self._verdict = Text(classes="verdict", tag="p").mark("verdict")
             self._vote = Text(classes="soft", tag="p")
             self._opinions = box("opinions", "ul")
+            self._open = Button("The whole decision", lambda: receipt(self._id), "quiet").mark("receipt-latest")
+        self._id = ""
         self._shown: tuple[Signal, ...] = ()
 
     def update(self, status: Status, decision: Decision | None, signals: list[Signal]) -> None:
         self.root.set_visibility(decision is not None or bool(signals))
+        self._id = decision.id if decision else ""
+        self._open.set_visibility(decision is not None)
         if decision is None:
             self._verdict.say("No vote has been held yet.")
         else:

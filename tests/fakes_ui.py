@@ -393,6 +393,7 @@ class FakeReader:
 
     def __init__(self) -> None:
         self.rows: dict[str, list[Row]] = {}
+        self.decided: list[Decision] = []
         self.asked: list[tuple[str, int, int, dict[str, Any]]] = []
         self.failing: Exception | None = None
 
@@ -411,6 +412,23 @@ class FakeReader:
     async def trades(self) -> AsyncIterator[Row]:
         for row in reversed(self.rows.get("trades", [])):
             yield row
+
+    async def decision(self, id: str) -> Decision | None:
+        return next((decision for decision in self.decided if decision.id == id), None)
+
+    async def sums(self, since: datetime | None = None) -> Row:
+        results = [Decimal(row["profit_loss"]) for row in self.rows.get("trades", [])]
+        return {
+            "trades": len(results),
+            "won": sum(result > 0 for result in results),
+            "profit_loss": str(sum(results, Decimal(0))),
+            "fees": str(sum((Decimal(row["fees"]) for row in self.rows.get("trades", [])), Decimal(0))),
+            "best": str(max(results)) if results else None,
+            "worst": str(min(results)) if results else None,
+        }
+
+    async def curve(self, since: datetime | None = None, points: int = 300) -> Sequence[Row]:
+        return list(reversed(self.rows.get("equity", [])))[-points:]
 
 
 class Desk:

@@ -7,6 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Table, func, select, tuple_
 
+from app import codec
+from app.core.decisions import Decision
+from app.core.money import ZERO
 from app.seam import Tasks
 from services.database import tables, wording
 from services.database.connection import Database
@@ -82,6 +85,16 @@ class DatabaseReader:
                 yield KINDS["trades"].row(row)
             last = (page[-1]["timestamp"], page[-1]["id"])
 
+    async def decision(self, id: str) -> Decision | None:
+        found = await self._tasks.in_thread(lambda: self._one(KINDS["decisions"], id))
+        return codec.decode(found["record"]) if found else None
+
+    async def sums(self, since: datetime | None = None) -> dict[str, Any]:
+        return await self._tasks.in_thread(lambda: self._sums(since))
+
+    async def curve(self, since: datetime | None = None, points: int = 300) -> Rows:
+        return await self._tasks.in_thread(lambda: self._curve(since, points))
+
     # ------------------------------------------------------------ queries
 
     def _page(self, kind: Kind, limit: int, offset: int, filters: Mapping[str, Any]) -> tuple[Rows, int]:
@@ -107,6 +120,10 @@ class DatabaseReader:
         if kind.table is tables.PositionTable:
             status = filters.get("status")
             where += [] if status == "all" else [table.c.status == status if status else table.c.status != "CLOSED"]
+        if kind.table is tables.OrderTable and filters.get("position"):
+            where.append(table.c.position_id == filters["position"])
+        if kind.table is tables.DecisionTable and filters.get("outcome"):
+            where.append(table.c.outcome == filters["outcome"])
         if kind.table is tables.SystemLogTable and filters.get("level"):
             where.append(table.c.level_number >= LEVELS[filters["level"]])
         return where
@@ -137,6 +154,40 @@ class DatabaseReader:
             query = query.where(tuple_(table.c.timestamp, table.c.id) > after)
         with self._database.reading() as connection:
             return [dict(row) for row in connection.execute(query.limit(PAGE)).mappings()]
+
+    def _sums(self, since: datetime | None) -> dict[str, Any]:
+        """Added up here: SQLite keeps money as exact text, which it cannot add."""
+        table = KINDS["trades"].columns
+        query = select(table.c.profit_loss, table.c.fees).where(*self._where(KINDS["trades"], {"since": since}))
+        with self._database.reading() as connection:
+            found = connection.execute(query).all()
+        results = [row.profit_loss for row in found]
+        sums = {
+            "trades": len(results),
+            "won": sum(result > ZERO for result in results),
+            "profit_loss": sum(results, ZERO),
+            "fees": sum((row.fees for row in found), ZERO),
+            "best": max(results, default=None),
+            "worst": min(results, default=None),
+        }
+        return {name: wording.worded(value) for name, value in sums.items()}
+
+    def _curve(self, since: datetime | None, points: int) -> Rows:
+        """The newest row of each of `points` equal stretches of time: each is one step down the primary key."""
+        table = KINDS["equity"].columns
+        where = self._where(KINDS["equity"], {"since": since})
+        ends = select(func.min(table.c.at), func.max(table.c.at)).where(*where)
+        newest = select(table).where(*where).order_by(table.c.at.desc()).limit(1)
+        kept: dict[datetime, dict[str, Any]] = {}
+        with self._database.reading() as connection:
+            first, last = connection.execute(ends).one()
+            if first is None:
+                return []
+            for step in range(points):
+                upto = first + (last - first) * step / max(1, points - 1)
+                found = connection.execute(newest.where(table.c.at <= upto)).mappings().one()
+                kept[found["at"]] = dict(found)
+        return [wording.equity_row(row) for row in kept.values()]
 
     def _alerts(self, limit: int, offset: int) -> tuple[Rows, int]:
         """Each with its letters, in the order in which they were written."""

@@ -20,6 +20,7 @@ from app.seam import Clock
 from components.page import RUN, build
 from tests.builders import a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.ui_history import fill_history
 
 
 class RealClock(Clock):
@@ -29,6 +30,8 @@ class RealClock(Clock):
 def set_scene(desk: Desk, scene: str) -> None:
     view = desk.view
     view.decision = a_decision()
+    if scene != "empty":
+        fill_history(desk)
     if scene == "positions":
         view.held = [
             a_position("p1", "62900", "0.01538"),

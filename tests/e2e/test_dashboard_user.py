@@ -390,7 +390,7 @@ async def test_while_the_kill_switch_still_sells_it_says_so_and_can_be_kept_from
 async def test_pretend_money_is_said_in_capitals() -> None:
     desk = Desk()
     async with signed_in(desk) as user:
-        assert text_of(user, "mode") == "PAPER TRADING MODE · pretend money, simulated market"
+        assert text_of(user, "mode") == "PAPER TRADING MODE · pretend money"
 
 
 async def test_real_money_has_no_such_banner() -> None:

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert, text
 
-from app.core.decisions import Decision
+from app.core.decisions import Decision, Outcome
 from app.core.model import Position, Trade
-from app.ports import LedgerRow
+from app.ports import EquityPoint, LedgerRow
 from app.seam import clock
 from services.database import Database, DatabaseJournal, DatabaseReader, rows
 from services.database.tables import DailyStatsTable, DecisionTable, NewsEventTable, TradeTable
@@ -185,3 +185,49 @@ async def test_every_decimal_of_a_trade_survives(journal: DatabaseJournal, reade
     assert row["fees"] == "0.000000000000000001"
     assert row["quantity"] == "1.1"
     assert row["profit_loss_pct"] == -100
+
+
+async def test_the_sums_of_ten_thousand_trades_are_exact_and_quick(
+    database: Database, ledger: LedgerRow, reader: DatabaseReader
+) -> None:
+    fill_the_store(database, ledger.name)
+    (one,), _ = await reader.list("trades", 1, 0)
+    started = clock.monotonic()
+    sums = await reader.sums()
+    assert clock.monotonic() - started < TOO_LONG_SECONDS
+    assert sums["trades"] == TEN_THOUSAND
+    assert Decimal(sums["profit_loss"]) == TEN_THOUSAND * Decimal(one["profit_loss"])
+    assert Decimal(sums["fees"]) == TEN_THOUSAND * Decimal(one["fees"])
+    assert sums["best"] == sums["worst"] == one["profit_loss"]
+    assert (await reader.sums(NOON + timedelta(minutes=TEN_THOUSAND - 7)))["trades"] == 7
+    none = await reader.sums(NOON + timedelta(days=400))
+    assert (none["trades"], none["profit_loss"], none["best"]) == (0, "0", None)
+
+
+async def test_a_curve_has_so_many_points_and_ends_with_the_newest(
+    journal: DatabaseJournal, reader: DatabaseReader
+) -> None:
+    assert await reader.curve() == []
+    points = [
+        EquityPoint(at=NOON + timedelta(minutes=n), equity=d(10_000 + n), cash=d(0), quantity=d(1), price=d(50_000))
+        for n in range(1000)
+    ]
+    journal.commit([], points)
+    curve = await reader.curve(points=50)
+    assert [row["equity"] for row in (curve[0], curve[-1])] == ["10000", "10999"]
+    assert len(curve) == 50
+    assert [row["at"] for row in curve] == sorted(row["at"] for row in curve)
+    assert [row["equity"] for row in await reader.curve(NOON + timedelta(minutes=997))] == ["10997", "10998", "10999"]
+
+
+async def test_decisions_can_be_asked_for_by_what_became_of_them_and_read_whole(
+    journal: DatabaseJournal, reader: DatabaseReader
+) -> None:
+    _, entries = a_whole_trade()
+    decision = the_last(Decision, entries)
+    held = replace(decision, id="held", outcome=Outcome.HOLD)
+    journal.commit([replace(entry(1), changes=(decision, held))], [])
+    page, total = await reader.list("decisions", 10, 0, outcome="hold")
+    assert ([row["id"] for row in page], total) == (["held"], 1)
+    assert await reader.decision(decision.id) == decision
+    assert await reader.decision("nothing") is None

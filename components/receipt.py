@@ -1,0 +1,155 @@
+"""A decision as a receipt: what it knew, how the vote went, which rules it passed, which orders came of it.
+
+"Run again" holds the vote once more from what is on record, so that anybody can check the arithmetic.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from nicegui import ui
+
+from app.again import voted_again
+from app.ports import Row
+from components import format as words
+from components.doors import Doors
+from components.parts import Button, Loader, Moment, Text, box
+
+
+class Receipt:
+    """One dialog of a page, filled for each decision in turn."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._id = ""
+        self._dialog = ui.dialog().props("maximized transition-show=fade transition-hide=fade")
+        with self._dialog, box("receipt").props('role=dialog aria-label="Decision"'):
+            with box("receipt-head"):
+                Text("Decision", "receipt-title", "h2")
+                Button("Close", self._dialog.close, "quiet").mark("receipt-close")
+            self._body = box("receipt-body")
+            self._loader = Loader(doors.tasks, self._load, "decision")
+
+    def open(self, id: str) -> None:
+        self._id = id
+        self._body.clear()
+        self._dialog.open()
+        self._loader.want()
+
+    async def _load(self) -> None:
+        id = self._id
+        row = await self._doors.reader.one("decisions", id)
+        orders = [await self._doors.reader.one("orders", each) for each in (row["order_ids"] if row else ())]
+        if id != self._id:
+            return
+        self._body.clear()
+        with self._body:
+            if row is None:
+                Text("This decision is not on record any more.", "soft", "p")
+            else:
+                self._show(row, [order for order in orders if order])
+
+    def _show(self, row: Row, orders: Sequence[Row]) -> None:
+        _heading(row)
+        with box("receipt-again"):
+            said = Text(classes="soft", tag="p").props("role=status").mark("again-said")
+            Button("Run again", lambda: self._again(said), "").mark("again")
+        with _part("How the vote went"):
+            Text(row["vote"]["text"], "reasoning", "p")
+            if row["vote"].get("without_headline"):
+                Text(f"It would be, {row['vote']['without_headline']}", "soft", "p")
+        with _part("Opinions"):
+            for signal in row["signals"]:
+                Text(words.opinion(signal), "reasoning", "p")
+        _checks(row.get("risk_checks") or ())
+        _orders(orders)
+        _candles(row)
+        _news(row.get("news") or ())
+        _asked(row)
+        Text(f"{row['id']} · version {row['program_version'] or 'unknown'}", "id", "p")
+
+    async def _again(self, said: Text) -> None:
+        decision = await self._doors.reader.decision(self._id)
+        again = voted_again(decision) if decision else None
+        if again is None:
+            said.say("Too little is on record to hold this vote again.")
+        elif again.differences:
+            said.say(f"✗ Not the same: {'; '.join(again.differences)}", "ask-error")
+        else:
+            score = words.score(float(again.vote.score))
+            said.say(f"✓ Held again from the record: the same, {again.vote.action} with a score of {score}.", "up")
+
+
+def _heading(row: Row) -> None:
+    with box("receipt-what"):
+        Text(row["action"], f"chip {row['action'].lower()}")
+        Text(words.OUTCOMES[row["outcome"]], "amount")
+        Moment(words.when(row["at"]), "soft")
+    repeated = row["reason"] == row["vote"]["text"]  # its arithmetic has a part of its own
+    Text(row["reason"].rpartition("→ ")[2] if repeated else row["reason"], "verdict", "p")
+
+
+def _part(title: str, *, folded: bool = False) -> ui.element:
+    """A section; what is long is folded away."""
+    if folded:
+        part = box("receipt-part", "details")
+        with part:
+            Text(title, "caption", "summary")
+        return part
+    part = box("receipt-part", "section")
+    with part:
+        Text(title, "caption", "h3")
+    return part
+
+
+def _checks(checks: Sequence[Row]) -> None:
+    with _part("Risk rules"):
+        if not checks:
+            Text("None was asked: nothing was to be bought.", "soft", "p")
+        for check in checks:
+            mark, tone = ("✓", "up") if check["passed"] else ("✗", "down")
+            with box("check"):
+                Text(mark, tone)
+                Text(check["text"])
+                Text(f"{check['value']} (limit {check['limit']})" if check["limit"] else str(check["value"]), "soft")
+
+
+def _orders(orders: Sequence[Row]) -> None:
+    if not orders:
+        return
+    with _part("Orders"):
+        for order in orders:
+            Text(words.order_words(order), "reasoning", "p")
+
+
+def _candles(row: Row) -> None:
+    shown = row["candles"]
+    with _part("Candles it was shown"), box("soft", "p"):
+        Text(f"{shown['count']} of {shown['timeframe']}, from ")
+        Moment(words.when(shown["first_at"]))
+        Text(" to ")
+        Moment(words.when(shown["last_at"]))
+        if shown.get("sha256"):
+            Text(f" · SHA-256 {shown['sha256'][:16]}…").props(f"title={shown['sha256']}")
+
+
+def _news(stories: Sequence[Row]) -> None:
+    if not stories:
+        return
+    with _part(f"News it was shown ({len(stories)})", folded=True):
+        for story in stories:
+            with box("story", "p"):
+                if urlsplit(story["url"] or "").scheme in ("http", "https"):
+                    link = Text(story["title"], "", "a")
+                    link.props["href"] = story["url"]
+                    link.props("target=_blank rel='noopener noreferrer'")
+                else:
+                    Text(story["title"])
+                held = "" if story.get("shown", True) else " · withheld"
+                Text(f" {story['source']} · {story['severity']} · {story['sentiment']}{held}", "soft")
+
+
+def _asked(row: Row) -> None:
+    for name, title in (("prompt", "What the language model was asked"), ("answer", "What it answered")):
+        if row.get(name):
+            with _part(title, folded=True):
+                Text(row[name], "verbatim", "pre")
