@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from app.core.limits import Limit
 from app.core.model import Signal
@@ -62,3 +62,50 @@ class Wish:
     enabled: bool | None = None
     weight: Decimal | None = None
     sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Limits, strategies and thresholds as somebody thinks of changing them. `place` is where the answer is shown."""
+
+    place: str
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    wishes: tuple[Wish, ...] = ()
+    thresholds: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What rules would have made of a stretch of days."""
+
+    return_pct: float
+    max_drawdown_pct: float
+    trades: int
+    worst_day_pct: float | None
+    stopped: str = ""  # why trading ended before the last day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """The newest comparison. `status`: none, running, done, failed; `note` says what it rests on."""
+
+    status: str = "none"
+    proposal: Proposal | None = None
+    progress_pct: float = 0.0
+    since: datetime | None = None
+    until: datetime | None = None
+    now: Figures | None = None
+    new: Figures | None = None
+    note: str = ""
+    error: str = ""
+
+
+class WhatIfs(Protocol):
+    """The last days, traded by the rules that count now and by a proposal's, beside each other; nothing is changed."""
+
+    def look(self) -> WhatIf: ...
+
+    async def start(self, username: str, proposal: Proposal) -> None:
+        """In place of one that runs. Unfit: it cannot be. Busy: too much waits already."""
+
+    async def cancel(self) -> None: ...

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from app.checklist import Checklist
+from app.faces import WhatIfs
 from app.ports import Backtests, CandleData, Control, EngineView, Reader, Row
 from app.seam import Clock, Tasks
 
@@ -93,6 +94,7 @@ class Doors:
     going_live: Callable[[], Checklist | None] = lambda: None  # None where no real money is to be traded
     insights: Callable[[], Awaitable[Row]] = _nothing_yet
     backtests: Backtests | None = None
+    what_if: WhatIfs | None = None
     data: CandleData | None = None
     upload_bytes: int = 20 * 2**20
 

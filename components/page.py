@@ -10,6 +10,7 @@ from components.alerts import Alerts
 from components.api import add_api
 from components.banners import Banners
 from components.controls import Person
+from components.controls_tab import ControlsTab
 from components.doors import Doors
 from components.edge import Edge, Pages
 from components.frame import Frame, Tab
@@ -31,6 +32,13 @@ TABS = (
         icon='<path d="M4 7h16v12H4zM9 7V5h6v2M4 12h16"/>',
     ),
     Tab("history", "History", History, icon='<path d="M4 12a8 8 0 1 0 2.6-5.9M4 4v4h4M12 8v4l3 2"/>'),
+    Tab(
+        "controls",
+        "Controls",
+        ControlsTab,
+        icon='<path d="M5 4v7M5 15v5M12 4v3M12 11v9M19 4v9M19 17v3"/><circle cx="5" cy="13" r="2"/>'
+        '<circle cx="12" cy="9" r="2"/><circle cx="19" cy="15" r="2"/>',
+    ),
 )
 
 # How `ui.run` must be called: host and port come from the settings.

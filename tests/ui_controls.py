@@ -1,0 +1,74 @@
+"""A trader to look at on the Controls tab: strategies of every kind, limits, a vote, logs, health, channels."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from app.core.limits import named
+from app.core.model import Signal, SignalStatus
+from app.core.rules import RiskLimits, StrategyRule, VotingRules
+from app.faces import LimitsFace, VoteFace, Waits
+from app.seam import Tasks
+from services.settings.limits import RiskFile, Thresholds
+from tests.builders import a_signal, d
+from tests.fakes_ui import NOW, Desk, a_strategy_row
+
+MIDNIGHT = (NOW + timedelta(days=1)).replace(hour=0, minute=0)
+WAITS = Waits(id="w1", name="position_size_pct", value="8", effective_at=MIDNIGHT)
+
+
+def limits_of(risk: RiskLimits | None = None, *waiting: Waits, **used: object) -> LimitsFace:
+    standard = {"exposure_pct": d("9.6"), "open_positions": 2, "entries_today": 3}
+    standard |= {"day_loss_pct": d("1.25"), "total_loss_pct": d("2.5")}
+    keys = tuple(RiskFile(Path("config"), Tasks()).keys)
+    return LimitsFace(keys=keys, values=named(risk or RiskLimits()), pending=waiting, used=standard | used)
+
+
+def a_vote(*signals: Signal) -> VoteFace:
+    """DeepSeek fails, the others speak; `mine` is off."""
+    rules = VotingRules(
+        strategies=(
+            StrategyRule(name="deepseek_analyzer", enabled=True, weight=d(50), reads_text=True),
+            StrategyRule(name="technical_indicators", enabled=True, weight=d(30)),
+            StrategyRule(name="news_analyzer", enabled=True, weight=d(20), reads_text=True),
+            StrategyRule(name="mine", enabled=False, weight=d(0)),
+        )
+    )
+    said = signals or (
+        a_signal("HOLD", 0, strategy="deepseek_analyzer", status=SignalStatus.FAILED, at=NOW, reasoning="timed out"),
+        a_signal("BUY", 90, strategy="technical_indicators", at=NOW),
+        a_signal("BUY", 70, strategy="news_analyzer", at=NOW, reads_text=True),
+    )
+    keys = tuple(Thresholds().keys)
+    return VoteFace(keys=keys, rules=rules, signals={signal.strategy: signal for signal in said}, at=NOW)
+
+
+def with_controls(desk: Desk) -> Desk:
+    view = desk.view
+    record = {"date_from": "2026-02-08", "signals_generated": 212, "accuracy_pct": 57.1, "contribution_to_pnl": "84.20"}
+    view.strategy_rows = [
+        a_strategy_row(
+            "deepseek_analyzer",
+            title="DeepSeek",
+            weight=d(50),
+            reads_text=True,
+            ask="cycle",
+            status="failed",
+            error="the answer did not come within 20 s",
+        ),
+        a_strategy_row(title="Technical indicators", performance=record),
+        a_strategy_row("news_analyzer", title="News", weight=d(20), reads_text=True, ask="cycle"),
+        a_strategy_row(
+            "mine", title="Mine", enabled=False, weight=d(0), offered=True, enabled_sha256=None, status="offered"
+        ),
+        a_strategy_row(
+            "broken",
+            enabled=False,
+            weight=d(0),
+            sha256="cd" * 32,
+            enabled_sha256=None,
+            status="failed",
+            error="loads: SyntaxError: invalid syntax (line 14)",
+        ),
+    ]
+    view.vote_now, view.limits_now = a_vote(), limits_of(None, WAITS)
+    return desk
