@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from app.days import Lived
     from app.incidents import Incidents
     from app.jobs import Job
+    from app.news_ports import NewsSourceState
     from app.notices import Sender
     from app.notifier import Notifier
     from app.ports import Ground
@@ -237,6 +238,8 @@ class Trader:
         self.exit_code = 0
         self.started = False
         self.stop_serving: Callable[[], None] = lambda: None
+
+        self.clock_ahead: Callable[[], float | None] = lambda: None
 
     def wire(self) -> None:
         """Adapters and the session. The market's clock is the trader's clock."""
@@ -445,7 +448,7 @@ class Trader:
 
         seen = look(self.settings.data_dir, self.tasks)
         beat = [] if self.ground.candle_fed else [Job(name="time", run=tick(self.session), every_seconds=1)]
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(clock)
         self.scheduler.start(
             [
                 *beat,
@@ -464,6 +467,27 @@ class Trader:
                 Job(name="review", run=review, every_seconds=60),
             ]
         )
+
+    def vital_signs(self) -> "Callable[[], Awaitable[dict[str, Any]]]":
+        """How the whole trader is, for whoever looks."""
+        from app.vital_signs import OFF, Sources, VitalSigns, row
+        from services.database import DatabaseReader
+        from services.health import machine
+
+        reader = DatabaseReader(self.database, self.ledger.name, self.tasks)
+        sources = Sources(
+            status=self.view.status,
+            candle_fed=lambda: self.ground.candle_fed,
+            machine=machine(self.settings.data_dir, self.tasks),
+            ask_store=lambda: reader.list("logs", 1, 0),
+            jobs=lambda: self.scheduler.rows() if self.started else (),
+            clock_ahead=self.clock_ahead,
+            analyst=self.opinions.analyst_words,
+            news=self.opinions.news_sources,
+            store_name="SQLite" if self.settings.database_url.reveal().startswith("sqlite") else "PostgreSQL",
+            extra=(row("backups", OFF, "not set up: copy the data directory yourself while the trader is stopped"),),
+        )
+        return VitalSigns(sources, clock).look
 
     def signs_of_life(self) -> "list[Job]":
         """The daily word, and the ping whose silence is noticed elsewhere."""
@@ -618,6 +642,14 @@ class Opinions:
             return "today's news say nothing of a pretend market; NEWS_FILE may hold dated headlines"
         return ""
 
+    def analyst_words(self) -> tuple[str, str, str] | None:
+        """Name, status and error of the language model that is set up."""
+        state = self._analyst.state()
+        return (state.name, state.status, state.error) if self._analyst.configured else None
+
+    def news_sources(self) -> "Sequence[NewsSourceState]":
+        return self._news.sources()
+
     async def open(self) -> None:
         from services.scheduler import guarded
 
@@ -757,6 +789,7 @@ def make_ground(trader: Trader) -> "Ground":
     store = DatabasePaperStore(trader.database, trader.ledger.name)
     if trader.ledger.market == BINANCEUS:
         account, market = on_binanceus(settings, trader.tasks)  # without a key: paper needs none
+        trader.clock_ahead = lambda: -account.client.time.wall_offset_seconds()
         dice = seeded(settings.market_seed)
         paper = PaperExchange(
             instrument=instrument,
@@ -818,6 +851,7 @@ def real_ground(trader: Trader) -> "Ground":
 
     settings = trader.settings
     account, market = on_binanceus(settings, trader.tasks, **trading_key(settings))
+    trader.clock_ahead = lambda: -account.client.time.wall_offset_seconds()
     account.reconnected = lambda: trader.session.reconcile("reconnect")
     if settings.mode != "live":
         return LiveGround(account, market, Unsent(account, account.now))
@@ -871,6 +905,7 @@ def serve(trader: Trader) -> None:
     from services.auth import Auth, key_file
     from services.children import backtests_of, uploads_of
     from services.database import Answers, Audit, DatabaseReader, Users
+    from services.incident_files import IncidentFolder
     from services.secrets import Vault
 
     settings, audit = trader.settings, Audit(trader.database)
@@ -899,6 +934,7 @@ def serve(trader: Trader) -> None:
         save=saving(settings, trader.tasks),
         thresholds=trader.thresholds,
         limits=trader.limits,
+        try_channel=trader.notifier.test,
     )
     backtests = backtests_of(
         settings,
@@ -926,6 +962,8 @@ def serve(trader: Trader) -> None:
             backtests=backtests,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
+            vital_signs=trader.vital_signs(),
+            incident=lambda: trader.tasks.in_thread(IncidentFolder(settings.data_dir).newest),
         )
     )
 

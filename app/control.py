@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from app.channels import ChannelState
 from app.core.errors import NotAuthorized, SecondFactorNeeded
 from app.core.limits import is_safer
 from app.core.messages import AnyCommand, CloseAll, ClosePosition, Command, Pause, Resume, Unlock
@@ -76,12 +77,13 @@ class Controls:
         save: Saving | None = None,
         thresholds: Thresholds | None = None,
         limits: LimitsDesk | None = None,
+        try_channel: Callable[[str], Awaitable[ChannelState]] | None = None,
     ) -> None:
         self._session, self._second_factor, self._record = session, second_factor, record
         self._acknowledge = acknowledge
         self._tasks, self._new_id, self._live = tasks, new_id, live
         self._voters, self._save = voters, save
-        self._thresholds, self._limits = thresholds, limits
+        self._thresholds, self._limits, self._try_channel = thresholds, limits, try_channel
         self._one_change = asyncio.Lock()
 
     async def pause(self, who: Who) -> None:
@@ -140,6 +142,13 @@ class Controls:
         which = "all" if ids is None else " ".join(str(id) for id in ids)
         await self._audit(who, "acknowledge", which, f"{count} alerts", "ok")
         return count
+
+    async def test_channel(self, who: Who, name: str) -> ChannelState:
+        if self._try_channel is None:
+            raise KeyError(name)
+        state = await self._try_channel(name)
+        await self._audit(who, "test_channel", name, state.error or state.status, "ok")
+        return state
 
     async def change_strategy(
         self,

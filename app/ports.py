@@ -396,6 +396,9 @@ class Control(Protocol):
     async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
         """Grave alerts that this person has seen (None: all), so that they are not repeated; returns how many."""
 
+    async def test_channel(self, who: Who, name: str) -> ChannelState:
+        """Send a test message by one channel. KeyError: there is none of this name. Busy: one was sent just now."""
+
     async def change_strategy(
         self,
         who: Who,

@@ -18,6 +18,7 @@ from app.core.money import ZERO, pct_of
 from app.ports import Row, Status, Who
 from components import api_docs
 from components.api_backtests import Testing
+from components.api_health import Looking
 from components.api_limits import Limiting
 from components.api_parts import CODE_WANTED, Gate, Names, Page, Strict, address_of
 from components.csv_text import csv_lines
@@ -96,6 +97,7 @@ def add_api(web: FastAPI, doors: Doors) -> FastAPI:
     Acting(doors).add(api, gate)
     Testing(doors).add(api, gate)
     Limiting(doors).add(api, gate)
+    Looking(doors).add(api, gate)
     api_docs.add(api, gate.signed_in)
     web.router.routes[:] = [each for each in web.router.routes if not (isinstance(each, Mount) and each.path == API)]
     web.router.routes[:0] = [Route("/health", Health(doors.health)), Mount(API, api)]

@@ -58,8 +58,8 @@ class Preview:
             self._text = Text(classes="soft", tag="p").mark("preview-text")
             self._warning = Text(classes="warning", tag="p").mark("preview-warning")
 
-    def show(self, face: VoteFace, rules: VotingRules, silent: frozenset[str]) -> None:
-        """`rules`: as they would be."""
+    def show(self, face: VoteFace, rules: VotingRules, silent: frozenset[str]) -> str:
+        """`rules`: as they would be. Returns the same in a few words."""
         changed = rules != face.rules
         self._at.show(face.at)
         self._warning.say(out_of_reach(rules, silent))
@@ -67,7 +67,7 @@ class Preview:
             self._now.hide()
             self._then.hide()
             self._text.say("No vote was held yet: what it would become is shown here after the first one.")
-            return
+            return ""
         before = hold_vote(face.rules, face.signals, face.at)
         after = hold_vote(rules, face.signals, face.at)
         self._now.show("As it was", before, face.rules)
@@ -76,6 +76,7 @@ class Preview:
         else:
             self._then.hide()
         self._text.say(after.text)
+        return f"last vote {before.action} {before.score:.0f} → {after.action} {after.score:.0f}"
 
 
 class _Meter:

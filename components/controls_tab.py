@@ -2,11 +2,15 @@
 
 from app.ports import Status
 from components import format as words
+from components.controls_admin import Admin
+from components.controls_health import Health
 from components.controls_limits import Limits
+from components.controls_logs import Logs
 from components.controls_section import Section
 from components.controls_votes import Votes
 from components.frame import Frame
 from components.parts import Button, Text, box
+from components.unlock import LOCKS
 
 
 class ControlsTab:
@@ -20,6 +24,12 @@ class ControlsTab:
                 Section("votes", "Strategies", lambda: Votes(frame), summary=self._votes, opened=True),
                 Section("limits", "Risk", lambda: Limits(frame), summary=self._limits),
             ]
+            with box("controls-side"):
+                sections += [
+                    Section("health", "System health", lambda: Health(frame), summary=health_words),
+                    Section("logs", "Logs", lambda: Logs(frame)),
+                    Section("admin", "Administration", lambda: Admin(frame), summary=admin_words),
+                ]
         self._sections = sections
 
     def update(self, status: Status) -> None:
@@ -43,6 +53,23 @@ class ControlsTab:
             return f"{count} change{'s' if count > 1 else ''} from 00:00 UTC on"
         size, day = face.values.get("position_size_pct"), face.values.get("daily_loss_limit_pct")
         return f"size {size} %, daily limit {day} %" if size is not None and day is not None else ""
+
+
+def health_words(status: Status) -> str:
+    """What is known without looking further."""
+    if not status.connected and status.state != "RECONCILING":
+        return "the exchange does not answer"
+    troubles = ("disk", "database", "clock", "stale_price", "exchange_refuses")
+    return words.REASONS[status.reason] if status.reason in troubles else "no trouble known"
+
+
+def admin_words(status: Status) -> str:
+    if status.reason in LOCKS:
+        return "trading is locked"
+    failing = sum(1 for channel in status.channels if channel.status in ("failing", "revoked"))
+    if failing:
+        return f"{failing} channel{'s' if failing > 1 else ''} fail"
+    return "" if status.channels else "no channel for alerts"
 
 
 class Trading:

@@ -108,13 +108,14 @@ class Votes:
     def _show(self) -> None:
         face = self._frame.doors.view.vote()
         silent = frozenset(row["name"] for row in self._rows if row["status"] in SILENT)
-        self._preview.show(face, with_wishes(face.rules, self.wishes, self.thresholds), silent)
+        would = self._preview.show(face, with_wishes(face.rules, self.wishes, self.thresholds), silent)
         whole = sum((card.weight for card in self._cards.values() if card.enabled), ZERO)
         for card in self._cards.values():
             card.show_share(whole)
         count = len(self.wishes) + len(self.thresholds)
         self._bar.set_visibility(bool(count))
-        self._told.say(f"{count} change{'s' if count > 1 else ''} not saved")
+        told = f"{count} change{'s' if count > 1 else ''} not saved"
+        self._told.say(f"{told}; {would}" if would else told)
 
     def _discard(self) -> None:
         self._build()
@@ -180,7 +181,7 @@ class StrategyCard:
                 self._switch = Text("", "switch", "button").props("type=button role=switch").mark(f"switch-{name}")
                 self._switch.props["aria-label"] = f"{name} votes"
                 self._switch.on("click", self._toggled, [])
-            with box("weight"):
+            with box("weight") as self._weigh:
                 Button("−", lambda: self._step(-5), "step").props["aria-label"] = f"Less weight for {name}"
                 most = max(Decimal(100), self.weight)
                 self._slider = slider_of(float(self.weight), float(most), f"Weight of {name}", self._slid)
@@ -222,6 +223,7 @@ class StrategyCard:
         )
         can = row["enabled"] or row["status"] not in ("not_configured", "failed", "offered")
         self._switch.set_visibility(can)
+        self._weigh.set_visibility(can)
         self._facts.clear()
         with self._facts:
             for caption, text in facts(row):

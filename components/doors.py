@@ -74,6 +74,10 @@ async def _nothing_yet() -> Row:
     return {}
 
 
+async def _none() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """`public_url` is the address people type (https behind a proxy), where there is one.
@@ -95,6 +99,8 @@ class Doors:
     insights: Callable[[], Awaitable[Row]] = _nothing_yet
     backtests: Backtests | None = None
     what_if: WhatIfs | None = None
+    vital_signs: Callable[[], Awaitable[Row]] = _nothing_yet
+    incident: Callable[[], Awaitable[tuple[str, str] | None]] = _none  # name and text of the newest report
     data: CandleData | None = None
     upload_bytes: int = 20 * 2**20
 

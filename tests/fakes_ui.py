@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from app.channels import ChannelState
 from app.checklist import Checklist, Item, Verdict
 from app.core.decisions import Decision, Outcome, Vote, VoteTerm
 from app.core.errors import ConfigError, NotAuthorized, SecondFactorNeeded, StoreError
@@ -354,6 +355,13 @@ class FakeControl:
     async def change_limits(self, who: Who, wanted: Mapping[str, object]) -> None:
         self._check(who)
         self.orders.append(("change_limits", who.username, str(dict(wanted))))
+
+    async def test_channel(self, who: Who, name: str) -> ChannelState:
+        state = next((each for each in self._view.now.channels if each.name == name), None)
+        if state is None:
+            raise KeyError(name)
+        self.orders.append(("test_channel", who.username, name))
+        return state
 
     async def take_back(self, who: Who, change_id: str) -> None:
         if all(each.id != change_id for each in self._view.limits_now.pending):

@@ -7,6 +7,7 @@ from app.core.limits import named
 from app.core.model import Signal, SignalStatus
 from app.core.rules import RiskLimits, StrategyRule, VotingRules
 from app.faces import LimitsFace, VoteFace, Waits
+from app.ports import Row
 from app.seam import Tasks
 from services.settings.limits import RiskFile, Thresholds
 from tests.builders import a_signal, d
@@ -42,6 +43,38 @@ def a_vote(*signals: Signal) -> VoteFace:
     return VoteFace(keys=keys, rules=rules, signals={signal.strategy: signal for signal in said}, at=NOW)
 
 
+def a_log_row(id: str, level: str, message: str, **details: object) -> Row:
+    at = NOW - timedelta(minutes=int(id))
+    return {"id": id, "at": at.isoformat(), "level": level, "component": "session", "message": message,
+            "details": details}  # fmt: skip
+
+
+async def vital_signs() -> Row:
+    def job(name: str, every: str, outcome: str = "ok", error: str | None = None) -> Row:
+        last, soon = NOW - timedelta(seconds=20), NOW + timedelta(seconds=10)
+        return {"name": name, "every": every, "last_at": last, "outcome": outcome, "error": error, "seconds": 0.01,
+                "next_at": soon}  # fmt: skip
+
+    return {
+        "items": [
+            {"name": "exchange", "status": "ok", "text": "the simulated market answers; books compared every 30 s"},
+            {"name": "prices", "status": "ok", "text": "each closed candle as it comes"},
+            {"name": "database", "status": "failed", "text": "does not answer: disk full"},
+            {"name": "disk", "status": "warning", "text": "4.1 of 38.0 GB free (11 %)"},
+            {"name": "backups", "status": "not_set_up", "text": "not set up: copy the data directory yourself"},
+        ],
+        "jobs": [
+            job("reconcile", "every 30 s"),
+            job("system log", "every 2 s", "failed", "StoreError: disk full"),
+            {**job("daily reset hint", "daily at 00:00 UTC"), "last_at": None, "outcome": None},
+        ],
+        "memory_mb": 211.6,
+        "version": "0.1.0",
+        "started_at": NOW - timedelta(hours=2, minutes=5),
+        "uptime_seconds": 7500,
+    }
+
+
 def with_controls(desk: Desk) -> Desk:
     view = desk.view
     record = {"date_from": "2026-02-08", "signals_generated": 212, "accuracy_pct": 57.1, "contribution_to_pnl": "84.20"}
@@ -69,6 +102,10 @@ def with_controls(desk: Desk) -> Desk:
             status="failed",
             error="loads: SyntaxError: invalid syntax (line 14)",
         ),
+    ]
+    desk.reader.rows["logs"] = [
+        a_log_row("1", "WARNING", "the exchange answered late", took_seconds=4.2),
+        a_log_row("2", "INFO", "trading on simulated, ledger paper-simulated-1"),
     ]
     view.vote_now, view.limits_now = a_vote(), limits_of(None, WAITS)
     return desk

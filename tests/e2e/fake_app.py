@@ -20,6 +20,7 @@ from app.seam import Clock
 from components.page import RUN, build
 from tests.builders import a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.ui_controls import with_controls
 from tests.ui_history import fill_history
 
 
@@ -54,6 +55,8 @@ def set_scene(desk: Desk, scene: str) -> None:
             a_position("p4", "64400", "0.0078", status=PositionStatus.CLOSING, stop_confirmed=False),
         ]
         view.now = view.now.__class__(**{**_fields(view.now), "max_loss_if_server_dies": d("140.2")})
+    if scene == "controls":
+        with_controls(desk)
     if scene == "alarm":
         told = Told(id=7, event=AlertEvent.KILL_SWITCH, text="down 50.12 % in all, limit 50 %", at=NOW)
         other = Told(id=6, event=AlertEvent.STOP_MISSING, text="position p1 has had no certain stop for 30 s", at=NOW)
