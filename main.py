@@ -239,6 +239,7 @@ class Trader:
         self.started = False
         self.stop_serving: Callable[[], None] = lambda: None
 
+        self.warmup = timedelta(0)  # of what strategies are shown before the first trade
         self.clock_ahead: Callable[[], float | None] = lambda: None
 
     def wire(self) -> None:
@@ -398,6 +399,7 @@ class Trader:
         """The market's rules and its past. An exchange that does not answer is asked until it does; nothing is
         traded meanwhile."""
         warmup = warmup_minutes(rules, faces)
+        self.warmup = timedelta(minutes=warmup_minutes(rules, [face for face in faces if not face.reads_text]))
         window = warmup + 2 * rules.voting.timeframe_seconds // 60  # so that the oldest candle shown is whole
         while True:
             try:
@@ -899,11 +901,12 @@ def serve(trader: Trader) -> None:
     from nicegui import ui
 
     from app.control import Controls
+    from app.what_if import Facts
     from components import page
     from components.api import Pulse
     from components.doors import Doors
     from services.auth import Auth, key_file
-    from services.children import backtests_of, uploads_of
+    from services.children import backtests_of, shelf_rows, uploads_of, what_if_of
     from services.database import Answers, Audit, DatabaseReader, Users
     from services.incident_files import IncidentFolder
     from services.secrets import Vault
@@ -946,6 +949,22 @@ def serve(trader: Trader) -> None:
         clock=clock,
         tasks=trader.tasks,
     )
+    facts = Facts(
+        symbol=settings.symbol,
+        warmup=lambda: trader.warmup,
+        equity=lambda: trader.view.status().equity,
+        voting=lambda: trader.view.vote().rules,
+        shelf=lambda: shelf_rows(settings),
+    )
+    what_if = what_if_of(
+        settings,
+        backtests.errands,
+        approved=trader.voters.approved,
+        kept=trader.folder.path,
+        facts=facts,
+        new_id=lambda: token(9),
+        tasks=trader.tasks,
+    )
     page.build(
         Doors(
             view=trader.view,
@@ -960,6 +979,7 @@ def serve(trader: Trader) -> None:
             going_live=lambda: trader.real.list.checklist if trader.real else None,
             insights=lambda: trader.opinions.insights(),  # noqa: PLW0108  # set when the first candles are read
             backtests=backtests,
+            what_if=what_if,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
             vital_signs=trader.vital_signs(),

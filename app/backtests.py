@@ -7,13 +7,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
+from app.backtest_ports import Busy, Wanted
 from app.core.errors import DataError, StoreError
 from app.core.money import plain
 from app.errands import Errand, Errands
-from app.ports import Busy, Row, Wanted, Who
+from app.ports import Row, Who
 from app.seam import Clock, Tasks
 
 RESTARTED = "the trader was restarted while it ran; start it again"
@@ -99,6 +101,11 @@ class BacktestRuns:
         self._one_start = asyncio.Lock()
         self._callbacks: list[Callable[[], None]] = []
         errands.changed = self._tell
+
+    @property
+    def errands(self) -> Errands:
+        """The line: whoever else has heavy work stands in it, too."""
+        return self._errands
 
     async def open(self) -> None:
         """After a restart."""
@@ -241,4 +248,7 @@ def request_of(wanted: Wanted) -> Row:
         "since": wanted.since.isoformat() if wanted.since else None,
         "until": wanted.until.isoformat() if wanted.until else None,
         "cash": plain(wanted.cash) if wanted.cash is not None else None,
+        "changes": {
+            path: plain(value) if isinstance(value, Decimal) else value for path, value in wanted.changes.items()
+        },
     }

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from app.backtest_ports import Busy
 from app.channels import Channel, ChannelDown, ChannelRevoked, ChannelState, MessageRefused, Outbox, Sent
 from app.core.alerts import KINDS, AlertEvent
 from app.core.errors import StoreError
 from app.notices import FIRST, KEPT_TRYING, OVER, SAME_AGAIN, AlertRules, Letter, Loud, Message, Sender, Told, batches
-from app.ports import Busy
 from app.seam import Clock, Tasks
 
 log = logging.getLogger(__name__)

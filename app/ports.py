@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Protocol
 
 from app.analyst import Question
@@ -422,57 +421,3 @@ class Control(Protocol):
 
 class Conflict(Exception):
     """The state forbids it; the text says which state and what to do."""
-
-
-class Busy(Exception):
-    """Enough is waiting already; the text says what to do."""
-
-    def __init__(self, text: str, retry_after_seconds: int) -> None:
-        super().__init__(text)
-        self.retry_after_seconds = retry_after_seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A backtest that a person asks for. `data` names imported candles; `since` and `until` are midnights, UTC.
-
-    `config` holds the contents of strategies.yml and risk.yml by `strategies` and `risk`; what is not in it is the
-    trader's own.
-    """
-
-    data: str
-    since: datetime | None = None
-    until: datetime | None = None
-    cash: Decimal | None = None
-    config: Mapping[str, Mapping[str, Any]] | None = None
-
-
-class Backtests(Protocol):
-    """Backtests in child processes, one at a time. Rows are those of details C, `files` names only. StoreError."""
-
-    async def start(self, who: Who, wanted: Wanted) -> Row:
-        """Its row, queued. Unfit: bad input. Busy: the queue is full."""
-
-    async def list(self, limit: int, offset: int) -> tuple[list[Row], int]:
-        """Newest first, and how many there are."""
-
-    async def get(self, id: str) -> Row | None: ...
-
-    async def cancel(self, who: Who, id: str) -> None:
-        """One that has not ended is stopped and stays in the list; another goes, with its files. KeyError: none."""
-
-    async def file(self, id: str, name: str) -> Path | None:
-        """Where one of its files is; None for whatever else is asked for."""
-
-    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` after a row has changed. Returns the function that ends the subscription."""
-
-
-class CandleData(Protocol):
-    """Imported candles, and a way in for a person's own."""
-
-    async def list(self) -> Sequence[Row]:
-        """name, symbol, timeframe, candles, first, last, missing, imported_at of each series, by name."""
-
-    async def take(self, who: Who, chunks: AsyncIterator[bytes], symbol: str | None, timeframe: str) -> Row:
-        """Write a file to disk and import it, all or nothing: `{name, notes}`. Unfit: bad input. Busy."""

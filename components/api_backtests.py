@@ -14,9 +14,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse
 
+from app.backtest_ports import Backtests, Busy, CandleData, Wanted
 from app.core.errors import DataError, StoreError, TraderError
 from app.core.money import decimal
-from app.ports import Backtests, Busy, CandleData, Row, Wanted, Who
+from app.ports import Row, Who
 from app.strategy_files import Unfit
 from components.api_parts import Gate, Names, Page, Strict, address_of
 from components.doors import Doors
@@ -65,6 +66,11 @@ def dollars(given: object) -> object:
         raise ValueError("must be an amount of dollars such as 10000") from error
 
 
+def exact(value: bool | int | float | str) -> Decimal | int | bool | str:
+    """As it was written: 0.1 is a tenth."""
+    return Decimal(str(value)) if isinstance(value, float) else value
+
+
 def fair(cash: Decimal) -> Decimal:
     if not 1 <= cash <= MOST_CASH:
         raise ValueError("must be from 1 to 1000000000")
@@ -87,6 +93,7 @@ class BacktestWanted(Strict):
     until: Midnight | None = None
     cash: Annotated[Decimal, BeforeValidator(dollars), AfterValidator(fair)] | None = None
     config: Configuration | None = None
+    changes: Annotated[dict[str, bool | int | float | str], Field(max_length=64, default_factory=dict)]
 
 
 class UploadPlace(Names):
@@ -118,7 +125,14 @@ class Testing:
 
     async def start(self, request: Request, body: BacktestWanted, _: Annotated[Names, Query()]) -> Response:
         given = body.config.model_dump(exclude_none=True) if body.config else None
-        wanted = Wanted(data=body.data, since=body.since, until=body.until, cash=body.cash, config=given or None)
+        wanted = Wanted(
+            data=body.data,
+            since=body.since,
+            until=body.until,
+            cash=body.cash,
+            config=given or None,
+            changes={path: exact(value) for path, value in body.changes.items()},
+        )
         who = await self._who(request)
         row = backtest_row(await answered(lambda: self._backtests.start(who, wanted)))
         return JSONResponse(row, 202, {"location": f"/api/v1/backtests/{row['id']}"})

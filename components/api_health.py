@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from starlette.responses import JSONResponse
 
+from app.backtest_ports import Busy
 from app.channels import ChannelState
-from app.ports import Busy, Who
+from app.ports import Who
 from components.api_parts import Gate, Names, Strict
 from components.doors import Doors
 from components.problems import Problem

@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from app.backtest_ports import Busy
 from app.channels import ChannelState
-from app.ports import Busy, Status, Who
+from app.ports import Status, Who
 from components.frame import Frame
 from components.going_live import GoingLive
 from components.parts import Button, Loader, Moment, Text, box

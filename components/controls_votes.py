@@ -11,11 +11,12 @@ from nicegui import events, ui
 
 from app.core.limits import is_safer
 from app.core.money import ZERO, pct_of, plain
-from app.faces import LimitKey, Wish
+from app.faces import LimitKey, Proposal, Wish
 from app.ports import Row, Status
 from components import controls_words as names
 from components.controls_preview import Preview, with_wishes
 from components.controls_section import explained, slider_of
+from components.controls_what_if import WhatIfBox
 from components.frame import Frame
 from components.parts import Button, Text, box
 
@@ -53,7 +54,9 @@ class Votes:
             with box("save-bar") as self._bar:
                 self._told = Text(classes="save-told").props("role=status").mark("votes-told")
                 Button("Discard", self._discard, "quiet").mark("votes-discard")
+                self._try = Button("What if?", self._what_if_start, "quiet").mark("votes-what-if")
                 Button("Save …", self._save, "resume").mark("votes-save")
+            self._what_if = WhatIfBox(frame, "votes", self.proposal)
             explained("Why is a code asked for?", WHY_CODE)
             explained(
                 "Where do strategies come from?",
@@ -61,6 +64,12 @@ class Votes:
                 "here, and votes only once you have enabled exactly this version. They are code that you run: enable "
                 "only what you have read.",
             )
+
+    def proposal(self) -> Proposal:
+        return Proposal(place="votes", wishes=tuple(self.wishes.values()), thresholds=dict(self.thresholds))
+
+    async def _what_if_start(self) -> None:
+        await self._what_if.start()
 
     def update(self, status: Status) -> None:
         view = self._frame.doors.view
@@ -114,6 +123,8 @@ class Votes:
             card.show_share(whole)
         count = len(self.wishes) + len(self.thresholds)
         self._bar.set_visibility(bool(count))
+        self._try.set_visibility(self._what_if.possible)
+        self._what_if.update()
         told = f"{count} change{'s' if count > 1 else ''} not saved"
         self._told.say(f"{told}; {would}" if would else told)
 

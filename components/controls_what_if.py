@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from nicegui import ui
+
+from app.backtest_ports import Busy
 from app.faces import Figures, Proposal, WhatIf
-from app.ports import Busy
 from components.frame import Frame
 from components.parts import Button, Moment, Text, box
 
@@ -36,6 +38,7 @@ class WhatIfBox:
                 Text("to")
                 self._until = Moment(None)
         self._whole.set_visibility(False)
+        self._timer = ui.timer(1.0, self.update, active=False)  # a market at rest tells nothing
 
     @property
     def possible(self) -> bool:
@@ -65,6 +68,7 @@ class WhatIfBox:
         mine = found.proposal is not None and found.proposal.place == self._place and found.status != "none"
         self._whole.set_visibility(mine or bool(self._told))
         running = mine and found.status == "running"
+        self._timer.active = running
         self._cancel.set_visibility(running)
         self._progress.set_visibility(running)
         self._bar.style(f"width: {found.progress_pct:.0f}%")

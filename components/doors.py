@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
+from app.backtest_ports import Backtests, CandleData
 from app.checklist import Checklist
 from app.faces import WhatIfs
-from app.ports import Backtests, CandleData, Control, EngineView, Reader, Row
+from app.ports import Control, EngineView, Reader, Row
 from app.seam import Clock, Tasks
 
 HealthWord = Literal["ok", "starting", "degraded"]

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from components.alerts import Alerts
 from components.api import add_api
+from components.backtest_tab import BacktestTab
 from components.banners import Banners
 from components.controls import Person
 from components.controls_tab import ControlsTab
@@ -39,6 +40,7 @@ TABS = (
         icon='<path d="M5 4v7M5 15v5M12 4v3M12 11v9M19 4v9M19 17v3"/><circle cx="5" cy="13" r="2"/>'
         '<circle cx="12" cy="9" r="2"/><circle cx="19" cy="15" r="2"/>',
     ),
+    Tab("backtest", "Backtest", BacktestTab, icon='<path d="M4 20V4M4 20h16M8 16l4-5 3 3 5-7"/>'),
 )
 
 # How `ui.run` must be called: host and port come from the settings.

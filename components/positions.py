@@ -8,6 +8,7 @@ from app.core.model import Direction, Position, PositionStatus, Signal, SignalSt
 from app.core.money import ZERO, pct_of, plain
 from app.ports import Status
 from components import format as words
+from components.first_steps import FirstSteps
 from components.frame import Frame
 from components.parts import Button, Loader, Text, box
 
@@ -31,6 +32,7 @@ class Positions:
             with box("all") as self._all:
                 self._close_all = Button("Close all", self._ask_all, "close").mark("close-all")
         self._outlook = Outlook(self._frame.receipt)
+        self._steps = FirstSteps(frame)
 
     def update(self, status: Status) -> None:
         positions = self._view.positions()
@@ -50,6 +52,7 @@ class Positions:
         self._close_all.say(f"Close all {len(left)} positions" if len(left) > 1 else "Close all")
         self._waits.say(waits_for(status, decision))
         self._outlook.update(status, decision, list(self._view.latest_signals()))
+        self._steps.update(status)
 
     def _ask_all(self) -> None:
         held = self._view.positions()

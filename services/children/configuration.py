@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import ConfigError
+from app.core.errors import ConfigError, DataError
 from app.core.rules import Rules
 from app.strategy_files import Unfit
 from services.settings.config_files import rules_of, text_of
+from services.settings.saving import Change, changed_text
 from services.settings.schema import FILES
 
 LARGEST = 16 * 1024  # characters of a part; reading YAML is slow
@@ -19,6 +20,9 @@ PARTS = {"strategies": "strategies.yml", "risk": "risk.yml"}
 PLACE = Path("config")
 NAMED = re.compile(rf"^{PLACE}/(\w+)\.yml(?: line \d+)?: ")
 
+PATH = re.compile(r"[a-z0-9_]{1,64}(\.[a-z0-9_]{1,64}){0,4}")
+
+Texts = Mapping[str, str | None]
 Sent = Mapping[str, Mapping[str, Any]]
 
 
@@ -34,6 +38,20 @@ def texts_of(sent: Sent | None, own: Path) -> dict[str, str | None]:
             raise Unfit(f"config.{part}: has {len(text)} characters; at most {LARGEST} are taken")
         texts[PARTS[part]] = text
     return texts
+
+
+def with_changes(texts: Texts, changes: Mapping[str, Change]) -> Texts:
+    """With single settings set, comments and all else as they are. Unfit where one cannot be written."""
+    changed = dict(texts)
+    for path, value in changes.items():
+        name, key = ("risk.yml", path.removeprefix("risk.")) if path.startswith("risk.") else ("strategies.yml", path)
+        if not PATH.fullmatch(key):
+            raise Unfit(f"changes: {path[:80]!a} is the name of no setting")
+        try:
+            changed[name] = changed_text(changed.get(name) or "", {key: value})
+        except DataError as error:
+            raise Unfit(f"changes: {path}: {error}") from error
+    return changed
 
 
 def checked(texts: Mapping[str, str | None], approved: Mapping[str, str]) -> Rules:

@@ -8,18 +8,19 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from app.backtest_ports import Wanted
 from app.core.errors import ConfigError, DataError
 from app.core.money import plain
 from app.errands import Errand
-from app.ports import Row, Wanted
+from app.ports import Row
 from app.strategy_files import Unfit
 from services.children import shelf
-from services.children.configuration import checked, texts_of
+from services.children.configuration import checked, texts_of, with_changes
 
 FILES = (
     *("result.json", "trades.csv", "equity.csv", "equity.parquet", "positions.parquet", "candles.parquet"),
@@ -66,7 +67,8 @@ class RunFolders:
 
     def prepare(self, id: str, wanted: Wanted) -> tuple[Errand, Wanted]:
         wanted = _exact(wanted, fitting(wanted, self._sources.data_dir).name, self._sources.cash)
-        texts, approved = texts_of(wanted.config, self._sources.config_dir), dict(self._sources.approved())
+        texts = with_changes(texts_of(wanted.config, self._sources.config_dir), wanted.changes)
+        approved = dict(self._sources.approved())
         rules = checked(texts, approved)
         folder = self._folder(id)
         try:
@@ -161,10 +163,4 @@ def fitting(wanted: Wanted, data_dir: Path) -> shelf.Series:
 
 def _exact(wanted: Wanted, name: str, cash: Decimal) -> Wanted:
     """With what was left open filled in: after a restart it is still the same backtest."""
-    return Wanted(
-        data=name,
-        since=wanted.since,
-        until=wanted.until,
-        cash=wanted.cash if wanted.cash is not None else cash,
-        config=wanted.config,
-    )
+    return replace(wanted, data=name, cash=wanted.cash if wanted.cash is not None else cash)

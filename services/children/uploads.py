@@ -8,9 +8,10 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
+from app.backtest_ports import Busy
 from app.backtests import Audit
 from app.core.errors import ConfigError
-from app.ports import Busy, Row, Who
+from app.ports import Row, Who
 from app.seam import Tasks
 from app.strategy_files import Unfit
 from services.beside import MAIN

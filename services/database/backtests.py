@@ -101,6 +101,7 @@ def row_of(columns: Mapping[Any, Any]) -> Row:
         "since": _time(request.get("since")),
         "until": _time(request.get("until")),
         "initial_cash": Decimal(str(cash)) if cash is not None else None,
+        "changes": request.get("changes") or {},
         "error": columns["error"] or None,
         "result": result or None,
     }

@@ -47,7 +47,7 @@ def changed_rules(
             raise ConfigError(f"{config_dir / name}: is no configuration file; known are {known}")
         try:
             texts[name] = changed_text(texts[name] or "", values)
-        except (DataError, RepresenterError) as error:
+        except DataError as error:
             raise ConfigError(f"{config_dir / name}: {error}; nothing was saved, give another value") from None
     return rules_of(texts, config_dir, backtest), texts
 
@@ -99,7 +99,7 @@ def _decimal(representer: Any, value: Decimal) -> Any:
 
 
 def changed_text(text: str, values: Mapping[str, Change]) -> str:
-    """A file's text with these keys set. Raises DataError or RepresenterError for a value that cannot be written."""
+    """A file's text with these keys set. Raises DataError for a value that cannot be written."""
     yaml = _yaml()
     root = yaml.load(text) if text else CommentedMap()
     for path, value in values.items():
@@ -111,7 +111,10 @@ def changed_text(text: str, values: Mapping[str, Change]) -> str:
             branch = branch[parent]
         branch[last] = value
     out = io.StringIO()
-    yaml.dump(root, out)
+    try:
+        yaml.dump(root, out)
+    except RepresenterError as error:
+        raise DataError(str(error)) from error
     return out.getvalue()
 
 

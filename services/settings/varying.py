@@ -8,8 +8,6 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
-from ruamel.yaml.representer import RepresenterError
-
 from app.core.errors import ConfigError, DataError
 from services.settings.config_files import LoadedRules, assembled, text_of
 from services.settings.reading import read_node
@@ -48,7 +46,7 @@ class Variations:
             *parents, last = path.split(".")
             try:
                 node = _with(node, parents, _item(last, value, place))
-            except (DataError, RepresenterError) as error:
+            except DataError as error:
                 raise ConfigError(f"{place}: {error}; nothing was saved, give another value") from None
         return node
 

@@ -132,11 +132,12 @@ class Crowd:
     """Dashboards of one signed-in person."""
 
     url: str
+    password: str = PASSWORD
     pages: list[Dashboard] = field(default_factory=list)
 
     async def open(self, count: int) -> None:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as web:
-            form, origin = {"username": "admin", "password": PASSWORD, "otp": ""}, {"Origin": self.url}
+            form, origin = {"username": "admin", "password": self.password, "otp": ""}, {"Origin": self.url}
             async with web.post(f"{self.url}/login", data=form, headers=origin, allow_redirects=False) as answer:
                 if answer.status != 303:
                     raise RuntimeError(f"signing in was answered with {answer.status}: nothing was measured")
@@ -159,8 +160,8 @@ class Crowd:
 
 
 @asynccontextmanager
-async def a_crowd(url: str, count: int) -> AsyncIterator[Crowd]:
-    crowd = Crowd(url)
+async def a_crowd(url: str, count: int, password: str = PASSWORD) -> AsyncIterator[Crowd]:
+    crowd = Crowd(url, password)
     keeping = asyncio.create_task(crowd.keep())
     try:
         await crowd.open(count)

@@ -1,11 +1,13 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `first` (the random first password). Driven over stdin, one command a line:
-`price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `first` (the random first password). Driven
+over stdin, one command a line: `price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
 """
 
 import asyncio
+import atexit
 import sys
+import tempfile
 from datetime import timedelta
 from decimal import Decimal
 
@@ -18,8 +20,11 @@ from app.core.model import PositionStatus, SignalStatus
 from app.notices import Told
 from app.seam import Clock
 from components.page import RUN, build
-from tests.builders import a_signal, d
+from services.database import DatabaseReader, Ledgers, open_database
+from tests.builders import NOON, a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.integration.test_store_reading import fill_the_store
+from tests.ui_backtests import FakeBacktests, FakeCandles, a_result, a_run
 from tests.ui_controls import with_controls
 from tests.ui_history import fill_history
 
@@ -31,7 +36,9 @@ class RealClock(Clock):
 def set_scene(desk: Desk, scene: str) -> None:
     view = desk.view
     view.decision = a_decision()
-    if scene != "empty":
+    if scene == "thousands":
+        a_full_store(desk)
+    elif scene != "empty":
         fill_history(desk)
     if scene == "positions":
         view.held = [
@@ -93,6 +100,16 @@ def set_scene(desk: Desk, scene: str) -> None:
         )
 
 
+def a_full_store(desk: Desk) -> None:
+    """Ten thousand trades in a real store, which goes with the process."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    database = open_database(f"sqlite:///{folder.name}/trader.db")
+    ledger = Ledgers(database, min).open("paper", "simulated", "BTC/USD", NOON).name
+    fill_the_store(database, ledger)
+    desk.reader = DatabaseReader(database, ledger, desk.tasks)  # type: ignore[assignment]
+
+
 def _fields(status: object) -> dict[str, object]:
     return {name: getattr(status, name) for name in status.__slots__}  # type: ignore[attr-defined]
 
@@ -124,7 +141,9 @@ def main() -> None:
         print(f"ready {first or ''}", flush=True)
         desk.tasks.start(listen(desk), "listening to the test")
 
-    build(desk.doors())
+    changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
+    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), changed, a_run())
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m")))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 

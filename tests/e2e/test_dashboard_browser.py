@@ -42,6 +42,10 @@ class App:
         self._process, self.port, self.first_password = process, port, first_password
         self.url = f"http://127.0.0.1:{port}"
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def tell(self, line: str) -> str:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n".encode())

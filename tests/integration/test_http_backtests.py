@@ -161,6 +161,27 @@ def children() -> list[int]:
 # ---------------------------------------------------------------- from asking to files
 
 
+async def test_single_settings_are_changed_for_one_backtest_alone(laboratory: Laboratory) -> None:
+    async with laboratory.open():
+        own = (laboratory.folder / "config/strategies.yml").read_text()
+        changes = {"buy_threshold": 55, "risk.stop_loss_pct": 2.5, "risk.entry.cooldown_candles": 0}
+        answer = await laboratory.start(changes=changes)
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["changes"] == {**changes, "risk.stop_loss_pct": "2.5"}
+        given = laboratory.runs._folders._root / answer.json()["id"] / "given"  # type: ignore[attr-defined]
+        assert "buy_threshold: 55" in (given / "strategies.yml").read_text()
+        assert "stop_loss_pct: 2.5" in (given / "risk.yml").read_text()
+        assert (laboratory.folder / "config/strategies.yml").read_text() == own
+        for wrong, *words in (
+            ({"buy_threshold": 500}, "config.strategies", "buy_threshold"),
+            ({"nonsense": 1}, "config.strategies", "nonsense"),
+            ({"../risk": 1}, "changes:", "the name of no setting"),
+            ({"risk.stop_loss_pct": 90}, "config.risk", "stop_loss_pct"),
+        ):
+            assert is_problem(await laboratory.start(changes=wrong), 422, *words), wrong
+        await laboratory.until(answer.json()["id"], "done")
+
+
 async def test_a_backtest_is_asked_for_looked_at_and_its_files_are_taken(laboratory: Laboratory) -> None:
     async with laboratory.open():
         answer = await laboratory.start(since="2023-03-02", until="2023-03-03T00:00:00Z", cash="2500.50")
@@ -169,7 +190,7 @@ async def test_a_backtest_is_asked_for_looked_at_and_its_files_are_taken(laborat
         assert answer.headers["location"] == f"/api/v1/backtests/{row['id']}"
         assert set(row) == {
             *("id", "status", "progress_pct", "created_at", "finished_at", "data", "since", "until"),
-            *("initial_cash", "error", "result", "files"),
+            *("initial_cash", "changes", "error", "result", "files"),
         }
         assert row["status"] in ("queued", "running")
         assert (row["data"], row["progress_pct"], row["files"], row["result"]) == ("BTC/USD:1m", 0, [], None)
