@@ -749,7 +749,10 @@ class RealMoney:
 
     async def _look(self) -> "Checklist":
         trader = self._trader
-        return await go_live_list(trader.settings, trader.loaded, self._account.client, trader.tasks, trader.database)
+        state, loaded = trader.session.engine.state, trader.loaded
+        if state.started is not None:  # limits may have been changed since the files were read
+            loaded = replace(loaded, rules=replace(loaded.rules, risk=state.rules.risk))
+        return await go_live_list(trader.settings, loaded, self._account.client, trader.tasks, trader.database)
 
     def end(self) -> None:
         for lock in self._locks:

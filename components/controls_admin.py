@@ -31,7 +31,7 @@ class Admin:
                 self._none = Text(
                     "No channel is set up, so nobody is told of trouble while this page is closed. Give the server "
                     "SMTP_URL and ALERT_EMAIL_TO, the TWILIO_ settings, or APPRISE_URLS.",
-                    "warning",
+                    "caution",
                     "p",
                 )
                 self._list = box("channels-rows", "ul")
@@ -43,10 +43,10 @@ class Admin:
 
     def _build_lock(self) -> None:
         with box("admin-part") as self._lock:
-            self._locked = Text(classes="warning", tag="p").mark("admin-locked")
+            self._locked = Text(classes="caution", tag="p").mark("admin-locked")
             self._unlock = self._frame.controls.unlock_button()
         self._report: Text | None = None
-        with box("more", "details") as self._whole:
+        with box("more-facts", "details") as self._whole:
             with box("explained-head", "summary"):
                 self._report_name = Text("Incident report")
             self._report = Text(classes="report-text", tag="pre").mark("incident")

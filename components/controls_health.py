@@ -28,7 +28,7 @@ class Health:
                 with box("soft what-if-span"):
                     Text("Running since")
                     self._since = Moment(None)
-            with box("more", "details") as self._more:
+            with box("more-facts", "details") as self._more:
                 Text("Jobs", "explained-head", "summary")
                 with box("jobs-table", "table"):
                     with box("", "thead"), box("", "tr"):

@@ -74,8 +74,8 @@ class Limits:
         self._waiting.set_visibility(bool(face.pending))
         with self._waiting:
             for each in face.pending:
-                with box("waits", "li").mark(f"waits-{each.name}"):
-                    with box("waits-words"):
+                with box("limit-waits", "li").mark(f"waits-{each.name}"):
+                    with box("limit-waits-words"):
                         Text(f"{names.called(each.name)}: {each.value} from", "strategy-name")
                         Moment(each.effective_at, "strategy-name")
                         Text("instead of " + names.said(each.name, face.values[each.name]), "soft")
@@ -88,7 +88,7 @@ class Limits:
             with box("limit-group-head", "summary"):
                 Text(title, "group-title", "h3")
             Text(meaning, "soft", "p")
-            with box("numbers"):
+            with box("limit-fields"):
                 for key in keys:
                     self._fields[key.name] = LimitField(key, face.values[key.name], self._set)
 
@@ -197,7 +197,7 @@ class LimitField:
 
     def __init__(self, key: LimitKey, now: Limit, changed: Callable[..., None]) -> None:
         self._key, self._now, self._changed = key, now, changed
-        with box("number"):
+        with box("limit-field"):
             if key.options:
                 Text(names.called(key.name), "caption")
                 first = now.value if isinstance(now, EntryOrder) else str(now)
@@ -240,4 +240,4 @@ class LimitField:
             now = names.said(self._key.name, self._now)
             safer = is_safer(self._key.name, self._now, value)
             when = "safer: at once" if safer else "waits for 00:00 UTC"
-            self._note.say(f"now {now} → {names.said(self._key.name, value)} · {when}", "changed")
+            self._note.say(f"now {now} → {names.said(self._key.name, value)} · {when}", "limit-changed")

@@ -56,6 +56,6 @@ def line(row: Row) -> None:
         Text(str(row["message"]), "log-message")
         details = row.get("details") or {}
         if details:
-            with box("more", "details"):
+            with box("more-facts", "details"):
                 Text("Details", "explained-head", "summary")
                 Text("\n".join(f"{name}: {value}" for name, value in details.items()), "log-details", "pre")

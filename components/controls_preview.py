@@ -56,7 +56,7 @@ class Preview:
             with box("preview-votes"):
                 self._now, self._then = _Meter("now"), _Meter("then")
             self._text = Text(classes="soft", tag="p").mark("preview-text")
-            self._warning = Text(classes="warning", tag="p").mark("preview-warning")
+            self._warning = Text(classes="caution", tag="p").mark("preview-warning")
 
     def show(self, face: VoteFace, rules: VotingRules, silent: frozenset[str]) -> str:
         """`rules`: as they would be. Returns the same in a few words."""
@@ -76,7 +76,8 @@ class Preview:
         else:
             self._then.hide()
         self._text.say(after.text)
-        return f"last vote {before.action} {before.score:.0f} → {after.action} {after.score:.0f}"
+        then, now = score_words(after.score), score_words(before.score)
+        return f"last vote {before.action} {now} → {after.action} {then}"
 
 
 class _Meter:
@@ -104,9 +105,13 @@ class _Meter:
         self._sells.style(f"width: {sells}%")
         self._waits.style(f"left: {sells}%; right: {100 - buys}%")
         self._figures.say(
-            f"score {vote.score:.1f} of {plain(rules.buy_threshold)}, participation {vote.participation_pct:.0f} of "
-            f"{plain(rules.min_participation)} %"
+            f"score {score_words(vote.score, 1)} of {plain(rules.buy_threshold)}, participation "
+            f"{vote.participation_pct:.0f} of {plain(rules.min_participation)} %"
         )
+
+
+def score_words(score: Decimal, places: int = 0) -> str:
+    return f"{'−' if round(score, places) < 0 else ''}{abs(score):.{places}f}"
 
 
 def _place(score: Decimal) -> int:

@@ -49,7 +49,7 @@ class Votes:
             self._empty = Text("No strategy is known: put a file into the strategies folder.", "soft", "p")
             self._list = box("strategies", "ul")
             Text("What it takes to buy and to sell", "group-title", "h3")
-            self._numbers = box("numbers")
+            self._numbers = box("limit-fields")
             self._preview = Preview()
             with box("save-bar") as self._bar:
                 self._told = Text(classes="save-told").props("role=status").mark("votes-told")
@@ -189,14 +189,14 @@ class StrategyCard:
                 with box("strategy-who"):
                     self._title = Text(classes="strategy-name")
                     self._chips = box("chips")
-                self._switch = Text("", "switch", "button").props("type=button role=switch").mark(f"switch-{name}")
+                self._switch = Text("", "vote-switch", "button").props("type=button role=switch").mark(f"switch-{name}")
                 self._switch.props["aria-label"] = f"{name} votes"
                 self._switch.on("click", self._toggled, [])
             with box("weight") as self._weigh:
-                Button("−", lambda: self._step(-5), "step").props["aria-label"] = f"Less weight for {name}"
+                Button("−", lambda: self._step(-5), "nudge").props["aria-label"] = f"Less weight for {name}"
                 most = max(Decimal(100), self.weight)
                 self._slider = slider_of(float(self.weight), float(most), f"Weight of {name}", self._slid)
-                Button("+", lambda: self._step(5), "step").mark(f"more-{name}").props["aria-label"] = (
+                Button("+", lambda: self._step(5), "nudge").mark(f"more-{name}").props["aria-label"] = (
                     f"More weight for {name}"
                 )
                 self._weight_text = Text(classes="weight-text").mark(f"weight-{name}")
@@ -204,7 +204,7 @@ class StrategyCard:
             with box("offer") as self._offer:
                 self._offer_text = Text(tag="p")
                 Button("Enable this version …", lambda: self._enable(self._row), "resume").mark(f"enable-{name}")
-            with box("more", "details"):
+            with box("more-facts", "details"):
                 Text("More", "explained-head", "summary")
                 self._facts = box("facts", "dl")
         self._shown: object = None
@@ -269,7 +269,7 @@ class StrategyCard:
         )
 
     def _show_own(self) -> None:
-        self._switch.say("On" if self.enabled else "Off", f"switch {'on' if self.enabled else ''}".strip())
+        self._switch.say("On" if self.enabled else "Off", f"vote-switch {'on' if self.enabled else ''}".strip())
         self._switch.attribute("aria-checked", "true" if self.enabled else "false")
 
 
@@ -296,7 +296,7 @@ class Threshold:
 
     def __init__(self, key: LimitKey, now: Decimal, changed: Callable[[str, Decimal | None, Decimal], None]) -> None:
         self._key, self._now, self._changed = key, now, changed
-        with box("number"):
+        with box("limit-field"):
             field = ui.input(names.called(key.name), value=plain(now), on_change=self._typed)
             field.props("inputmode=decimal outlined dense autocomplete=off").mark(f"limit-{key.name}")
             if unit := names.unit_of(key.name):

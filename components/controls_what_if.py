@@ -24,8 +24,8 @@ class WhatIfBox:
                 Text("The last 30 days, with and without", "group-title", "h3")
                 self._cancel = Button("Cancel", self._stop, "quiet").mark(f"what-if-cancel-{place}")
             self._said = Text(classes="soft", tag="p").props("role=status").mark(f"what-if-said-{place}")
-            with box("progress") as self._progress:
-                self._bar = box("progress-bar")
+            with box("what-if-progress") as self._progress:
+                self._bar = box("what-if-bar")
             with box("what-if-table", "table") as self._table:
                 with box("", "thead"), box("", "tr"):
                     for head in ("", "Rules of now", "Your changes"):
@@ -83,10 +83,15 @@ class WhatIfBox:
 
     def _words(self, found: WhatIf) -> str:
         if found.status == "running":
-            return f"Both are being traded again, beside the trader … {found.progress_pct:.0f} %"
+            return (
+                f"Both are being traded again, beside the trader … {found.progress_pct:.0f} %. The first time takes "
+                "a minute or two more: something is compiled."
+            )
         if found.status == "failed":
             return f"Not possible: {found.error}"
-        same = found.proposal == self._proposal()
+        proposal = self._proposal()
+        idle = not (proposal.limits or proposal.wishes or proposal.thresholds)
+        same = idle or found.proposal == proposal
         return "" if same else "This was for other values than those above: run it again."
 
     def _fill(self, now: Figures, new: Figures) -> None:

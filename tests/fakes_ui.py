@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from app.backtest_ports import Busy
 from app.channels import ChannelState
 from app.checklist import Checklist, Item, Verdict
 from app.core.decisions import Decision, Outcome, Vote, VoteTerm
@@ -296,6 +297,7 @@ class FakeControl:
         self._view = view
         self.orders: list[tuple[str, str, str]] = []
         self.refusal = ""
+        self.busy: Busy | None = None
         self.code = ""  # the second factor's one good code, where one is enrolled
 
     async def pause(self, who: Who) -> None:
@@ -360,6 +362,8 @@ class FakeControl:
         state = next((each for each in self._view.now.channels if each.name == name), None)
         if state is None:
             raise KeyError(name)
+        if self.busy is not None:
+            raise self.busy
         self.orders.append(("test_channel", who.username, name))
         return state
 

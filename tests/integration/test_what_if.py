@@ -1,4 +1,4 @@
-"""What the last days would have been: two runs in the line of backtests, side by side; plain words where none can be."""
+"""What the last days would have been: two runs in the line of backtests, side by side; plain words where none are."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
