@@ -106,7 +106,7 @@ class _Meter:
         self._waits.style(f"left: {sells}%; right: {100 - buys}%")
         self._figures.say(
             f"score {score_words(vote.score, 1)} of {plain(rules.buy_threshold)}, participation "
-            f"{vote.participation_pct:.0f} of {plain(rules.min_participation)} %"
+            f"{vote.participation_pct:.0f} % (at least {plain(rules.min_participation)} is needed)"
         )
 
 

@@ -1,14 +1,16 @@
 """A trader to look at on the Controls tab: strategies of every kind, limits, a vote, logs, health, channels."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from app.core.limits import named
 from app.core.model import Signal, SignalStatus
 from app.core.rules import RiskLimits, StrategyRule, VotingRules
-from app.faces import LimitsFace, VoteFace, Waits
+from app.faces import Figures, LimitsFace, Proposal, VoteFace, Waits, WhatIf
 from app.ports import Row
 from app.seam import Tasks
+from app.strategy_files import Unfit
 from services.settings.limits import RiskFile, Thresholds
 from tests.builders import a_signal, d
 from tests.fakes_ui import NOW, Desk, a_strategy_row
@@ -73,6 +75,35 @@ async def vital_signs() -> Row:
         "started_at": NOW - timedelta(hours=2, minutes=5),
         "uptime_seconds": 7500,
     }
+
+
+class FakeWhatIf:
+    """app.faces.WhatIfs that a test takes to its end."""
+
+    def __init__(self) -> None:
+        self.found, self.refusal = WhatIf(), ""
+
+    def look(self) -> WhatIf:
+        return self.found
+
+    async def start(self, username: str, proposal: Proposal) -> None:
+        if self.refusal:
+            raise Unfit(self.refusal)
+        self.found = WhatIf(status="running", proposal=proposal, progress_pct=40.0)
+
+    async def cancel(self) -> None:
+        self.found = WhatIf()
+
+    def finish(self) -> None:
+        self.found = replace(
+            self.found,
+            status="done",
+            since=NOW - timedelta(days=30),
+            until=NOW,
+            now=Figures(return_pct=-1.24, max_drawdown_pct=3.1, trades=12, worst_day_pct=-1.05),
+            new=Figures(return_pct=0.61, max_drawdown_pct=1.9, trades=9, worst_day_pct=-0.6),
+            note="BTC/USD:1m. Fees and slippage as in paper trading.",
+        )
 
 
 def with_controls(desk: Desk) -> Desk:

@@ -10,10 +10,11 @@ from nicegui.testing import User
 
 from app.channels import ChannelState
 from app.core.rules import RiskLimits
+from app.faces import Proposal
 from tests.builders import d
 from tests.e2e.test_dashboard_user import show, signed_in, text_of
 from tests.fakes_ui import Desk, a_checklist, a_position
-from tests.ui_controls import a_log_row, limits_of, vital_signs, with_controls
+from tests.ui_controls import FakeWhatIf, a_log_row, limits_of, vital_signs, with_controls
 
 pytestmark = [
     pytest.mark.xdist_group("nicegui"),
@@ -209,6 +210,40 @@ async def test_what_waits_is_shown_and_taken_back() -> None:
         (field,) = user.find(marker="limit-position_size_pct").elements
         assert isinstance(field, ui.input)
         assert field.value == "3"
+
+
+async def test_before_saving_the_last_30_days_are_seen_with_and_without() -> None:
+    desk, what_if = with_controls(Desk()), FakeWhatIf()
+    async with signed_in(desk, what_if=what_if) as user:
+        controls(user, "limits")
+        put(user, "limit-position_size_pct", "3")
+        user.find(marker="limits-what-if").click()
+        await user.should_see("Both are being traded again, beside the trader … 40 %")
+        assert what_if.found.proposal == Proposal(place="limits", limits={"position_size_pct": d(3)})
+        what_if.finish()
+        await show(desk)
+        assert text_of(user, "now-Return") == "▼ −1.24 %"
+        assert text_of(user, "new-Return") == "▲ +0.61 %"
+        assert text_of(user, "now-Deepest fall") == "−3.10 %"
+        assert text_of(user, "new-Trades") == "9"
+        assert text_of(user, "new-Worst day") == "−0.60 %"
+        put(user, "limit-position_size_pct", "4")
+        await user.should_see("This was for other values than those above: run it again.")
+        assert desk.control.orders == []
+        what_if.refusal = "too little history: the strategies are shown 83 days before their first trade"
+        user.find(marker="limits-what-if").click()
+        await user.should_see("too little history")
+
+
+async def test_a_comparison_of_weights_can_be_cancelled() -> None:
+    desk, what_if = with_controls(Desk()), FakeWhatIf()
+    async with signed_in(desk, what_if=what_if) as user:
+        controls(user)
+        user.find(marker="switch-news_analyzer").click()
+        user.find(marker="votes-what-if").click()
+        await user.should_see("Both are being traded again")
+        user.find(marker="what-if-cancel-votes").click()
+        await user.should_not_see("Both are being traded again")
 
 
 # ---------------------------------------------------------------- logs, health, administration
