@@ -76,7 +76,9 @@ class Limits:
             for each in face.pending:
                 with box("limit-waits", "li").mark(f"waits-{each.name}"):
                     with box("limit-waits-words"):
-                        Text(f"{names.called(each.name)}: {each.value} from", "strategy-name")
+                        Text(
+                            f"{names.called(each.name)}: {names.with_unit(each.name, each.value)} from", "strategy-name"
+                        )
                         Moment(each.effective_at, "strategy-name")
                         Text("instead of " + names.said(each.name, face.values[each.name]), "soft")
                     Button("Take back", partial(self._take_back, each.id), "quiet").mark(f"take-back-{each.name}")

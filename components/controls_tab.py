@@ -18,12 +18,13 @@ class ControlsTab:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        with box("controls"), box("controls-main"):
-            self._trading = Trading(frame)
-            sections = [
-                Section("votes", "Strategies", lambda: Votes(frame), summary=self._votes, opened=True),
-                Section("limits", "Risk", lambda: Limits(frame), summary=self._limits),
-            ]
+        with box("controls"):
+            with box("controls-main"):
+                self._trading = Trading(frame)
+                sections = [
+                    Section("votes", "Strategies", lambda: Votes(frame), summary=self._votes, opened=True),
+                    Section("limits", "Risk", lambda: Limits(frame), summary=self._limits),
+                ]
             with box("controls-side"):
                 sections += [
                     Section("health", "System health", lambda: Health(frame), summary=health_words),

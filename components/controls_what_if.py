@@ -58,8 +58,9 @@ class WhatIfBox:
         self.update()
 
     async def _stop(self) -> None:
-        if self._frame.doors.what_if is not None:
-            await self._frame.doors.what_if.cancel()
+        what_if = self._frame.doors.what_if
+        if what_if is not None:
+            self._told = await self._frame.person.order(lambda who: what_if.cancel()) or ""
         self.update()
 
     def update(self) -> None:

@@ -63,6 +63,10 @@ def said(name: str, value: Limit) -> str:
     """5 %; Limit, at once or not at all."""
     if value is None:
         return "off"
-    text = ORDERS.get(value, value) if isinstance(value, str) else plain(Decimal(value))
-    unit = unit_of(name)
+    return with_unit(name, value if isinstance(value, str) else plain(Decimal(value)))
+
+
+def with_unit(name: str, text: str) -> str:
+    """Of a value as risk.yml has it."""
+    text, unit = ORDERS.get(text, text), unit_of(name)
     return f"{text}\u00a0{unit}" if unit else text

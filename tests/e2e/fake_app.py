@@ -25,7 +25,7 @@ from tests.builders import NOON, a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
 from tests.integration.test_store_reading import fill_the_store
 from tests.ui_backtests import FakeBacktests, FakeCandles, a_result, a_run
-from tests.ui_controls import with_controls
+from tests.ui_controls import FakeWhatIf, vital_signs, with_controls
 from tests.ui_history import fill_history
 
 
@@ -143,7 +143,8 @@ def main() -> None:
 
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
     runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), changed, a_run())
-    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m")))
+    more = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), **more))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 

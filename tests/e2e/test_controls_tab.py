@@ -200,13 +200,13 @@ async def test_what_waits_is_shown_and_taken_back() -> None:
     desk = with_controls(Desk())
     async with signed_in(desk) as user:
         controls(user, "limits")
-        await user.should_see("Position size: 8 from")
+        await user.should_see("Position size: 8\u00a0% from")
         user.find(marker="take-back-position_size_pct").click()
         await until(lambda: desk.control.orders)
         assert desk.control.orders == [("take_back", "admin", "w1")]
         desk.view.limits_now = limits_of(replace(RiskLimits(), position_size_pct=d(3)))
         await show(desk)
-        await user.should_not_see("Position size: 8 from")
+        await user.should_not_see("Position size: 8\u00a0% from")
         (field,) = user.find(marker="limit-position_size_pct").elements
         assert isinstance(field, ui.input)
         assert field.value == "3"
