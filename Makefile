@@ -7,7 +7,7 @@ ARGS ?=
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: run setup test check bench sentiment chaos-blackbox mutation lock browser
+.PHONY: run setup test proofs check bench sentiment chaos-blackbox mutation lock browser
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -39,6 +39,10 @@ test: $(VENV)/.dev browser
 	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup -q -rs --durations=10 \
 		--cov --cov-report= $(ARGS) tests
 	$(BIN)/python -m tests.tools.coverage_gate
+
+# The longer forms of what `make test` shows in short: more kills, more seeds, a whole day, three weeks.
+proofs: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup -q -rs --durations=10 -m proof $(ARGS) tests
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from app.news_ports import NewsSourceState
     from app.notices import Sender
     from app.notifier import Notifier
+    from app.past import Past
     from app.ports import Ground
     from app.replaying import Verdict
     from app.reviewing import Nightly
@@ -208,9 +209,12 @@ def with_faces(rules: Rules, faces: Sequence[StrategyFace]) -> Rules:
     return replace(rules, voting=replace(rules.voting, strategies=voters))
 
 
+def startup_candles(faces: Sequence[StrategyFace]) -> int:
+    return max((face.startup_candles for face in faces), default=1)
+
+
 def warmup_minutes(rules: Rules, faces: Sequence[StrategyFace]) -> int:
-    longest = max((face.startup_candles for face in faces), default=1)
-    return longest * rules.voting.timeframe_seconds // 60
+    return startup_candles(faces) * rules.voting.timeframe_seconds // 60
 
 
 # ---------------------------------------------------------------- run
@@ -348,9 +352,10 @@ class Trader:
         rules, faces = await self.voters.begin(self.loaded.rules, self.host)
         await self.session.recover()
         instrument, past = await self.reach(rules, faces)
+        self.candles.take(past.minutes)
         await self.opinions.open()
         cycle = Cycle(rules.voting, {face.name: face for face in faces}, self.settings.symbol)
-        await self.tasks.in_thread(lambda: cycle.remember_all(self.candles.passing(past)))
+        await self.tasks.in_thread(lambda: cycle.remember_all(past))
         coordinator = self.opinions.coordinator(cycle)
         self.session.observe(coordinator.hear)
         self.session.observe(self.incidents().hear)
@@ -395,18 +400,25 @@ class Trader:
             len(state.positions),
         )
 
-    async def reach(self, rules: Rules, faces: Sequence[StrategyFace]) -> "tuple[Instrument, Iterable[Candle]]":
+    async def reach(self, rules: Rules, faces: Sequence[StrategyFace]) -> "tuple[Instrument, Past]":
         """The market's rules and its past. An exchange that does not answer is asked until it does; nothing is
         traded meanwhile."""
-        warmup = warmup_minutes(rules, faces)
-        self.warmup = timedelta(minutes=warmup_minutes(rules, [face for face in faces if not face.reads_text]))
-        window = warmup + 2 * rules.voting.timeframe_seconds // 60  # so that the oldest candle shown is whole
+        from app.past import PastWanted
+
+        self.warmup = timedelta(
+            seconds=startup_candles([face for face in faces if not face.reads_text]) * rules.voting.timeframe_seconds
+        )
         while True:
             try:
                 instrument = await self.ground.open()
                 if self.real is not None:
                     await self.real.begin()
-                return instrument, await self.ground.past(self.session.engine.state.now, warmup, window)
+                wanted = PastWanted(
+                    lived_until=self.session.engine.state.now,
+                    startup=startup_candles(faces),
+                    seconds=rules.voting.timeframe_seconds,
+                )
+                return instrument, await self.ground.past(wanted)
             except ExchangeError as error:
                 log.warning(
                     "%s cannot be reached yet (%s); trying again in %d s", self.ground.name, error, AGAIN_SECONDS
@@ -442,6 +454,7 @@ class Trader:
             await self.tasks.in_thread(self.candles.flush)
 
         async def review() -> None:
+            await write_candles()  # on a fast market a day is over before they were written by themselves
             if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
                 self.tasks.start(guarded("review", self.nightly.run)(), "review")
 
@@ -565,6 +578,7 @@ class Opinions:
 
         self._trader = trader
         self.insights: Callable[[], Awaitable[dict[str, Any]]] = self._nothing_yet
+        self.candles: Callable[[str | None, int], Awaitable[list[Candle]]] = self._no_candles
         self._real = trader.ledger.market == BINANCEUS
         self._analyst, self._news = self._make_analyst(), self._make_news()
         evidence = DatabaseEvidence(trader.database)
@@ -661,6 +675,7 @@ class Opinions:
 
     def coordinator(self, cycle: "Cycle") -> "Coordinator":
         from app.asking import Asking
+        from app.charting import Charts
         from app.coordinator import Coordinator
         from app.insights import Insights
 
@@ -670,6 +685,7 @@ class Opinions:
         )
         coordinator = Coordinator(session, cycle, asking, tasks, self._trader.ground.order_book)
         self.insights = Insights(session, cycle, host, asking, self.outside, lambda: coordinator.latest_book).look
+        self.candles = Charts(cycle, self._trader.candles.known, session.now, tasks).candles
         return coordinator
 
     def jobs(self) -> "list[Job]":
@@ -683,6 +699,9 @@ class Opinions:
     async def _nothing_yet(self) -> dict[str, Any]:
         """Before the first candle was read."""
         return {}
+
+    async def _no_candles(self, timeframe: str | None, limit: int) -> "list[Candle]":
+        return []
 
     async def close(self) -> None:
         """Whatever one of them does, the rest of the end goes on."""
@@ -870,7 +889,8 @@ def trading_key(settings: "Settings") -> dict[str, str]:
 
 
 def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
-    """The market's candles: from a file, or invented from the seed and the day its ledger was opened."""
+    """The market's candles: from a file, or invented from the seed. An invented market opens with the day on which its
+    ledger was opened, so that it is the same market at whatever hour somebody begins."""
     from backtest.feeds import ReplayFeed, SimulatedFeed
 
     file = settings.replay_file
@@ -887,8 +907,7 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int,
     return SimulatedFeed(
         symbol=settings.symbol,
         seed=settings.market_seed,
-        start_at=ledger.opened_at.replace(second=0, microsecond=0),
-        warmup_minutes=warmup,
+        start_at=ledger.opened_at.replace(hour=0, minute=0, second=0, microsecond=0),
         window_minutes=window,
         speed=settings.market_speed,
         clock=clock,
@@ -981,6 +1000,7 @@ def serve(trader: Trader) -> None:
             public_url=settings.public_url,
             going_live=lambda: trader.real.list.checklist if trader.real else None,
             insights=lambda: trader.opinions.insights(),  # noqa: PLW0108  # set when the first candles are read
+            candles=lambda timeframe, limit: trader.opinions.candles(timeframe, limit),  # noqa: PLW0108
             backtests=backtests,
             what_if=what_if,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
@@ -1263,6 +1283,7 @@ def optimize(arguments: argparse.Namespace) -> int:
         version=version(),
         keep=lambda: studies_place(settings),
         write_config=write_config(trial_setup(arguments, settings).config_dir),
+        progress=telling_progress() if arguments.progress else None,
     )
 
 
@@ -1270,7 +1291,9 @@ def sensitivity(arguments: argparse.Namespace) -> int:
     """How the result changes with a few settings."""
     from backtest import sensitivity_command
 
-    return sensitivity_command.command(arguments, make=elsewhere(), setup=trial_setup(arguments, settings_of()))
+    setup = trial_setup(arguments, settings_of())
+    progress = telling_progress() if arguments.progress else None
+    return sensitivity_command.command(arguments, make=elsewhere(), setup=setup, progress=progress)
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -1881,7 +1904,7 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--recorded", nargs="?", const="", metavar="FILE|LEDGER", help=how)
     testing.add_argument("--voices", action="store_true", help="what each voice was worth, too")
     testing.add_argument("--json", action="store_true", help="print result.json")
-    testing.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
+    add_progress(testing)
     testing.add_argument("--no-record", dest="record", action="store_false", help="leave the books alone")
     testing.add_argument("--no-report", dest="report", action="store_false", help="no report.html and report.pdf")
     testing.add_argument("--dense", action="store_true", help="feed every candle: slow, and the same")
@@ -1941,6 +1964,7 @@ def add_comparing(verbs: Any) -> None:
     name.add_argument("--resume", metavar="NAME", help="go on with a study, as it was begun")
     finding.add_argument("--out", help="folder for the result; default: runs/optimize-<name>")
     finding.add_argument("--json", action="store_true", help="print study.json")
+    add_progress(finding)
     finding.set_defaults(act=optimize)
 
     looking = verbs.add_parser("sensitivity", help="how the result changes with a few settings: heat maps")
@@ -1954,6 +1978,7 @@ def add_comparing(verbs: Any) -> None:
     looking.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
     looking.add_argument("--out", help="folder for the result; default: runs/sensitivity-<time>")
     looking.add_argument("--json", action="store_true", help="print the figures")
+    add_progress(looking)
     looking.set_defaults(act=sensitivity)
 
     beside = verbs.add_parser("compare", help="finished runs side by side, or configurations run for it")
@@ -1966,6 +1991,11 @@ def add_comparing(verbs: Any) -> None:
     beside.add_argument("--out", help="folder for compare.html; default: here")
     beside.add_argument("--json", action="store_true", help="for programs")
     beside.set_defaults(act=compare)
+
+
+def add_progress(verb: argparse.ArgumentParser) -> None:
+    """For whoever starts this command and waits for it."""
+    verb.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
 
 
 def trials_of(text: str) -> int:

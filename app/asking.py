@@ -34,6 +34,15 @@ class Outside:
     evidence: EvidenceStore
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The newest that a language model gave, to whom, and when."""
+
+    by: str
+    at: datetime
+    reply: Reply
+
+
 class Asking:
     def __init__(
         self,
@@ -49,7 +58,7 @@ class Asking:
         """`now` is market time, `clock` life's; `may_ask` says whether trading is still open."""
         self._cycle, self._strategies, self._outside = cycle, strategies, outside
         self._now, self._may_ask, self._clock, self._tasks = now, may_ask, clock, tasks
-        self.latest: Reply | None = None  # the newest that a language model gave
+        self.latest: Told | None = None
 
     async def ask(self, rule: StrategyRule, at: datetime, book: OrderBook | None) -> Signal:
         """Its opinion on what is there at `at`."""
@@ -97,7 +106,7 @@ class Asking:
                 reply = await self._outside.analyst.answer(question)
             except Unanswered as error:
                 return await self._unanswered(rule, data, told, question, error)
-            self.latest = reply
+            self.latest = Told(by=rule.name, at=self._now(), reply=reply)
         answer = await self._strategies.ask(rule, data, told.shown, reply.text if reply else None)
         evidence = await self._keep(rule, told, question, reply)
         return replace(self._cycle.signal(rule, data.at, self._now(), answer), evidence=evidence)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,12 +19,21 @@ class Busy(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Kind(StrEnum):
+    """What is to be found out."""
+
+    BACKTEST = "backtest"
+    OPTIMIZE = "optimize"  # settings that do better
+    SENSITIVITY = "sensitivity"  # how the result changes with a few settings
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A backtest that a person asks for. `data` names imported candles; `since` and `until` are midnights, UTC.
 
     `config` holds the contents of strategies.yml and risk.yml by `strategies` and `risk`; what is not in it is the
     trader's own. `changes` are single settings on top of that, by their path (`risk.` begins one in risk.yml).
+    `vary` holds settings with the values to try, such as buy_threshold=60..80/5; nothing: the usual ones, for a study.
     """
 
     data: str
@@ -32,6 +42,10 @@ class Wanted:
     cash: Decimal | None = None
     config: Mapping[str, Mapping[str, Any]] | None = None
     changes: Mapping[str, Decimal | int | bool | str] = field(default_factory=dict)
+    kind: Kind = Kind.BACKTEST
+    vary: tuple[str, ...] = ()
+    trials: int = 100
+    walk_forward: str = ""  # days of training and test, such as 365d/90d
 
 
 class Backtests(Protocol):

@@ -247,6 +247,8 @@ def request_of(wanted: Wanted) -> Row:
         "data": wanted.data,
         "since": wanted.since.isoformat() if wanted.since else None,
         "until": wanted.until.isoformat() if wanted.until else None,
+        "kind": wanted.kind.value,
+        "vary": list(wanted.vary),
         "cash": plain(wanted.cash) if wanted.cash is not None else None,
         "changes": {
             path: plain(value) if isinstance(value, Decimal) else value for path, value in wanted.changes.items()

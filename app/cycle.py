@@ -44,6 +44,7 @@ class Cycle:
         self._window: deque[Candle] = deque(maxlen=MAX_CANDLES)
         self._asked: dict[str, tuple[datetime, datetime | None]] = {}  # name → (asked at, newest candle then)
         self._next_at: datetime = EPOCH
+        self._known_until: datetime = EPOCH
         self._shown: Shown | None = None
 
     def change(self, rules: VotingRules) -> None:
@@ -79,11 +80,17 @@ class Cycle:
             self.remember(candle)
 
     def remember(self, candle: Candle) -> bool:
-        """Take in one closed 1-minute candle; True when it closed one of the strategies' time frame."""
-        closed = self._resampler.add(candle)
-        if closed is None:
+        """Take in one closed candle, of a minute or longer; True when it closed one of the strategies' time frame.
+
+        What was known already is passed over: what was missed is both in the past and told anew.
+        """
+        if candle.opened_at < self._known_until:
             return False
-        self._window.append(closed)
+        self._known_until = candle.closed_at
+        closed = self._resampler.add(candle)
+        if not closed:
+            return False
+        self._window += closed
         self._shown = None
         return True
 
@@ -118,10 +125,20 @@ class Cycle:
             )
         return self._shown
 
+    def candles(self) -> tuple[Candle, ...]:
+        """All that are known, oldest first, and the one that is not closed yet: for people to look at."""
+        forming = self._resampler.forming
+        return (*self._window, forming) if forming else tuple(self._window)
+
     @property
     def newest_at(self) -> datetime | None:
         """When the newest closed candle opened."""
         return self._window[-1].opened_at if self._window else None
+
+    def closes_next(self, now: datetime) -> datetime:
+        """When the candle that is forming closes."""
+        step = timedelta(seconds=self.rules.timeframe_seconds)
+        return EPOCH + ((now - EPOCH) // step + 1) * step
 
     def market_data(self, rule: StrategyRule, at: datetime, book: OrderBook | None = None) -> MarketData:
         """Exactly the candles that the strategy asked for, and a note that it was asked."""

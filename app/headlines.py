@@ -36,9 +36,13 @@ def strongest(events: Sequence[NewsEvent], at: datetime) -> NewsEvent | None:
     return max(events, key=lambda event: (_force(event, at), event.seen_at, event.id), default=None)
 
 
+def unconfirmed(severity: str, sources: int, score: float) -> bool:
+    """Something grave that sounds good, and that only one outlet tells."""
+    return severity == "high" and max(sources, 1) < ENOUGH_SOURCES and score > BEARISH
+
+
 def _unconfirmed(event: NewsEvent) -> bool:
-    told_by = max(len(event.sources), 1)
-    return event.severity == "high" and told_by < ENOUGH_SOURCES and event.score > BEARISH
+    return unconfirmed(event.severity, len(event.sources), event.score)
 
 
 def _force(event: NewsEvent, at: datetime) -> float:

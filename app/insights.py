@@ -25,10 +25,16 @@ from app.ports import Row, Strategies
 from app.session import Session
 
 SHOWN_VALUES = 60  # of each reading, for its curve
+CHART_VALUES = 240  # of each average, for the price chart
 CURVES = ("rsi", "macd_histogram")
+SETTINGS = ("rsi_oversold", "rsi_overbought", "volume_surge", "average_short", "average_medium", "average_long")
 AVERAGES = "average_"
 
 log = logging.getLogger(__name__)
+
+
+Curves = dict[str, list[float | None]]
+Readings = tuple[StrategyRule | None, Curves]
 
 
 class Insights:
@@ -46,11 +52,12 @@ class Insights:
         """`book` is the newest that votes were held with."""
         self._session, self._cycle, self._strategies = session, cycle, strategies
         self._asking, self._outside, self._book = asking, outside, book
-        self._readings: tuple[datetime, dict[str, list[float | None]]] | None = None
+        self._readings: tuple[datetime, Readings] | None = None
 
     async def look(self) -> Row:
         state, now = self._session.engine.state, self._session.now()
         row: Row = {"at": now, "candle_at": None, "price": price_of(state) if state.quote else None}
+        row["next_candle_at"] = self._cycle.closes_next(now)
         row |= {"indicators": {}, "signals": self._signals(now), "vote": None, "why_not": []}
         if self._cycle.newest_at is not None and state.started is not None:
             shown = self._cycle.shown()
@@ -60,7 +67,7 @@ class Insights:
         row |= self._analysis()
         row["recommendation"] = _recommendation(standing(state, now), row)
         row["news_sources"] = [asdict(each) for each in self._outside.news.sources()] if self._outside else []
-        row["analyst"] = asdict(self._outside.analyst.state()) if self._outside else None
+        row["analyst"] = self._analyst()
         return row
 
     # ------------------------------------------------------------ opinions
@@ -138,32 +145,42 @@ class Insights:
             return {}
         if self._readings is None or self._readings[0] != newest:
             self._readings = newest, await self._read(now)
-        readings = self._readings[1]
+        rule, readings = self._readings[1]
         last = {name: values[-1] for name, values in readings.items() if values}
         averages = {name.removeprefix(AVERAGES): value for name, value in last.items() if name.startswith(AVERAGES)}
         plain_ones = {name: value for name, value in last.items() if not name.startswith(AVERAGES)}
-        curves = {name: readings[name] for name in CURVES if name in readings}
-        return {**plain_ones, "rsi_text": _rsi_text(last.get("rsi")), "averages": averages, "curves": curves}
+        curves = {name: readings[name][-SHOWN_VALUES:] for name in CURVES if name in readings}
+        curves |= {name: values for name, values in readings.items() if name.startswith(AVERAGES)}
+        words = {"rsi_text": _rsi_text(last.get("rsi")), "averages": averages, "curves": curves}
+        return {**plain_ones, **words, "by": rule.name if rule else None, "settings": _settings(rule)}
 
-    async def _read(self, now: datetime) -> dict[str, list[float | None]]:
+    async def _read(self, now: datetime) -> Readings:
         for rule in self._rules():
             data = self._cycle.look(rule, now)
             if data is None:
                 continue
             try:
-                readings = await self._strategies.readings(rule, data, SHOWN_VALUES)
+                readings = await self._strategies.readings(rule, data, CHART_VALUES)
             except StrategyError as error:
                 log.info("no readings of %s: %s", rule.name, error)
                 continue
             if "rsi" in readings:
-                return readings
-        return {}
+                return rule, readings
+        return None, {}
 
     def _analysis(self) -> Row:
         """What the language model said last, where one was asked."""
-        said = json.loads(self._asking.latest.text) if self._asking.latest else {}
+        told = self._asking.latest
+        said = json.loads(told.reply.text) if told else {}
         names = {"support": "support", "resistance": "resistance", "regime": "regime", "analysis": "reasoning"}
-        return {name: said.get(field) for name, field in names.items()}
+        names |= {"analysis_action": "signal", "analysis_confidence": "confidence"}
+        row: Row = {name: said.get(field) for name, field in names.items()}
+        return row | {"analysis_at": told.at if told else None, "analysis_by": told.by if told else None}
+
+    def _analyst(self) -> Row | None:
+        if self._outside is None:
+            return None
+        return {**asdict(self._outside.analyst.state()), "configured": self._outside.analyst.configured}
 
 
 def _status(rule: StrategyRule, signal: Signal | None, now: datetime) -> SignalStatus | None:
@@ -183,6 +200,12 @@ def _rsi_text(rsi: float | None) -> str | None:
     if rsi is None:
         return None
     return "oversold" if rsi <= 30 else "overbought" if rsi >= 70 else "neutral"
+
+
+def _settings(rule: StrategyRule | None) -> Row:
+    """Where the lines are that its readings are compared with, as far as its owner set them."""
+    given = dict(rule.settings) if rule else {}
+    return {name: json.loads(given[name]) for name in SETTINGS if name in given}
 
 
 def _recommendation(stands: tuple[str, str | None, datetime | None], row: Row) -> str:

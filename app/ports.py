@@ -3,7 +3,7 @@
 Implementations live in services/ (the real world) and backtest/ (a pretend one); fakes in tests/fakes.py.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +31,7 @@ from app.core.model import (
 from app.core.rules import StrategyRule
 from app.faces import LimitsFace, VoteFace, Wish
 from app.notices import Told
+from app.past import Past, PastWanted
 
 Row = dict[str, Any]
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
@@ -84,8 +85,8 @@ class MarketFeed(Protocol):
 
     name: str
 
-    async def past(self, minutes: int) -> Sequence[Candle]:
-        """The newest closed 1-minute candles, oldest first; `run` goes on after the last. Raises ExchangeErrors."""
+    async def past(self, wanted: PastWanted) -> Past:
+        """What was before now; `run` goes on after the last minute. Raises ExchangeErrors."""
 
     async def order_book(self) -> OrderBook:
         """The best 20 levels of each side, now. Raises ExchangeErrors."""
@@ -117,12 +118,11 @@ class Ground(Protocol):
     async def open(self) -> Instrument:
         """Connect and read the rules. ConfigError where they cannot be traded by; ExchangeErrors: try again."""
 
-    async def past(self, lived_until: datetime, warmup: int, window: int) -> Iterable[Candle]:
-        """Closed 1-minute candles, oldest first, up to where the market goes on (minutes: `warmup` needed, `window`
-        wanted). The exchange is brought up to there, too."""
+    async def past(self, wanted: PastWanted) -> Past:
+        """What was before, up to where the market goes on. The exchange is brought up to there, too."""
 
     def missed(self) -> Sequence[Candle]:
-        """Those of the past that happened since `lived_until`, while nobody looked. Empty where the market waited."""
+        """The minutes that passed while nobody looked, oldest first. Empty where the market waited."""
 
     async def order_book(self) -> OrderBook | None:
         """The best levels now; None where the market has none."""
@@ -205,7 +205,7 @@ class Reader(Protocol):
         """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices.
 
         Filters: positions `status`; trades `since`, `until` (closed_at); orders `position` (its id); decisions
-        `outcome`; logs `level`; equity `since`.
+        `outcome`; logs `level`; equity `since`; news `since`, `until` (published_at), `severity` (those of a few).
         Returns the page and the total number that match.
         """
 

@@ -109,7 +109,19 @@ def summary(scores: Iterable[Score], today: date) -> dict[str, Any]:
         "avg_confidence": round(float(confidence / signals), 1) if signals else None,
         "contribution_to_pnl": sum((score.earned for score in recent), ZERO),
         "calibration": _calibration(recent),
+        "days": [_day(score) for score in sorted(recent, key=lambda each: each.day, reverse=True)],
         "worse_than_chance": accuracy is not None and accuracy < CHANCE_PCT and _judged_long_enough(recent, today),
+    }
+
+
+def _day(score: Score) -> dict[str, Any]:
+    return {
+        "date": score.day.isoformat(),
+        "signals_generated": score.signals,
+        "judged": score.judged,
+        "accuracy_pct": round(100 * score.correct / score.judged, 1) if score.judged else None,
+        "avg_confidence": round(float(score.confidence / score.signals), 1) if score.signals else None,
+        "contribution_to_pnl": score.earned,
     }
 
 

@@ -29,16 +29,15 @@ class Cycles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closings:
-    """Candles of a time frame, oldest first. `known`: the row of the history at whose close each one is known;
-    `opened_ms`: its opening time; `complete`: whether it has all its parts. One that is overtaken in the very row in
-    which it would be known is left out; `starts` are the first rows of all, `kept` says which of them are here.
+    """Candles of a time frame, oldest first. `known`: the row of the history at whose close each one is known (two may
+    be in the same row, after a gap); `opened_ms`: its opening time; `complete`: whether it has all its parts; `starts`:
+    the first row of each, and of the one that still runs at the end.
     """
 
     known: Rows
     opened_ms: Times
     complete: NDArray[np.bool_]
     starts: Rows
-    kept: NDArray[np.bool_]
 
 
 def closings_of(series: CandleSeries, seconds: int) -> Closings:
@@ -49,8 +48,8 @@ def closings_of(series: CandleSeries, seconds: int) -> Closings:
     in_time = series.ts[after - 1] + series.seconds * 1000 == opened_ms + seconds * 1000
     known = np.where(in_time, after - 1, after)
     complete = (after - starts) * series.seconds == seconds
-    kept = np.append(known[1:] != known[:-1], True) & (known < len(series))
-    return Closings(known=known[kept], opened_ms=opened_ms[kept], complete=complete[kept], starts=starts, kept=kept)
+    closed = known < len(series)
+    return Closings(known=known[closed], opened_ms=opened_ms[closed], complete=complete[closed], starts=starts)
 
 
 def due_rows(series: CandleSeries, known: Rows, cycle_seconds: int, first: int) -> Rows:
@@ -69,7 +68,7 @@ def cycles_of(series: CandleSeries, warmup: int, rules: VotingRules) -> Cycles:
     closings = closings_of(series, rules.timeframe_seconds)
     whole = series
     if rules.timeframe_seconds != series.seconds:
-        whole = merged(series, rules.timeframe_seconds, closings.starts)[closings.kept]
+        whole = merged(series, rules.timeframe_seconds, closings.starts)[: len(closings.known)]
     newest = np.searchsorted(closings.known, np.arange(warmup, len(series)), side="right").astype(np.int32) - 1
     due = np.zeros(len(series), dtype=np.bool_)
     due[due_rows(series, closings.known, rules.cycle_seconds, warmup)] = True

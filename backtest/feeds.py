@@ -4,15 +4,13 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 
 from app.core.errors import ConfigError, DataError
 from app.core.model import Candle
 from app.seam import Clock
-from backtest.import_candles import read_file
 from backtest.market import SimulatedMarket
-from backtest.series import CandleSeries, at_ms, candles, ms_of
+from backtest.series import CandleSeries, at_ms, candles, joined, lengthened, mirrored, ms_of
 
 MINUTE = timedelta(minutes=1)
 AHEAD = 0.005  # seconds: shorter waits are saved up, so that very fast replays can be reached
@@ -68,6 +66,8 @@ class ReplayFeed:
         self.name = f"replay of {path.name}"
         self._pace = Pace(clock, speed)
         self._resume_after, self._window = resume_after, window_minutes
+        from backtest.import_candles import read_file  # pandas is loaded only where a file is read
+
         self._series: CandleSeries = read_file(path, symbol=symbol).series
         if self._series.seconds != 60:
             raise DataError(
@@ -82,14 +82,22 @@ class ReplayFeed:
             )
         self._warm_until = self._times[0] + warmup_minutes * 60_000
 
-    def past(self, resume_after: datetime | None = None) -> Iterator[Candle]:
-        """What strategies are shown before the first candle: oldest first, all closed."""
+    def past(
+        self,
+        resume_after: datetime | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        seconds: int = 60,
+    ) -> Iterator[Candle]:
+        """What strategies are shown before the first candle: oldest first, all closed; of `seconds`, and only those
+        from `since` on and before `until`, where both lie on the grid of such candles."""
         end = self._start(resume_after)
         if end == 0:
             return iter(())
-        since = self._times[end - 1] - (self._window - 1) * 60_000
-        first = bisect_right(self._times, since - 1)
-        return candles(self._series[first:end])
+        first = ms_of(since) if since else self._times[end - 1] - (self._window - 1) * 60_000
+        last = min(end, bisect_right(self._times, ms_of(until) - 1)) if until else end
+        return candles(lengthened(self._series[bisect_right(self._times, first - 1) : last], seconds))
 
     def starts_at(self, resume_after: datetime | None = None) -> datetime:
         """Opening time of the next candle; the end of the file when there is none."""
@@ -109,7 +117,11 @@ class ReplayFeed:
 
 
 class SimulatedFeed:
-    """The pretend market as a feed, without end. Trading begins at `start_at`; the warm-up lies before it."""
+    """The pretend market as a feed, without end. Trading begins at `start_at`; the warm-up lies before it.
+
+    How much of a past is asked for never changes the prices: what lies before the market's own beginning is its mirror
+    image.
+    """
 
     candle_fed = True
     name = "the simulated market"
@@ -120,7 +132,6 @@ class SimulatedFeed:
         symbol: str,
         seed: int,
         start_at: datetime,
-        warmup_minutes: int,
         speed: float,
         clock: Clock,
         resume_after: datetime | None = None,
@@ -130,15 +141,27 @@ class SimulatedFeed:
         self._pace = Pace(clock, speed)
         self._resume_after, self._window = resume_after, window_minutes
         self._start_at = start_at.astimezone(UTC).replace(second=0, microsecond=0)
-        # A fixed distance: a strategy that wants a longer past must not change the market's prices.
-        first = self._start_at - max(PAST, MINUTE * warmup_minutes)
-        self._market = SimulatedMarket(seed, first, start_price, symbol=symbol)
+        self._market = SimulatedMarket(seed, self._start_at - PAST, start_price, symbol=symbol)
 
-    def past(self, resume_after: datetime | None = None) -> Iterator[Candle]:
-        """What strategies are shown before the first candle: oldest first, all closed."""
+    def past(
+        self,
+        resume_after: datetime | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        seconds: int = 60,
+    ) -> Iterator[Candle]:
+        """As of a replayed file. The long ones are made of the market's own minutes."""
         end = self.starts_at(resume_after)
-        since = max(self._market.start_at, end - MINUTE * self._window)
-        return islice(self._market.candles(since), (end - since) // MINUTE)
+        first = since or end - MINUTE * self._window
+        return candles(lengthened(self._series(first, min(end, until or end)), seconds))
+
+    def _series(self, first: datetime, end: datetime) -> CandleSeries:
+        begin = self._market.start_at
+        series = self._market.series(first, end)
+        if first >= begin:
+            return series
+        return joined([mirrored(self._market.series(begin, begin + (begin - first))).between(None, end), series])
 
     def starts_at(self, resume_after: datetime | None = None) -> datetime:
         """Opening time of the next candle."""

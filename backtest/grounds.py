@@ -9,6 +9,7 @@ from typing import Protocol
 
 from app.core.messages import AnyCommand, Event, PriceSeen
 from app.core.model import Candle, Instrument, OrderBook, Quote
+from app.past import Past, PastWanted
 from app.ports import Inbox, MarketFeed
 from app.seam import Tasks
 from backtest.paper import CandleFeed, CandleMarket, MarketTime, PaperExchange
@@ -30,7 +31,14 @@ def resume_after(engine_now: datetime, paper_at: datetime | None, paper_closed: 
 class PastFeed(CandleFeed, Protocol):
     """A candle feed that also knows what came before."""
 
-    def past(self, resume_after: datetime | None = None) -> Iterable[Candle]: ...
+    def past(
+        self,
+        resume_after: datetime | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        seconds: int = 60,
+    ) -> Iterable[Candle]: ...
 
     def starts_at(self, resume_after: datetime | None = None) -> datetime: ...
 
@@ -56,11 +64,14 @@ class CandleGround:
     async def open(self) -> Instrument:
         return self._instrument
 
-    async def past(self, lived_until: datetime, warmup: int, window: int) -> Iterable[Candle]:
-        resume = resume_after(lived_until, self.exchange.candle_at, self.exchange.closed)
-        self._feed = self._make_feed(warmup, window, resume)
-        self._time.advance(self._feed.starts_at(resume))
-        return self._feed.past(resume)
+    async def past(self, wanted: PastWanted) -> Past:
+        resume = resume_after(wanted.lived_until, self.exchange.candle_at, self.exchange.closed)
+        self._feed = self._make_feed(wanted.warmup_minutes, wanted.window_minutes, resume)
+        now = self._feed.starts_at(resume)
+        self._time.advance(now)
+        begins, minutes_from = wanted.begins(now), wanted.minutes_from(now)
+        long = self._feed.past(resume, since=begins, until=minutes_from, seconds=wanted.seconds)
+        return Past(long=[*long], minutes=[*self._feed.past(resume, since=minutes_from)])
 
     def missed(self) -> Sequence[Candle]:
         return ()
@@ -109,11 +120,11 @@ class PriceGround:
         self.exchange.use(instrument)
         return instrument
 
-    async def past(self, lived_until: datetime, warmup: int, window: int) -> Iterable[Candle]:
-        candles = await self._market.past(window)
-        self._missed = since(candles, lived_until)
+    async def past(self, wanted: PastWanted) -> Past:
+        past = await self._market.past(wanted)
+        self._missed = past.missed(wanted.lived_until)
         await self._tasks.in_thread(self._catch_up)
-        return candles
+        return past
 
     def _catch_up(self) -> None:
         for candle in self._missed:
@@ -146,10 +157,3 @@ class Beside:
 
     async def drained(self) -> None:
         await self._inbox.drained()
-
-
-def since(candles: Sequence[Candle], lived_until: datetime) -> Sequence[Candle]:
-    """Candles that closed after the trader last looked; none for one that has never lived."""
-    if lived_until.year <= 1970:
-        return ()
-    return [candle for candle in candles if candle.closed_at > lived_until]

@@ -5,17 +5,17 @@ Volatility comes in clusters, jumps have fat tails, and trends last for hours. I
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.core.errors import DataError
 from app.core.model import Candle
 from app.seam import seeded
+from backtest.series import COLUMNS, CandleSeries, Floats, ms_of
 
 BLOCK = 1440  # candles made at once
 MINUTE = timedelta(minutes=1)
@@ -28,8 +28,6 @@ TREND_MINUTES = (90, 420)
 TREND_MOVE = 0.012  # a strong trend's whole move
 HOMESICK = 0.7 / (180 * 1440)  # pulls the price back over half a year, so that years do not run away
 MEAN_VOLUME = 0.35
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -53,18 +51,25 @@ class SimulatedMarket:
             raise DataError(f"simulated market: start price {start_price} must be greater than zero")
         self._seed, self._symbol, self._home = seed, symbol, float(start_price)
         self.start_at = start_at.astimezone(UTC).replace(second=0, microsecond=0)
+        self._before: dict[int, _Weather] = {}  # what each block began with, as far as the market was ever made
 
     def candles(self, since: datetime | None = None) -> Iterator[Candle]:
         """Without end, the first one opening at `since` or the next full minute (default: the start)."""
-        skipped = self._minutes_to(since)
-        weather = _Weather(self._home)
-        for number in range(skipped // BLOCK):
-            self._block(number, weather)
-        number, offset = divmod(skipped, BLOCK)
+        number, offset = divmod(self._minutes_to(since), BLOCK)
         while True:
-            rows = self._block(number, weather)
-            yield from self._exact(number, rows, offset)
+            yield from self._exact(number, self._block(number).tolist(), offset)
             number, offset = number + 1, 0
+
+    def series(self, since: datetime, until: datetime) -> CandleSeries:
+        """The same as arrays, as far as `until`."""
+        first, end = self._minutes_to(since), self._minutes_to(until)
+        if end <= first:
+            return CandleSeries.empty(self._symbol, 60)
+        blocks = range(first // BLOCK, (end - 1) // BLOCK + 1)
+        rows = np.concatenate([self._block(number) for number in blocks])[first - blocks[0] * BLOCK :][: end - first]
+        ts = ms_of(self.start_at) + 60_000 * np.arange(first, end, dtype=np.int64)
+        columns = {name: np.ascontiguousarray(rows[:, at]) for at, name in enumerate(COLUMNS)}
+        return CandleSeries(symbol=self._symbol, seconds=60, ts=ts, **columns)
 
     def _minutes_to(self, since: datetime | None) -> int:
         if since is None:
@@ -88,8 +93,19 @@ class SimulatedMarket:
 
     # ------------------------------------------------------------ one block of minutes
 
-    def _block(self, number: int, weather: _Weather) -> list[list[float]]:
-        """Rows of open, high, low, close, volume, rounded; `weather` is moved on to the block's end."""
+    def _block(self, number: int) -> Floats:
+        """Rows of open, high, low, close, volume, rounded. Made of what the block before it handed on."""
+        known = max((each for each in self._before if each <= number), default=0)
+        weather = replace(self._before.get(known, _Weather(self._home)))
+        for earlier in range(known, number):
+            self._made(earlier, weather)
+            self._before[earlier + 1] = replace(weather)
+        rows = self._made(number, weather)
+        self._before[number + 1] = weather
+        return rows
+
+    def _made(self, number: int, weather: _Weather) -> Floats:
+        """`weather` is moved on to the block's end."""
         random = seeded((self._seed << 32) ^ number)
         normals = _normals(random, 7)
         jumps = _jumps(random)
@@ -104,8 +120,7 @@ class SimulatedMarket:
         stir = 0.5 + 0.5 * volatility / BASE_VOLATILITY + np.abs(returns) / BASE_VOLATILITY
         volumes = np.round(MEAN_VOLUME * stir * np.exp(0.7 * normals[4]), 5)
         weather.price = float(closes[-1])
-        rows: list[list[float]] = np.column_stack((opens, highs, lows, closes, volumes)).tolist()
-        return rows
+        return np.column_stack((opens, highs, lows, closes, volumes))
 
     def _volatility(self, weather: _Weather, normals: Floats, jumps: Floats, number: int) -> Floats:
         """One minute's standard deviation: two memories of different length, the hour of day, jumps that stir."""

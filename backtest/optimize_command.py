@@ -123,6 +123,9 @@ class Optimising:
     exact: Exact
     clock: Clock
     out: TextIO
+    progress: Callable[[float], None] | None = None
+    studies: int = 1  # how many there will be, and how many are over
+    over: int = 0
 
     @property
     def space(self) -> Space:
@@ -138,11 +141,17 @@ class Optimising:
             until=span.until,
             stop_after=self.stop_after,
         )
-        bar = Bar(self.out, name, self.trials, self.clock)
+        bar = Bar(self.out, name, self.trials, self.clock, self._told)
         try:
             return optimise(order, self.pool, before=kept.trials(), keep=kept.keep, told=bar.show)
         finally:
+            self.over += 1
             bar.end()
+
+    def _told(self, per_cent: float) -> None:
+        """One study's share of them all."""
+        if self.progress is not None:
+            self.progress((self.over * 100 + per_cent) / self.studies)
 
 
 def run(work: Optimising, folder: Path, write_config: Callable[[Changes, Path], str]) -> tuple[dict[str, Any], Found]:
@@ -198,6 +207,7 @@ def walk_forward(work: Optimising, tried: list[Found]) -> Walked[Changes]:
     whole = Span(since=work.wish.since, until=work.wish.until)
     train, test = lengths(work.wish.walk_forward)
     parts = windows(whole, train=train, test=test)
+    work.studies = len(parts) + 1
 
     def best(span: Span) -> Changes:
         number = len(tried) + 1
@@ -298,6 +308,7 @@ def command(
     version: str,
     keep: Callable[[], tuple[str, Mapping[str, Any]]],
     write_config: Callable[[Changes, Path], str],
+    progress: Callable[[float], None] | None = None,
 ) -> int:
     """From the command line to the folder. `setup`: main.py's TrialSetup, completed here; `keep`: where studies are."""
     clock = Clock()
@@ -327,6 +338,7 @@ def command(
                 exact=Exact(bench, wish.data, version),
                 clock=clock,
                 out=sys.stderr,
+                progress=progress,
             )
             try:
                 study, found = run(work, folder, write_config)

@@ -1,5 +1,6 @@
 """How far something is: one line that is written over, and a study's bar; a line now and then where nobody looks."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TextIO
 
@@ -33,10 +34,12 @@ class OneLine:
 
 
 class Bar:
-    """Shown with the best so far and the time that is left."""
+    """Shown with the best so far and the time that is left. `progress` is told the same as per cent."""
 
-    def __init__(self, out: TextIO, name: str, total: int, clock: Clock) -> None:
-        self._out, self._name, self._total, self._clock = out, name, total, clock
+    def __init__(
+        self, out: TextIO, name: str, total: int, clock: Clock, progress: Callable[[float], None] | None = None
+    ) -> None:
+        self._out, self._name, self._total, self._clock, self._progress = out, name, total, clock, progress
         self._line_over = OneLine(out) if out.isatty() else None
         self._began = clock.monotonic()
         self._first: int | None = None  # trials that an earlier run had made
@@ -45,6 +48,8 @@ class Bar:
     def show(self, done: int, best: float | None = None) -> None:
         self._first = done if self._first is None else self._first
         share = min(done / self._total, 1.0)
+        if self._progress is not None:
+            self._progress(share * 100)
         made, took = done - self._first, self._clock.monotonic() - self._began
         left = f"  {timedelta(seconds=round(took / made * (self._total - done)))} left" if made and share < 1 else ""
         score = "" if best is None else f"  best {best:.3f}"

@@ -28,11 +28,13 @@ KERNEL = "figures of the sweep kernel, which trades as the exact engine does; th
 Row = dict[str, Any]
 
 
-def command(arguments: Namespace, *, make: Callable[[Any], Bench], setup: Any) -> int:
+def command(
+    arguments: Namespace, *, make: Callable[[Any], Bench], setup: Any, progress: Callable[[float], None] | None = None
+) -> int:
     space = space_of(arguments.vary)
     if len(space) > MOST:
         raise ConfigError(f"--vary: are {len(space)} combinations; {MOST} at most, so give fewer values")
-    rows = tried(arguments, space, make, setup)
+    rows = tried(arguments, space, make, setup, progress)
     folder = Path(arguments.out) if arguments.out else Path("runs") / f"sensitivity-{Clock().now():%Y-%m-%d_%H-%M-%S}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sensitivity.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
@@ -42,13 +44,19 @@ def command(arguments: Namespace, *, make: Callable[[Any], Bench], setup: Any) -
     return 0
 
 
-def tried(arguments: Namespace, space: Space, make: Callable[[Any], Bench], setup: Any) -> list[Row]:
+def tried(
+    arguments: Namespace,
+    space: Space,
+    make: Callable[[Any], Bench],
+    setup: Any,
+    progress: Callable[[float], None] | None = None,
+) -> list[Row]:
     whole = space.all()
     tasks = [Task(changes=each, since=arguments.since, until=arguments.until) for each in whole]
     bench = make(setup)
     first = Trials(bench)(tasks[0])  # the compiler does its work once, here
     outcomes: list[Tried] = [first]
-    bar = Bar(sys.stderr, "sensitivity", len(tasks), Clock())
+    bar = Bar(sys.stderr, "sensitivity", len(tasks), Clock(), progress)
     with executor(arguments.workers or os.cpu_count() or 1, arguments.cluster) as where:
         pool = Pool(make, setup, where)
         try:

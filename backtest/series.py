@@ -113,6 +113,13 @@ def joined(parts: Sequence[CandleSeries]) -> CandleSeries:
     return CandleSeries(symbol=parts[0].symbol, seconds=parts[0].seconds, **columns)
 
 
+def mirrored(series: CandleSeries) -> CandleSeries:
+    """The same backward in time, so that it ends where the series begins."""
+    back = series[::-1]
+    ts = 2 * series.ts[0] - series.seconds * 1000 - back.ts
+    return replace(back, ts=ts, open=back.close, close=back.open)
+
+
 def resample(series: CandleSeries, seconds: int) -> CandleSeries:
     """Longer candles, on the UTC grid. One with missing parts is made of what there is; a half last one is left out."""
     if seconds == series.seconds or len(series) == 0:
@@ -126,6 +133,15 @@ def resample(series: CandleSeries, seconds: int) -> CandleSeries:
     whole = merged(series, seconds, starts)
     finished = series.ts[-1] + series.seconds * 1000 >= whole.ts[-1] + seconds * 1000
     return whole if finished else whole[:-1]
+
+
+def lengthened(series: CandleSeries, seconds: int) -> CandleSeries:
+    """The same where the series ends on the grid: its last candle counts, whatever is missing in it."""
+    return (
+        series
+        if seconds == series.seconds or not len(series)
+        else merged(series, seconds, grid_starts(series, seconds))
+    )
 
 
 def grid_starts(series: CandleSeries, seconds: int) -> NDArray[np.int64]:

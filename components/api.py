@@ -25,9 +25,11 @@ from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord
 from components.idempotency import Bodies
 from components.problems import Problem, add_problems
-from components.wire import checklist_row, status_row, wire
+from components.wire import candle_row, checklist_row, status_row, wire
 
 API = "/api"
+UNREAD = "the store does not answer; try again"
+Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
 
 
 class Nothing(Strict):
@@ -79,6 +81,13 @@ class NewsPage(Page):
 
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
+
+
+class CandlesPage(Names):
+    """Without `timeframe`: the one that strategies are shown."""
+
+    timeframe: Timeframe | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
 
 class LogsPage(Page):
@@ -139,6 +148,7 @@ class Reading:
             ("/v1/decisions/{id}", self.decision),
             ("/v1/signals", self.signals),
             ("/v1/insights", self.insights),
+            ("/v1/candles", self.candles),
             ("/v1/reviews", self.reviews),
             ("/v1/reviews/{id}", self.review),
             ("/v1/voices", self.voices),
@@ -196,6 +206,15 @@ class Reading:
         """Why the trader trades now, or does not."""
         return JSONResponse(wire(await self._doors.insights()))
 
+    async def candles(self, page: Annotated[CandlesPage, Query()]) -> Response:
+        """The newest that are known, newest first; the first may not be closed yet. `total` counts these."""
+        try:
+            found = await self._doors.candles(page.timeframe, page.limit)
+        except StoreError as error:
+            raise Problem(503, UNREAD, headers={"retry-after": "5"}) from error
+        now = self._doors.view.status().market_at
+        return _listed([candle_row(each, now) for each in reversed(found)], len(found))
+
     async def reviews(self, page: Annotated[Page, Query()]) -> Response:
         """Each day against what it should have been: its replay, and the same day in a backtest."""
         return _listed(*await self._rows("reviews", page))
@@ -239,7 +258,7 @@ class Reading:
         try:
             return await self._doors.reader.list(kind, page.limit, page.offset, **filters)
         except StoreError as error:
-            raise Problem(503, "the store does not answer; try again", headers={"retry-after": "5"}) from error
+            raise Problem(503, UNREAD, headers={"retry-after": "5"}) from error
 
     async def _one(self, kind: str, id: str) -> Row:
         row = await stored(self._doors, kind, id)

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse
 
-from app.backtest_ports import Backtests, Busy, CandleData, Wanted
+from app.backtest_ports import Backtests, Busy, CandleData, Kind, Wanted
 from app.core.errors import DataError, StoreError, TraderError
 from app.core.money import decimal
 from app.ports import Row, Who
@@ -94,6 +94,10 @@ class BacktestWanted(Strict):
     cash: Annotated[Decimal, BeforeValidator(dollars), AfterValidator(fair)] | None = None
     config: Configuration | None = None
     changes: Annotated[dict[str, bool | int | float | str], Field(max_length=64, default_factory=dict)]
+    kind: Annotated[Kind, Field(strict=False)] = Kind.BACKTEST
+    vary: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20, default_factory=list)]
+    trials: Annotated[int, Field(ge=1, le=5000)] = 100
+    walk_forward: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,3}d/[1-9][0-9]{0,3}d)?$")] = ""
 
 
 class UploadPlace(Names):
@@ -132,6 +136,10 @@ class Testing:
             cash=body.cash,
             config=given or None,
             changes={path: exact(value) for path, value in body.changes.items()},
+            kind=body.kind,
+            vary=tuple(body.vary),
+            trials=body.trials,
+            walk_forward=body.walk_forward,
         )
         who = await self._who(request)
         row = backtest_row(await answered(lambda: self._backtests.start(who, wanted)))

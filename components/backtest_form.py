@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from nicegui import ui
 
-from app.backtest_ports import Busy, CandleData, Wanted
+from app.backtest_ports import Busy, CandleData, Kind, Wanted
 from app.core.errors import TraderError
 from app.ports import Row, Who
 from app.strategy_files import Unfit
@@ -14,6 +15,25 @@ from components.frame import Frame
 from components.parts import Button, Choice, Loader, Text, box
 
 SPANS = {"30": "30 d", "182": "6 mo", "365": "1 yr", "730": "2 yr", "all": "All"}
+KINDS: dict[str, str] = {
+    Kind.BACKTEST: "One run", Kind.OPTIMIZE: "Find better", Kind.SENSITIVITY: "Sensitivity",
+}  # fmt: skip
+MEANINGS = {
+    Kind.BACKTEST: "Trades the past as the trader would, with its fees, stops and limits.",
+    Kind.OPTIMIZE: "Tries many settings and says which did better, and how far that can be trusted.",
+    Kind.SENSITIVITY: "How the result changes with one or two settings: a good one has good neighbours.",
+}
+MOST_TRIALS = 5000
+TIMEFRAME = "Candles strategies are shown"
+WALK_FORWARD = "365d/91d"
+RANGES = {
+    "buy_threshold": "50..90/10",
+    "sell_threshold": "50..90/10",
+    "timeframe": "1h,2h,4h,8h",
+    "risk.stop_loss_pct": "1,2,3,5,8",
+    "risk.position_size_pct": "1,2,3,5,8",
+    "risk.trailing.distance_pct": "1,2,3,5,8",
+}
 FRAMES = ("1m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d")
 NUMBERS = {  # path: (label, what it means)
     "buy_threshold": ("Buys from a score of", "1 to 100"),
@@ -24,6 +44,8 @@ NUMBERS = {  # path: (label, what it means)
     "risk.trailing.distance_pct": ("Trailing stop's distance, %", "0.1 to 20"),
 }
 
+VARIED = {path: f"{NUMBERS.get(path, (TIMEFRAME, ''))[0]}: {values}" for path, values in RANGES.items()}
+
 
 class BacktestForm:
     """`started` is told the id of each that was put into the line."""
@@ -33,6 +55,8 @@ class BacktestForm:
         self._series: dict[str, Row] = {}
         with box("panel backtest-form", "section").props('aria-label="New backtest"'):
             Text("New backtest", "panel-title", "h2")
+            Choice("What", KINDS, Kind.BACKTEST, self._choose_kind)
+            self._kind_words = Text(MEANINGS[Kind.BACKTEST], "soft", "p")
             self._loader = Loader(frame.doors.tasks, self._load, "candles")
             self._nothing = Text(NOTHING, "soft", "p")
             self._nothing.set_visibility(False)
@@ -47,12 +71,17 @@ class BacktestForm:
                 self._cash = (
                     ui.input("Capital, dollars", value="10000").props("outlined inputmode=decimal").mark("cash")
                 )
+                self._looking = Looking()
                 self._changes = Settings(frame)
                 self._error = Text(classes="ask-error", tag="p").props("role=alert").mark("backtest-error")
-                Button("Start the backtest", self._start, "resume").mark("start-backtest")
+                Button("Start", self._start, "resume").mark("start-backtest")
             Upload(self._loader.want)
         self._body.set_visibility(False)
         self._loader.want()
+
+    def _choose_kind(self, key: str) -> None:
+        self._looking.show(Kind(key))
+        self._kind_words.say(MEANINGS[Kind(key)])
 
     async def _load(self) -> None:
         rows = await self._data.list()
@@ -84,6 +113,7 @@ class BacktestForm:
                 until=midnight(self._until.value, "Until"),
                 cash=amount(self._cash.value, "Capital"),
                 changes=self._changes.chosen(),
+                **self._looking.chosen(),
             )
         except Unfit as error:
             self._error.say(str(error))
@@ -111,6 +141,47 @@ NOTHING = (
 )
 
 
+class Looking:
+    """What a search for better settings, or a look at neighbouring ones, wants to know."""
+
+    def __init__(self) -> None:
+        self._kind = Kind.BACKTEST
+        with box("form-body") as self._study:
+            self._trials = ui.input("Configurations to try", value="100").props("outlined inputmode=numeric")
+            self._trials.mark("trials")
+            self._walk = ui.switch("Prove it on days that it has not seen", value=True).mark("walk-forward")
+            Text(
+                "Looks on a year, trades the quarter after it, and goes on: only those quarters count. Better results "
+                "are easy to find and hard to trust; each configuration tried makes luck likelier.",
+                "soft",
+                "p",
+            )
+        with box("form-body") as self._neighbours:
+            self._first = ui.select(VARIED, value="buy_threshold", label="Setting").props("outlined behavior=menu")
+            self._second = ui.select(
+                {"": "none", **VARIED}, value="risk.stop_loss_pct", label="and a second one"
+            ).props("outlined behavior=menu")
+        self.show(Kind.BACKTEST)
+
+    def show(self, kind: Kind) -> None:
+        self._kind = kind
+        self._study.set_visibility(kind is Kind.OPTIMIZE)
+        self._neighbours.set_visibility(kind is Kind.SENSITIVITY)
+
+    def chosen(self) -> dict[str, Any]:
+        """Fields of Wanted. Raises Unfit for what is no number."""
+        if self._kind is Kind.OPTIMIZE:
+            trials = amount(self._trials.value, "Configurations to try") or Decimal(100)
+            if trials != int(trials) or not 1 <= trials <= MOST_TRIALS:
+                raise Unfit(f"Configurations to try: a whole number from 1 to {MOST_TRIALS:,}")
+            walk = WALK_FORWARD if self._walk.value else ""
+            return {"kind": self._kind, "trials": int(trials), "walk_forward": walk}
+        if self._kind is Kind.SENSITIVITY:
+            paths = dict.fromkeys(str(each.value) for each in (self._first, self._second) if each.value)
+            return {"kind": self._kind, "vary": tuple(f"{path}={RANGES[path]}" for path in paths)}
+        return {}
+
+
 class Settings:
     """Empty fields mean: as the trader has it."""
 
@@ -121,7 +192,7 @@ class Settings:
             with box("form-grid"):
                 Text("What is left empty is as the trader has it. Nothing here changes the trader.", "soft wide", "p")
                 self._timeframe = ui.select(
-                    {"": "as it is", **{each: each for each in FRAMES}}, value="", label="Candles strategies are shown"
+                    {"": "as it is", **{each: each for each in FRAMES}}, value="", label=TIMEFRAME
                 ).props("outlined behavior=menu")
                 for path, (label, hint) in NUMBERS.items():
                     self._fields[path] = _number(label, hint)

@@ -9,7 +9,10 @@ FILES = {
     "trades.csv": "Trades CSV",
     "equity.csv": "Equity CSV",
     "result.json": "JSON",
+    "study.json": "JSON",
+    "sensitivity.json": "JSON",
 }
+REPORTS = ("report.html", "optimize.html", "sensitivity.html")
 MOST_WARNINGS = 8
 
 
@@ -20,17 +23,13 @@ class Result:
         self._row, result = row, row["result"]
         with box("run-result"):
             _warnings(result)
-            with box("run-figures"):
-                for figure in told.figures(result):
-                    with box("cell"):
-                        Text(figure.name, "caption").props["title"] = figure.meaning
-                        Text(figure.value, f"figure {figure.tone}")
-                        Text(figure.meaning, "meaning")
+            {"optimize": _search, "sensitivity": _neighbours}.get(str(row.get("kind")), _run)(result)
             files = {str(name) for name in row["files"]}
             with box("row-buttons"):
-                if "report.html" in files:
+                self._report = next((name for name in REPORTS if name in files), "")
+                if self._report:
                     self._charts = Button("Show charts", self._show, "").mark("show-charts")
-                    _link("Open the report", self._at("report.html"), new=True)
+                    _link("Open the report", self._at(self._report), new=True)
                 for name, title in FILES.items():
                     if name in files:
                         _link(title, self._at(name))
@@ -47,7 +46,56 @@ class Result:
         if self._shown:
             with self._frame:
                 page = box("", "iframe").props('title="Charts of this backtest" loading=lazy sandbox="allow-scripts"')
-                page.props["src"] = self._at("report.html")
+                page.props["src"] = self._at(self._report)
+
+
+def _run(result: Row) -> None:
+    with box("run-figures"):
+        for figure in told.figures(result):
+            with box("cell"):
+                Text(figure.name, "caption").props["title"] = figure.meaning
+                Text(figure.value, f"figure {figure.tone}")
+                Text(figure.meaning, "meaning")
+
+
+def _search(result: Row) -> None:
+    """What was found, by the exact engine, and what it hangs on."""
+    headline = result.get("headline") or {}
+    Text(f"{headline.get('what', '')}".capitalize(), "soft", "p")
+    _run(headline)
+    Text("Best settings found", "caption", "h3")
+    for settings, figures in told.best(result):
+        with box("found"):
+            Text(settings, "verdict", "p")
+            Text(told.in_short(figures), "soft", "p")
+    weights = told.importance(result)
+    if weights:
+        Text("What the result hangs on", "caption", "h3").props["title"] = IMPORTANCE
+        for path, share in weights:
+            with box("weight"):
+                Text(path)
+                with box("bar-track"):
+                    box("bar-fill").style(f"width: {share * 100:.0f}%")
+                Text(f"{share * 100:.0f}\u00a0%", "soft")
+
+
+def _neighbours(result: Row) -> None:
+    rows = [row for row in result.get("rows") or () if row.get("return_pct") is not None]
+    if not rows:
+        return
+    best, worst = max(rows, key=_return), min(rows, key=_return)
+    earned = sum(_return(row) > 0 for row in rows)
+    Text(f"{earned} of {len(rows)} combinations earned something.", "verdict", "p")
+    for name, row in (("Best", best), ("Worst", worst)):
+        settings = ", ".join(f"{path} {value}" for path, value in row["settings"].items())
+        Text(f"{name}: {settings}: {told.in_short(row)}", "soft", "p")
+
+
+def _return(row: Row) -> float:
+    return float(row["return_pct"])
+
+
+IMPORTANCE = "Which part of the differences between the configurations this setting explains"
 
 
 def _warnings(result: Row) -> None:

@@ -45,12 +45,12 @@ class RunCard:
     def update(self, row: Row) -> None:
         self._row = row
         status = str(row["status"])
-        self._status.say(told.STATUS.get(status, status))
+        self._status.say(f"{told.KINDS[str(row.get('kind', 'backtest'))]} · {told.STATUS.get(status, status).lower()}")
         done = status == "done" and bool(row.get("result"))
-        text, tone = told.headline(row["result"]) if done else ("", "flat")
+        text, tone = told.headline(row) if done else ("", "flat")
         self._outcome.say(text, f"result {tone}")
         self._foot.set_visibility(status in UNFINISHED)
-        self._compare.set_visibility(done)
+        self._compare.set_visibility(done and row.get("kind", "backtest") == "backtest")
         share = float(row.get("progress_pct") or 0)
         self._fill.style(f"width: {share:.0f}%")
         self._bar.props(f"aria-valuenow={share:.0f}")

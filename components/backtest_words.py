@@ -48,11 +48,25 @@ def figures(result: Row) -> list[Figure]:
     ]  # fmt: skip
 
 
-def headline(result: Row) -> tuple[str, str]:
-    """(+12.3 % in 41 trades, tone)."""
+KINDS = {"backtest": "Backtest", "optimize": "Search", "sensitivity": "Sensitivity"}
+
+
+def headline(row: Row) -> tuple[str, str]:
+    """(+12.3 % in 41 trades, tone), or what else came out."""
+    result = row["result"]
+    if row.get("kind") == "sensitivity":
+        return f"{len(result.get('rows') or ())} combinations", "flat"
+    if row.get("kind") == "optimize":
+        result = result.get("headline") or {}
     gain = Decimal(str(result.get("return_pct") or 0))
     trades = result.get("trades") or 0
     return f"{words.arrow(gain)} {words.signed_pct(gain, 1)} in {trades} trades".strip(), words.tone(gain)
+
+
+def in_short(figures: Row) -> str:
+    """+12.3 %, deepest fall 4.10 %, 41 trades."""
+    gain, fall = Decimal(str(figures.get("return_pct") or 0)), Decimal(str(figures.get("max_drawdown_pct") or 0))
+    return f"{words.signed_pct(gain, 1)}, deepest fall {words.pct(fall, 1)}, {figures.get('trades') or 0} trades"
 
 
 def span(row: Row) -> str:
@@ -69,7 +83,21 @@ def span(row: Row) -> str:
 def changes(row: Row) -> str:
     """buy_threshold 55, risk.stop_loss_pct 2.5; or whose settings it ran with."""
     told = ", ".join(f"{path} {value}" for path, value in (row.get("changes") or {}).items())
+    if row.get("vary"):
+        return f"tried: {', '.join(row['vary'])}"
     return f"changed: {told}" if told else "the trader's own settings"
+
+
+def best(result: Row) -> list[tuple[str, Row]]:
+    """Of a search: settings in words, and what they brought by the exact engine; the best first."""
+    found = result.get("best") or ()
+    return [(", ".join(f"{path} {value}" for path, value in each["changes"].items()), each) for each in found]
+
+
+def importance(result: Row) -> list[tuple[str, float]]:
+    """How much each setting that was tried matters, 0 to 1, the heaviest first."""
+    told = result.get("importance") or {}
+    return sorted(((str(path), float(share)) for path, share in told.items()), key=lambda pair: -pair[1])
 
 
 def warnings(result: Row) -> list[str]:

@@ -18,6 +18,11 @@ SIGNED_OUT = "You are signed out; please sign in again."
 WRONG_CODE = "That code is not right or was used before. Wait for the next one."
 
 
+def wants_code(status: Status) -> bool:
+    """Whether what raises risk asks for the second factor."""
+    return status.two_factor or status.mode == "live"
+
+
 class Person:
     """Who looks at this page, by the session it was opened with."""
 
@@ -124,7 +129,7 @@ class PauseButton:
         status = self._doors.view.status()
         if status.reason != "manual":
             self._said(await self._person.order(self._doors.control.pause), "Paused: nothing is bought")
-        elif status.two_factor or status.mode == "live":
+        elif wants_code(status):
             self._question.ask(
                 "Resume trading?",
                 "It may buy again from the next vote on.",

@@ -16,6 +16,7 @@ from app.faces import LimitKey, LimitsFace, Proposal
 from app.ports import Status
 from components import controls_words as names
 from components import format as words
+from components.controls import wants_code
 from components.controls_section import explained
 from components.controls_votes import number_in
 from components.controls_what_if import WhatIfBox
@@ -152,7 +153,7 @@ class Limits:
             self.update(self._frame.doors.view.status())
             return wrong
 
-        code = bool(riskier) and (status.two_factor or status.mode == "live")
+        code = bool(riskier) and wants_code(status)
         self._question.ask(
             "Change the limits?",
             text,

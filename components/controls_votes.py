@@ -14,6 +14,7 @@ from app.core.money import ZERO, pct_of, plain
 from app.faces import LimitKey, Proposal, Wish
 from app.ports import Row, Status
 from components import controls_words as names
+from components.controls import wants_code
 from components.controls_preview import Preview, with_wishes
 from components.controls_section import explained, slider_of
 from components.controls_what_if import WhatIfBox
@@ -167,7 +168,7 @@ class Votes:
             self.update(self._frame.doors.view.status())
             return wrong
 
-        wanted = code and (status.two_factor or status.mode == "live")
+        wanted = code and wants_code(status)
         self._question.ask(title, text, yes="Save", no="Leave it", work=save, code=wanted)
 
 

@@ -1,6 +1,6 @@
 """What pages and the API are given: the engine's face, the door for commands, the reader, and sign-in. Nothing else."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from app.backtest_ports import Backtests, CandleData
 from app.checklist import Checklist
+from app.core.model import Candle
 from app.faces import WhatIfs
 from app.ports import Control, EngineView, Reader, Row
 from app.seam import Clock, Tasks
@@ -79,6 +80,10 @@ async def _none() -> None:
     return None
 
 
+async def _no_candles(timeframe: str | None, limit: int) -> Sequence[Candle]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
     """`public_url` is the address people type (https behind a proxy), where there is one.
@@ -98,6 +103,9 @@ class Doors:
     hosts: tuple[str, ...] = ()
     going_live: Callable[[], Checklist | None] = lambda: None  # None where no real money is to be traded
     insights: Callable[[], Awaitable[Row]] = _nothing_yet
+    candles: Callable[[str | None, int], Awaitable[Sequence[Candle]]] = (
+        _no_candles  # (time frame, how many), oldest first
+    )
     backtests: Backtests | None = None
     what_if: WhatIfs | None = None
     vital_signs: Callable[[], Awaitable[Row]] = _nothing_yet

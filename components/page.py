@@ -17,6 +17,7 @@ from components.edge import Edge, Pages
 from components.frame import Frame, Tab
 from components.going_live import GoingLive
 from components.history import History
+from components.insights import Insights
 from components.live import Live
 from components.login import add_login, address
 from components.positions import Positions
@@ -33,6 +34,12 @@ TABS = (
         icon='<path d="M4 7h16v12H4zM9 7V5h6v2M4 12h16"/>',
     ),
     Tab("history", "History", History, icon='<path d="M4 12a8 8 0 1 0 2.6-5.9M4 4v4h4M12 8v4l3 2"/>'),
+    Tab(
+        "insights",
+        "Insights",
+        Insights,
+        icon='<path d="M9 18h6M10 21h4M12 3a6 6 0 0 0-4 10.5c.8.8 1 1.5 1 2.5h6c0-1 .2-1.7 1-2.5A6 6 0 0 0 12 3Z"/>',
+    ),
     Tab(
         "controls",
         "Controls",

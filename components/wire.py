@@ -8,6 +8,7 @@ from typing import Any
 
 from app.checklist import Checklist, rows
 from app.core.alerts import KINDS
+from app.core.model import Candle
 from app.core.money import plain
 from app.notices import Told
 from app.ports import Row, Status
@@ -45,6 +46,11 @@ def status_row(status: Status) -> Row:
     row["channels"] = [wire(dataclasses.asdict(each)) for each in status.channels]
     row["unseen_alerts"] = [alert_row(each) for each in status.unseen_alerts]
     return row
+
+
+def candle_row(candle: Candle, now: datetime | None) -> Row:
+    row = {name: wire(getattr(candle, name)) for name in ("opened_at", "open", "high", "low", "close", "volume")}
+    return {**row, "seconds": candle.seconds, "closed": now is not None and candle.closed_at <= now}
 
 
 def checklist_row(checklist: Checklist | None) -> Row:

@@ -2,7 +2,10 @@
 
 import itertools
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +14,45 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MARCH = SHARED / "data/btc/binanceus_BTCUSD_1m_2023-03-01_2023-03-21.parquet"
+# They go a hundred thousand times through lines that other tests reach, too. Coverage does not look on: that would cost
+# more than they themselves.
+UNWATCHED = (
+    "tests/property/",
+    "tests/chaos/",
+    *(
+        f"tests/integration/test_{name}"
+        for name in ("live_day", "march", "parity", "drill_command", "faults_of", "faults_and", "bench_rules")
+    ),
+    "tests/integration/test_news_replayed.py::test_a_month_of_real_headlines",
+    "tests/integration/test_store_reading.py::test_ten_thousand_trades",
+    "tests/integration/test_optimize.py::test_the_command_leaves_a_folder",
+    "tests/unit/test_architecture.py",
+    "tests/unit/test_news_cleaning.py::test_nothing_that_is_read",
+    "tests/unit/test_news_cleaning.py::test_a_clean_title",
+    "tests/unit/test_news_stories.py::test_ten_thousand",
+)
+
+
+def pytest_configure() -> None:
+    """A shell lets what it runs in the background ignore Ctrl-C, and so would every program that is started here."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """The mark `no_cover` of pytest-cov does not reach into the workers of pytest-xdist: there coverage runs twice."""
+    watching = sys.gettrace()
+    if watching is None or not item.nodeid.startswith(UNWATCHED):
+        return (yield)
+    in_threads = threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    try:
+        return (yield)
+    finally:
+        threading.settrace(in_threads)  # type: ignore[arg-type]
+        sys.settrace(watching)
 
 
 @pytest.fixture(scope="session")

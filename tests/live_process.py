@@ -4,12 +4,10 @@ what it thinks.
 """
 
 import hashlib
-import time
 from dataclasses import dataclass, field
 
-import pyotp
-
 from tests.exchange_process import ExchangeProcess
+from tests.one_time_codes import OneTimeCodes
 from tests.trader_process import TraderProcess
 
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -63,15 +61,8 @@ class LiveTrader(TraderProcess):
             **self.exchange.settings,
             **self.settings,
         }
-        self._last_code = ""
+        self.codes = OneTimeCodes(TOTP)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    def code(self) -> str:
-        """A fresh code of the second factor: one works once."""
-        while (code := pyotp.TOTP(TOTP).now()) == self._last_code:
-            time.sleep(0.2)
-        self._last_code = code
-        return code

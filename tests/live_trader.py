@@ -31,6 +31,7 @@ from app.core.portfolio import nav
 from app.core.rules import EntryRules, RiskLimits, Rules, StrategyRule, Tripwires, VotingRules
 from app.core.state import State, held, liquidated, standing
 from app.cycle import Cycle
+from app.past import PastWanted
 from app.ports import Journal, Strategies
 from app.seam import Tasks
 from app.session import Session
@@ -135,7 +136,10 @@ class LiveTrader:
         self.adapter.reconnected = lambda: self.session.reconcile("reconnect")
         await self.session.recover()
         instrument = await self.ground.open()
-        past = await self.ground.past(self.session.engine.state.now, 30, 30)
+        seconds = self.rules.voting.timeframe_seconds
+        startup = 1800 // seconds
+        wanted = PastWanted(lived_until=self.session.engine.state.now, startup=startup, seconds=seconds)
+        past = await self.ground.past(wanted)
         if self.strategies is not None:
             faces = {face.name: face for face in await self.strategies.start(self.rules.voting.strategies)}
             cycle = Cycle(self.rules.voting, faces, self.symbol)

@@ -16,6 +16,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 from aiosmtpd.smtp import Session as SmtpSession
 
+from tests.ports import free_port
+
 USER, PASSWORD = "trader", "correct horse battery"
 
 
@@ -77,14 +79,6 @@ class MailServer:
         self.mails.append(message_from_bytes(content, policy=default))  # type: ignore[arg-type]
         self.receivers.append(list(envelope.rcpt_tos))
         return "250 taken"
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """The real program as a process on books of its own, with a lively market in a file, spoken to over HTTP."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests.ports import free_port
 from tests.trading_day import random_candles
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,16 +41,13 @@ class TraderProcess:
     folder: Path
     market: str
     speed: str = "100000"
-    port: int = 0
     settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.folder / "config").mkdir(exist_ok=True)
         (self.folder / "config/strategies.yml").write_text(STRATEGIES)
         (self.folder / "config/risk.yml").write_text(RISK)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -98,7 +95,7 @@ class TraderProcess:
         try:
             yield
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
             process.wait()
@@ -109,7 +106,7 @@ class TraderProcess:
         self.until(lambda: httpx.get(f"{url}/health").status_code == 200, "the trader to answer")
         answer = httpx.post(f"{url}/api/v1/token", json={"username": "admin", "password": PASSWORD}, timeout=30)
         token = answer.json()["access_token"]
-        return httpx.Client(base_url=url, timeout=10, headers={"authorization": f"Bearer {token}"})
+        return httpx.Client(base_url=url, timeout=30, headers={"authorization": f"Bearer {token}"})
 
     def until(self, true: Any, what: str, seconds: float = 60) -> Any:
         """Ask again and again; what it said in the end."""

@@ -152,7 +152,7 @@ class Day:
             )
         )
         await self.session.drained()
-        await asyncio.wait_for(CandleMarket(Minutes(self.candles), self.paper, time).run(self.session), 120)
+        await asyncio.wait_for(CandleMarket(Minutes(self.candles), self.paper, time).run(self.session), 600)
         await self.session.drained()
         await self.tasks.stop()
         return self.session

@@ -50,12 +50,34 @@ def a_run(id: str = "b1", status: str = "done", **changes: Any) -> Row:
         "since": None,
         "until": None,
         "initial_cash": Decimal(10_000),
+        "kind": "backtest",
+        "vary": [],
         "changes": {},
         "error": None,
         "result": a_result() if status == "done" else None,
         "files": FILES if status == "done" else [],
     }
     return {**standard, **changes}
+
+
+def a_search(id: str = "s1") -> Row:
+    study = {
+        "headline": {"what": "out of sample: each test was traded with what was found before it", **a_result(9.1)},
+        "best": [{"changes": {"timeframe": "4h", "buy_threshold": 70}, **a_result(21.0)}],
+        "importance": {"timeframe": 0.61, "buy_threshold": 0.39},
+        "warnings": ["of 100 configurations, the best looks good by luck alone"],
+    }
+    files = ["study.json", "trials.csv", "optimize.html"]
+    return a_run(id, kind="optimize", result=study, files=files)
+
+
+def a_look_around(id: str = "n1") -> Row:
+    rows = [
+        {"settings": {"buy_threshold": str(each)}, "return_pct": each - 65.0, "max_drawdown_pct": 5.0, "trades": 40}
+        for each in (50, 60, 70, 80)
+    ]
+    files = ["sensitivity.json", "sensitivity.html"]
+    return a_run(id, kind="sensitivity", vary=["buy_threshold=50..80/10"], result={"rows": rows}, files=files)
 
 
 class FakeBacktests:
@@ -71,7 +93,9 @@ class FakeBacktests:
         if self.refusal:
             raise self.refusal
         self.wanted.append(wanted)
-        row = a_run(f"b{len(self.rows) + 1}", "queued", data=wanted.data, changes=dict(wanted.changes))
+        row = a_run(
+            f"b{len(self.rows) + 1}", "queued", data=wanted.data, changes=dict(wanted.changes), kind=wanted.kind
+        )
         self.rows.insert(0, row)
         self.changed()
         return row

@@ -18,25 +18,33 @@ class Resampler:
         self._parts: list[Candle] = []
         self.complete = True  # whether the newest closed candle was built from all its minutes
 
-    def add(self, candle: Candle) -> Candle | None:
-        """The larger candle that `candle` completes, if it does. A gap closes the one before early."""
+    def add(self, candle: Candle) -> Sequence[Candle]:
+        """The larger candles that are known with `candle`, oldest first: the one that it completes, and before that
+        one whose last minutes are missing, where `candle` is the first after them."""
         if candle.seconds == self.seconds:
-            return candle
-        closed = None
-        if self._parts and self._slot(self._parts[0]) != self._slot(candle):
-            closed = self._close()  # its last minutes are missing
+            return (candle,)
+        overdue = bool(self._parts) and self._slot(self._parts[0]) != self._slot(candle)
+        closed = (self._close(),) if overdue else ()
         self._parts.append(candle)
         if candle.closed_at == self._slot(candle) + timedelta(seconds=self.seconds):
-            return self._close()
+            return (*closed, self._close())
         return closed
 
     def _slot(self, candle: Candle) -> datetime:
         seconds = int((candle.opened_at - EPOCH).total_seconds())
         return EPOCH + timedelta(seconds=seconds - seconds % self.seconds)
 
+    @property
+    def forming(self) -> Candle | None:
+        """The candle that is not closed yet, as it stands; None between two of them."""
+        return self._joined(self._parts) if self._parts else None
+
     def _close(self) -> Candle:
         parts, self._parts = self._parts, []
         self.complete = sum(part.seconds for part in parts) == self.seconds
+        return self._joined(parts)
+
+    def _joined(self, parts: Sequence[Candle]) -> Candle:
         return Candle(
             symbol=parts[0].symbol,
             opened_at=self._slot(parts[0]),

@@ -1,4 +1,4 @@
-"""1-minute candles of the exchange: rows → Candle, pages of the past, and a tail that never skips a minute.
+"""Candles of the exchange: rows → Candle, pages of the past, and a tail that never skips a minute.
 
 A candle that is impossible or not closed yet is never handed on.
 """
@@ -25,15 +25,17 @@ MINUTE = timedelta(minutes=1)
 PAGE = 1000
 SETTLED = timedelta(seconds=1)  # after its end a candle may still be written to
 MOST_GAPS = 20
+INTERVALS = {60: "1m", 180: "3m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h", 7200: "2h", 14400: "4h"}
+INTERVALS |= {21600: "6h", 28800: "8h", 43200: "12h", 86400: "1d"}  # weeks begin on Mondays there, not on our grid
 
 
-def candle(symbol: str, opened: Any, prices: Sequence[Any]) -> Candle:
+def candle(symbol: str, opened: Any, prices: Sequence[Any], seconds: int = 60) -> Candle:
     """From the opening time in ms and open, high, low, close, volume. DataError where it cannot be."""
     numbers = [decimal(value, f"candle of {symbol}") for value in prices]
     return Candle(
         symbol=symbol,
         opened_at=moment(opened, "candle"),
-        seconds=60,
+        seconds=seconds,
         open=numbers[0],
         high=numbers[1],
         low=numbers[2],
@@ -42,11 +44,11 @@ def candle(symbol: str, opened: Any, prices: Sequence[Any]) -> Candle:
     )
 
 
-def candle_of_row(symbol: str, row: Any) -> Candle:
+def candle_of_row(symbol: str, row: Any, seconds: int = 60) -> Candle:
     """A row of the klines list."""
     if not isinstance(row, list) or len(row) < 6:
         raise DataError(f"candle of {symbol}: not what the exchange answers there")
-    return candle(symbol, row[0], row[1:6])
+    return candle(symbol, row[0], row[1:6], seconds)
 
 
 def candle_of_event(symbol: str, event: Any) -> Candle | None:
@@ -60,46 +62,55 @@ def candle_of_event(symbol: str, event: Any) -> Candle | None:
 
 
 def gaps(candles: Sequence[Candle]) -> list[tuple[datetime, datetime]]:
-    """(first missing minute, the minute after the last missing one) of each hole."""
+    """(when the first missing candle would open, when the next one does) of each hole."""
     return [(one.closed_at, two.opened_at) for one, two in pairwise(candles) if two.opened_at > one.closed_at]
 
 
+def told_in(seconds: int) -> int:
+    """The longest candles that the exchange makes and that candles of `seconds` can be made of."""
+    return max(each for each in INTERVALS if seconds % each == 0)
+
+
 class CandleReader:
-    """Closed candles by asking."""
+    """Closed candles by asking; of one minute where nothing else is said."""
 
     def __init__(self, client: Client, symbol: str) -> None:
         self._client, self._symbol = client, symbol
 
-    async def since(self, start: datetime, end: datetime | None = None) -> list[Candle]:
+    async def since(self, start: datetime, end: datetime | None = None, seconds: int = 60) -> list[Candle]:
         """Closed candles that open at `start` or later and before `end`, oldest first. Raises ExchangeErrors."""
         found: dict[datetime, Candle] = {}
+        length = timedelta(seconds=seconds)
         last = min(end or self._client.time.now(), self._client.time.now())
         at = start
-        while at + MINUTE + SETTLED <= self._client.time.now() and at < last:
-            page = await self.page(at, last)
+        while at + length + SETTLED <= self._client.time.now() and at < last:
+            page = await self.page(at, last, seconds=seconds)
             found |= {each.opened_at: each for each in page if start <= each.opened_at < last}
             if not page or page[-1].opened_at < at:
                 break
             at = page[-1].closed_at
         return [found[at] for at in sorted(found)]
 
-    async def past(self, minutes: int) -> list[Candle]:
-        """The newest closed candles. Holes are asked for once more; one that stays is the exchange's own."""
-        now = self._client.time.now()
-        candles = await self.since(now.replace(second=0, microsecond=0) - minutes * MINUTE)
-        for start, end in gaps(candles)[:MOST_GAPS]:
-            candles += await self.since(start, end)
+    async def past(self, start: datetime, end: datetime | None = None, seconds: int = 60) -> list[Candle]:
+        """The same, of `seconds` or of an even part of it. Holes are asked for once more; one that stays is the
+        exchange's own."""
+        length = told_in(seconds)
+        candles = await self.since(start, end, length)
+        for first, after in gaps(candles)[:MOST_GAPS]:
+            candles += await self.since(first, after, length)
         candles = sorted({each.opened_at: each for each in candles}.values(), key=lambda each: each.opened_at)
-        for start, end in gaps(candles):
-            log.warning("the exchange has no candles of %s from %s to %s", self._symbol, start, end)
+        for first, after in gaps(candles):
+            log.warning("the exchange has no candles of %s from %s to %s", self._symbol, first, after)
         return candles
 
-    async def page(self, start: datetime, end: datetime, urgency: Urgency = Urgency.READING) -> list[Candle]:
+    async def page(
+        self, start: datetime, end: datetime, urgency: Urgency = Urgency.READING, seconds: int = 60
+    ) -> list[Candle]:
         """The first of the closed candles that open at `start` or later and before `end`, as many as one answer has."""
         what = f"reading candles of {self._symbol}"
         params = {
             "symbol": market_id(self._symbol),
-            "interval": "1m",
+            "interval": INTERVALS[seconds],
             "startTime": str((start - EPOCH) // timedelta(milliseconds=1)),
             "endTime": str((end - EPOCH) // timedelta(milliseconds=1) - 1),
             "limit": str(PAGE),
@@ -111,7 +122,7 @@ class CandleReader:
         newest, closed, wrong = self._client.time.now() - SETTLED, [], []
         for row in body:
             try:
-                closed.append(candle_of_row(self._symbol, row))
+                closed.append(candle_of_row(self._symbol, row, seconds))
             except DataError as error:
                 wrong.append(str(error))
         if wrong:

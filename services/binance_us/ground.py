@@ -1,9 +1,10 @@
 """Real money on Binance.US: the exchange and its market as one ground."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from app.core.model import Candle, Instrument, OrderBook
+from app.past import Past, PastWanted
 from app.ports import Exchange, Inbox
 from services.binance_us.exchange import BinanceUs
 from services.binance_us.market import LiveMarket
@@ -17,8 +18,7 @@ class LiveGround:
 
     def __init__(self, account: BinanceUs, market: LiveMarket, exchange: Exchange) -> None:
         self.exchange, self._account, self._market = exchange, account, market
-        self._lived_until: datetime | None = None
-        self._past: Sequence[Candle] = ()
+        self._missed: Sequence[Candle] = ()
 
     @property
     def user_data(self) -> str | None:
@@ -30,17 +30,15 @@ class LiveGround:
     async def open(self) -> Instrument:
         return await self._account.open()
 
-    async def past(self, lived_until: datetime, warmup: int, window: int) -> Iterable[Candle]:
-        self._past, self._lived_until = await self._market.past(window), lived_until
-        if lived_until.year > 1970:
-            self._account.look_back_to(lived_until)
-        return self._past
+    async def past(self, wanted: PastWanted) -> Past:
+        past = await self._market.past(wanted)
+        self._missed = past.missed(wanted.lived_until)
+        if wanted.lived_until.year > 1970:
+            self._account.look_back_to(wanted.lived_until)
+        return past
 
     def missed(self) -> Sequence[Candle]:
-        until = self._lived_until
-        if until is None or until.year <= 1970:
-            return ()
-        return [candle for candle in self._past if candle.closed_at > until]
+        return self._missed
 
     async def order_book(self) -> OrderBook | None:
         return await self._market.order_book()

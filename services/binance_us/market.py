@@ -16,6 +16,7 @@ from app.core.errors import DataError, ExchangeError
 from app.core.messages import CandleClosed, PriceSeen
 from app.core.model import Candle, OrderBook
 from app.core.money import positive
+from app.past import Past, PastWanted
 from app.ports import Inbox
 from app.seam import Clock, Tasks
 from services.binance_us.believing import believed
@@ -66,11 +67,17 @@ class LiveMarket:
 
     # ------------------------------------------------------------ the port
 
-    async def past(self, minutes: int) -> Sequence[Candle]:
-        candles = await self._reader.past(minutes)
-        if candles:
-            self._tail = Tail(candles[-1].closed_at)
-        return candles
+    async def past(self, wanted: PastWanted) -> Past:
+        """Long candles as the exchange made them: a hundred pages of minutes would take its whole patience.
+
+        Where nobody traded in its first minutes, such a one may open with the first trade, not with the price before.
+        """
+        now = self._client.time.now()
+        begins, minutes_from = wanted.begins(now), wanted.minutes_from(now)
+        long = await self._reader.past(begins, minutes_from, wanted.seconds) if begins < minutes_from else []
+        minutes = await self._reader.past(minutes_from)
+        self._tail = Tail(minutes[-1].closed_at if minutes else minutes_from)
+        return Past(long=long, minutes=minutes)
 
     async def order_book(self) -> OrderBook:
         what = "reading the order book"

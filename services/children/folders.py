@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from app.backtest_ports import Wanted
+from app.backtest_ports import Kind, Wanted
 from app.core.errors import ConfigError, DataError
 from app.core.money import plain
 from app.errands import Errand
@@ -25,7 +25,9 @@ from services.children.configuration import checked, texts_of, with_changes
 FILES = (
     *("result.json", "trades.csv", "equity.csv", "equity.parquet", "positions.parquet", "candles.parquet"),
     *("report.html", "report.pdf"),
+    *("optimize.html", "study.json", "trials.csv", "sensitivity.html", "sensitivity.json"),
 )
+SHORT = ("result.json", "study.json", "sensitivity.json")  # what came out, by kind
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 LARGEST_RESULT = 4 << 20
 GIVEN, WORK, RESULTS, ARGUMENTS = "given", "work", "results", "arguments.json"
@@ -43,7 +45,8 @@ class Sources:
 
 
 def backtest_arguments(wanted: Wanted, given: Path, results: Path) -> tuple[str, ...]:
-    """Of `main.py backtest`. Whatever a person typed stands behind an equals sign: it can be no option."""
+    """Of `main.py backtest`, `optimize` or `sensitivity`. Whatever a person typed stands behind an equals sign: it can
+    be no option."""
     chosen: dict[str, Any] = {"data": wanted.data, "config": given, "out": results}
     if wanted.since:
         chosen["since"] = f"{wanted.since:%Y-%m-%d}"
@@ -51,7 +54,15 @@ def backtest_arguments(wanted: Wanted, given: Path, results: Path) -> tuple[str,
         chosen["until"] = f"{wanted.until:%Y-%m-%d}"
     if wanted.cash is not None:
         chosen["cash"] = plain(wanted.cash)
-    return ("backtest", *(f"--{name}={value}" for name, value in chosen.items()), "--progress", "--no-record")
+    options = [f"--{name}={value}" for name, value in chosen.items()]
+    options += [f"--vary={each}" for each in wanted.vary]
+    if wanted.kind is Kind.BACKTEST:
+        return ("backtest", *options, "--progress", "--no-record")
+    options += ["--workers=1", "--progress"]  # the other processor is the trader's
+    if wanted.kind is Kind.OPTIMIZE:
+        options.append(f"--trials={wanted.trials}")
+        options += [f"--walk-forward={wanted.walk_forward}"] if wanted.walk_forward else []
+    return (wanted.kind.value, *options)
 
 
 class RunFolders:
@@ -106,15 +117,17 @@ class RunFolders:
         return home
 
     def result(self, id: str) -> Row:
-        path = self.file(id, "result.json")
+        path = next((found for name in SHORT if (found := self.file(id, name)) is not None), None)
         try:
             if path is None or path.stat().st_size > LARGEST_RESULT:
-                raise DataError("it left no result.json that could be read")
+                raise DataError("it left no result that could be read")
             result = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise DataError("its result.json cannot be read") from error
+            raise DataError("its result cannot be read") from error
+        if isinstance(result, list):  # of sensitivity: a row for each combination
+            result = {"rows": result}
         if not isinstance(result, dict):
-            raise DataError("its result.json holds no result")
+            raise DataError("its result holds nothing of the kind")
         return result
 
     def files(self, id: str) -> Sequence[str]:

@@ -35,7 +35,13 @@ class Backtests:
         self._insert(id=id, status="queued", created_at=at, finished_at=None, request=dict(request), result={})
 
     def _insert(self, *, request: Row, result: Row, **columns: Any) -> None:
-        values = {**columns, "request": json.dumps(request), "result": json.dumps(result), "error": ""}
+        values = {
+            "kind": request.get("kind", "backtest"),
+            **columns,
+            "request": json.dumps(request),
+            "result": json.dumps(result),
+            "error": "",
+        }
         with self._database.writing() as connection:
             connection.execute(insert(TABLE).values(**values))
 
@@ -76,10 +82,10 @@ class Backtests:
     def prune(self, keep: int) -> None:
         """The newest that came to its end stays: the go-live list asks for one."""
         with self._database.writing() as connection:
-            query = select(TABLE.c.id, TABLE.c.status).order_by(*NEWEST)
-            found = [(str(id), str(status)) for id, status in connection.execute(query)]
-            proof = next((id for id, status in found if status == "done"), "")
-            old = [id for id, status in found[keep:] if status not in UNFINISHED and id != proof]
+            query = select(TABLE.c.id, TABLE.c.status, TABLE.c.kind).order_by(*NEWEST)
+            found = [(str(id), str(status), str(kind)) for id, status, kind in connection.execute(query)]
+            proof = next((id for id, status, kind in found if (status, kind) == ("done", "backtest")), "")
+            old = [id for id, status, _ in found[keep:] if status not in UNFINISHED and id != proof]
             if old:
                 connection.execute(delete(TABLE).where(TABLE.c.id.in_(old)))
 
@@ -101,6 +107,8 @@ def row_of(columns: Mapping[Any, Any]) -> Row:
         "since": _time(request.get("since")),
         "until": _time(request.get("until")),
         "initial_cash": Decimal(str(cash)) if cash is not None else None,
+        "kind": columns["kind"],
+        "vary": request.get("vary") or [],
         "changes": request.get("changes") or {},
         "error": columns["error"] or None,
         "result": result or None,

@@ -57,10 +57,11 @@ def _traded(connection: Connection, ledger: str) -> Traded | None:
 
 
 def newest_backtest(connection: Connection) -> datetime | None:
-    """When the last one that came to its end did."""
+    """When the last one that came to its end did; a search for settings is none."""
     if not _has(connection, BACKTESTS):
         return None
-    query = select(func.max(BACKTESTS.c.finished_at)).where(BACKTESTS.c.status == "done")
+    done = (BACKTESTS.c.status == "done") & (BACKTESTS.c.kind == "backtest")
+    query = select(func.max(BACKTESTS.c.finished_at)).where(done)
     found: datetime | None = connection.execute(query).scalar()
     return found
 

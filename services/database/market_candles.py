@@ -4,8 +4,7 @@ The journal holds only candles that caused something; these are all, without a c
 """
 
 import json
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -20,7 +19,6 @@ from services.database.connection import Database
 CANDLES: Table = tables.MarketCandleTable.__table__  # type: ignore[attr-defined]
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 KEPT = timedelta(days=92)
-PAST = timedelta(days=3)  # of what the market tells at start: what was missed while down
 Hours = dict[datetime, dict[int, list[str]]]
 
 
@@ -38,13 +36,9 @@ class DatabaseMarketCandles:
         if isinstance(message, CandleClosed):
             self._new.append(message.candle)
 
-    def passing(self, past: Iterable[Candle]) -> Iterator[Candle]:
-        """The past, as it goes by to somebody else; its end is taken in."""
-        newest: deque[Candle] = deque(maxlen=PAST // MINUTE)
-        for candle in past:
-            newest.append(candle)
-            yield candle
-        self._new += newest
+    def take(self, minutes: Sequence[Candle]) -> None:
+        """Those of the past that the market told at start: what was missed while down, and what a crash took."""
+        self._new += minutes
 
     def flush(self) -> None:
         """Write down what was heard. What cannot be written stays for the next time."""
@@ -91,6 +85,12 @@ class DatabaseMarketCandles:
             for minute, values in sorted(_minutes(text).items())
         )
         return [candle for candle in found if since <= candle.opened_at < until]
+
+    def known(self, since: datetime, until: datetime) -> Sequence[Candle]:
+        """The same, and what was heard and is not written down yet."""
+        written, heard = self.candles(since, until), list(self._new)
+        newest = written[-1].opened_at if written else since - MINUTE
+        return [*written, *(candle for candle in heard if newest < candle.opened_at < until)]
 
     def _candle(self, opened_at: datetime, values: Sequence[str]) -> Candle:
         opened, high, low, close, volume = map(Decimal, values)

@@ -120,6 +120,8 @@ class DatabaseReader:
         if kind.table is tables.PositionTable:
             status = filters.get("status")
             where += [] if status == "all" else [table.c.status == status if status else table.c.status != "CLOSED"]
+        if kind.table is tables.NewsEventTable and filters.get("severity"):
+            where.append(table.c.severity.in_(filters["severity"]))
         if kind.table is tables.OrderTable and filters.get("position"):
             where.append(table.c.position_id == filters["position"])
         if kind.table is tables.DecisionTable and filters.get("outcome"):

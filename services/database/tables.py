@@ -388,6 +388,7 @@ class BacktestTable(SQLModel, table=True):
     __tablename__ = "backtests"
     id: str = Field(primary_key=True)
     status: str
+    kind: str = "backtest"
     created_at: datetime = utc()
     finished_at: datetime | None = utc(nullable=True)
     request: str = text()

@@ -167,7 +167,7 @@ SETTINGS: tuple[Setting, ...] = (
         "TRADER_MARKET_SPEED",
         Number(Decimal(0), Decimal(100_000), above=True),
         "market seconds per second, at most, on a simulated or replayed market",
-        "60",
+        "1200",
     ),
     _row(
         "TRADER_MARKET_SEED",

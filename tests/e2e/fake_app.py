@@ -1,7 +1,8 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `first` (the random first password). Driven
-over stdin, one command a line: `price 64000.12`, `hang`, `end-session`; each is answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `first` (the
+random first password). Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `hang`,
+`end-session`; each is answered on stdout once it is done.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from nicegui import ui
 
 from app.channels import ChannelState
 from app.core.alerts import AlertEvent
-from app.core.model import PositionStatus, SignalStatus
+from app.core.model import Candle, PositionStatus, SignalStatus
 from app.notices import Told
 from app.seam import Clock
 from components.page import RUN, build
@@ -24,13 +25,19 @@ from services.database import DatabaseReader, Ledgers, open_database
 from tests.builders import NOON, a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
 from tests.integration.test_store_reading import fill_the_store
-from tests.ui_backtests import FakeBacktests, FakeCandles, a_result, a_run
+from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
 from tests.ui_controls import FakeWhatIf, vital_signs, with_controls
 from tests.ui_history import fill_history
+from tests.ui_insights import set_fresh, set_insights, some_candles
 
 
 class RealClock(Clock):
-    """Sessions and sweeps in real time."""
+    """Sessions and sweeps in real time; a test may say that more has passed."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
 
 def set_scene(desk: Desk, scene: str) -> None:
@@ -77,6 +84,8 @@ def set_scene(desk: Desk, scene: str) -> None:
             state="STOPPED",
             reason="kill_switch",
         )
+    if scene.startswith("insights"):
+        set_fresh(desk) if scene == "insights-fresh" else set_insights(desk)
     if scene == "paused":
         view.now = view.now.__class__(
             **{
@@ -114,7 +123,12 @@ def _fields(status: object) -> dict[str, object]:
     return {name: getattr(status, name) for name in status.__slots__}  # type: ignore[attr-defined]
 
 
-async def listen(desk: Desk) -> None:
+def pass_time(desk: Desk, clock: RealClock, seconds: float) -> None:
+    clock.ahead += seconds
+    desk.view.set(market_at=(desk.view.now.market_at or NOW) + timedelta(seconds=seconds))
+
+
+async def listen(desk: Desk, clock: RealClock) -> None:
     """Do what the test says, then say that it is done."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -123,6 +137,8 @@ async def listen(desk: Desk) -> None:
         if line[0] == "price":
             at = desk.view.now.market_at
             desk.view.set(price=Decimal(line[1]), price_at=at + timedelta(microseconds=1) if at else None)
+        elif line[0] == "later":
+            pass_time(desk, clock, float(line[1]))
         elif line[0] == "end-session":
             await desk.auth.end_all("admin")
         elif line[0] == "orders":
@@ -133,18 +149,22 @@ async def listen(desk: Desk) -> None:
 
 def main() -> None:
     port, scene = int(sys.argv[1]), sys.argv[2]
-    desk = Desk(RealClock())
+    clock = RealClock()
+    desk = Desk(clock)
     set_scene(desk, scene)
 
     async def start() -> None:
         first = await desk.auth.start("admin", None if scene == "first" else PASSWORD)
         print(f"ready {first or ''}", flush=True)
-        desk.tasks.start(listen(desk), "listening to the test")
+        desk.tasks.start(listen(desk, clock), "listening to the test")
+
+    async def candles(timeframe: str | None, limit: int) -> list[Candle]:
+        return some_candles(timeframe, limit)
 
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
-    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), changed, a_run())
+    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
     more = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
-    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), **more))
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, **more))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 

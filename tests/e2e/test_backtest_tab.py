@@ -11,7 +11,7 @@ from components.backtest_form import amount, midnight
 from tests.e2e.test_dashboard_user import pytestmark as pytestmark  # noqa: PLC0414 - the same group and warnings
 from tests.e2e.test_dashboard_user import signed_in
 from tests.fakes_ui import Desk, a_strategy_row
-from tests.ui_backtests import FULL, FakeBacktests, FakeCandles, a_result, a_run
+from tests.ui_backtests import FULL, FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
 
 
 async def opened(user: User) -> None:
@@ -94,6 +94,44 @@ async def test_two_that_ended_stand_side_by_side_with_the_better_figure_marked()
         await user.should_not_see("their figures do not compare")
         runs.set("b2", result=a_result(4.0, end="2023-01-01T00:00:00Z"))
         await user.should_see("⚠ They are not of the same candles and days: their figures do not compare.")
+
+
+async def test_better_settings_are_looked_for_and_told_with_what_they_hang_on() -> None:
+    runs = FakeBacktests()
+    async with signed_in(Desk(), backtests=runs, data=FakeCandles("BTC/USD:1m")) as user:
+        await opened(user)
+        await user.should_see(marker="cash")
+        user.find(marker="choose-optimize").click()
+        user.find(marker="trials").clear().type("many")
+        user.find(marker="start-backtest").click()
+        await user.should_see("Configurations to try: give a number such as 5 or 2.5")
+        user.find(marker="trials").clear().type("250")
+        user.find(marker="start-backtest").click()
+        await user.should_see(marker="run-b1")
+        (wanted,) = runs.wanted
+        assert (wanted.kind, wanted.trials, wanted.walk_forward) == ("optimize", 250, "365d/91d")
+        runs.set(**a_search("b1"))
+        await user.should_see("Search · done")
+        await user.should_see("▲ +9.1\u00a0% in 143 trades")
+        user.find(marker="run-b1-details").trigger("toggle")
+        await user.should_see("timeframe 4h, buy_threshold 70")
+        await user.should_see("61\u00a0%")
+        await user.should_not_see(marker="run-b1-compare")
+
+
+async def test_neighbouring_settings_are_looked_at() -> None:
+    runs = FakeBacktests()
+    async with signed_in(Desk(), backtests=runs, data=FakeCandles("BTC/USD:1m")) as user:
+        await opened(user)
+        await user.should_see(marker="cash")
+        user.find(marker="choose-sensitivity").click()
+        user.find(marker="start-backtest").click()
+        await user.should_see(marker="run-b1")
+        (wanted,) = runs.wanted
+        assert wanted.vary == ("buy_threshold=50..90/10", "risk.stop_loss_pct=1,2,3,5,8")
+        runs.set(**a_look_around("b1"))
+        user.find(marker="run-b1-details").trigger("toggle")
+        await user.should_see("2 of 4 combinations earned something.")
 
 
 async def test_one_that_failed_says_why() -> None:

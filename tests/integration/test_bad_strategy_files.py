@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.swap_floor import BUYS, Lag, SwapFloor, a_file, sha
+from tests.loop_lag import Lag
+from tests.swap_floor import BUYS, SwapFloor, a_file, sha
 
 GOOD = a_file()
 

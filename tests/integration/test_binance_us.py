@@ -625,6 +625,7 @@ async def test_without_a_network_everything_is_a_doubt_or_was_not_sent(
         with pytest.raises((ExchangeUnreachable, ExchangeBusy)):
             await doing
     room.exchange.cut_off("")
+    monkeypatch.setattr(client_module, "READ_SECONDS", 10)
     assert isinstance(await room.find(an_id(), complete=True), OrderNotFound)
 
 

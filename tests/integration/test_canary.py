@@ -18,13 +18,13 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import httpx
-import pyotp
 import pytest
 
 import main
 from services import logs
 from services.secrets.commands import SecretSettings
 from services.settings import SETTINGS, load_settings
+from tests.one_time_codes import OneTimeCodes
 from tests.post_office import MailServer
 from tests.trader_process import TraderProcess, write_market
 
@@ -121,6 +121,7 @@ class Canaries:
         self._give()
         self.answers: list[str] = []
         self.output: list[str] = []
+        self.codes = OneTimeCodes(SEED)
 
     def _give(self) -> None:
         for name in BY_FILE:
@@ -133,11 +134,6 @@ class Canaries:
             desk.set(name, self.values[name])
         lines = [f"{name}={desk.seal_only(name, self.values[name])[0]}\n" for name in IN_ENV_FILE]
         (self.folder / ".env").write_text("".join(lines))
-
-    def code(self, steps_on: int = 0) -> str:
-        import time
-
-        return pyotp.TOTP(SEED).at(int(time.time()) + 30 * steps_on)
 
     def ask(self, client: httpx.Client, method: str, path: str, **more: Any) -> httpx.Response:
         answer = client.request(method, path, **more)
@@ -170,14 +166,14 @@ def seen_of(pid: int, *names: str) -> str:
 
 def work(home: Canaries, client: httpx.Client) -> None:
     """Trades, and what a person does."""
-    answer = home.ask(client, "POST", "/api/v1/token", json={**sign_in(), "otp": home.code()})
+    answer = home.ask(client, "POST", "/api/v1/token", json={**sign_in(), "otp": home.codes.next()})
     assert answer.status_code == 200, answer.text
     client.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
     home.trader.until(lambda: client.get("/api/v1/trades").json().get("total"), "a trade")
     for path in ("status", "positions", "orders", "trades", "decisions", "events", "audit", "settings", "signals"):
         home.ask(client, "GET", f"/api/v1/{path}")
     home.ask(client, "POST", "/api/v1/pause", json={})
-    home.ask(client, "POST", "/api/v1/resume", json={"otp": home.code(1)})
+    home.ask(client, "POST", "/api/v1/resume", json={"otp": home.codes.next()})
 
 
 def sign_in() -> dict[str, str]:
@@ -212,6 +208,11 @@ def ask_wrongly(home: Canaries, client: httpx.Client) -> None:
     for header in ("authorization", "cookie", "x-mbx-apikey"):
         home.ask(client, "GET", "/api/v1/status", headers={header: f"Bearer {canary}"})
     home.ask(client, "GET", "/metrics", headers={"authorization": f"Bearer {CANARIES['TRADER_METRICS_TOKEN']}"})
+
+
+def tried(home: Canaries, *channels: str) -> bool:
+    said = home.trader.command("alert", "list").stdout
+    return all(f"{name}: " in said for name in channels)
 
 
 def dumped(database: Path) -> str:
@@ -254,10 +255,7 @@ def test_no_canary_is_heard_of_a_real_trader(tmp_path: Path, echo: str, mail: Ma
             home.command("doctor")
         home.command("alert", "test")
         home.command("alert", "list")
-        home.trader.until(
-            lambda: all(f"{name}: " in home.trader.command("alert", "list").stdout for name in ("email", "apprise-1")),
-            "the channels to have been tried",
-        )
+        home.trader.until(lambda: tried(home, "email", "apprise-1"), "the channels to have been tried")
         home.command("secrets", "rotate")
     finally:
         process.terminate()

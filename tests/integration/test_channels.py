@@ -20,7 +20,8 @@ from services.notifications.ping import Ping
 from services.notifications.sms import Account, Sms
 from services.settings import Secret, load_settings
 from tests.builders import NOON
-from tests.post_office import PASSWORD, Asked, MailServer, WebService, free_port, web_service
+from tests.ports import free_port
+from tests.post_office import PASSWORD, Asked, MailServer, WebService, web_service
 
 SID, TOKEN = "AC" + "1" * 32, "t0ken" * 6
 MESSAGE = Message(

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import chdir
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import text as sql
 
 import main
 from app.core.alerts import AlertEvent
+from app.core.messages import CandleClosed
 from app.core.model import Candle
 from app.ports import Entry
 from app.replaying import replayed_day
@@ -46,7 +48,7 @@ def live_through_an_afternoon() -> None:
     ]
     journal.commit(lived, [])  # at once: what is tested here is read, and how it is written is tested elsewhere
     kept = DatabaseMarketCandles(database, ledger.name, ledger.symbol)
-    assert len(list(kept.passing(CANDLES))) == len(CANDLES)
+    kept.take(CANDLES)
     kept.flush()
     journal.close()
     database.close()
@@ -191,8 +193,14 @@ def test_a_backtest_is_answered_from_the_record_over_the_time_that_it_covers(run
 def test_candles_are_kept_once_with_their_gaps(tmp_path: Path, run: Run) -> None:
     database, ledger = main.open_books(main.settings_of())
     kept = DatabaseMarketCandles(database, ledger.name, ledger.symbol)
-    list(kept.passing([*CANDLES[:10], *CANDLES[20:30]]))
+    kept.take([*CANDLES[:10], *CANDLES[20:30]])
     kept.flush()
     found: list[Candle] = list(kept.candles(CANDLES[5].opened_at, CANDLES[70].opened_at))
     assert found == CANDLES[5:70]
+    heard = replace(CANDLES[70], volume=Decimal(1))
+    kept.hear(CandleClosed(at=heard.closed_at, candle=heard))
+    assert kept.known(CANDLES[68].opened_at, CANDLES[70].opened_at) == CANDLES[68:70]
+    later = replace(heard, opened_at=CANDLES[-1].opened_at + timedelta(days=30))
+    kept.hear(CandleClosed(at=later.closed_at, candle=later))
+    assert kept.known(later.opened_at, later.closed_at) == [later]  # heard, and not written down yet
     database.close()

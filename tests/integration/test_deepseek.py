@@ -16,6 +16,7 @@ from app.core.errors import StoreError
 from app.model_calls import ModelCall, Spent
 from app.seam import Clock, Tasks
 from services.deepseek import DeepSeek
+from tests.loop_lag import Lag
 from tests.model_stand_in import GOOD, ModelProcess, ModelStandIn, Saying
 
 KEY = "sk-canary-5f0c1d9e7a"
@@ -283,7 +284,7 @@ async def test_the_deadline_holds_and_what_was_given_up_is_paid_for_at_its_most(
     desk = await asking(seconds=0.5)
     before = time.monotonic()
     error = await desk.unanswered(saying)
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before < 20, "it would be silent for 30 s"
     assert (str(error), error.abstains) == ("no answer within 0.5 s", False)
     (call,) = desk.book.calls
     assert (call.outcome, call.output_tokens) == ("asked", 700)
@@ -545,29 +546,18 @@ async def test_a_key_that_fits_no_header_is_not_shown_either(asking: Setting) ->
     assert desk.model.asked == []
 
 
-async def lag_of(desk: Asking) -> float:
-    """The longest that the loop kept a sleeper waiting beyond its 5 ms while a question was asked, in seconds."""
-    worst, work = 0.0, asyncio.ensure_future(desk.unanswered())
-    while not work.done():
-        before = time.monotonic()
-        await asyncio.sleep(0.005)
-        worst = max(worst, time.monotonic() - before - 0.005)
-    await work
-    return worst
-
-
 async def test_the_loop_is_never_held_up() -> None:
     bad = [Saying(megabytes=10), Saying(content='{"a":' * 3_900), Saying(content="{" * 19_000)]
     with ModelProcess() as process:
         desk = Asking(ModelStandIn(), base_url=process.url)
         await desk.reply()  # libraries load some of their parts at the first use
-        lags = []
-        for _ in range(3):
-            process.say(*bad)
-            lags.append(await lag_of(desk))
+        async with Lag() as lag:
+            for _ in range(3):
+                process.say(*bad)
+                await desk.unanswered()
         await desk.analyst.close()
         assert desk.book.outcomes == ["answered", *["unusable"] * 9]
-    assert min(lags) < 0.05  # what blocks the loop blocks it each time; a busy machine does not
+    assert lag.held_up < 0.05  # what holds the loop up does so each time
 
 
 async def test_two_questions_at_once_take_turns(asking: Setting) -> None:

@@ -90,7 +90,7 @@ async def test_health_says_one_word_to_anybody(stranger: Program, word: str, sta
 
 
 READS = ["status", "positions", "positions/x", "trades", "trades.csv", "orders", "fills", "decisions", "decisions/x",
-          "signals", "insights", "reviews", "reviews/x", "voices", "news", "alerts", "logs", "backtests",
+          "signals", "insights", "candles", "reviews", "reviews/x", "voices", "news", "alerts", "logs", "backtests",
           "data"]  # fmt: skip
 ACTS = ["pause", "resume", "positions/x/close", "close-all", "alerts/acknowledge", "unlock"]
 

@@ -26,6 +26,7 @@ from services.children import Limits, Uploads, backtests_of, process, uploads_of
 from services.children.shelf import series_in
 from services.database import Database, open_database
 from services.database.backtests import Backtests
+from services.database.looking_at_past import newest_backtest
 from services.settings import Settings, load_settings
 from tests import errand_stand_in
 from tests.fakes_ui import PASSWORD, Desk
@@ -161,6 +162,26 @@ def children() -> list[int]:
 # ---------------------------------------------------------------- from asking to files
 
 
+async def test_a_search_and_a_look_at_neighbours_are_errands_like_a_backtest(laboratory: Laboratory) -> None:
+    laboratory.program = MAIN
+    laboratory.runs = laboratory.fresh_runs()
+    async with laboratory.open():
+        vary = ["buy_threshold=60,70"]
+        look = await laboratory.start(kind="sensitivity", vary=vary)
+        assert look.status_code == 202, look.text
+        row = await laboratory.until(look.json()["id"], "done")
+        assert (row["kind"], row["vary"], len(row["result"]["rows"])) == ("sensitivity", vary, 2)
+        assert {file["name"] for file in row["files"]} == {"sensitivity.json", "sensitivity.html"}
+        for wrong, word in (
+            ({"kind": "magic"}, "kind"),
+            ({"kind": "optimize", "trials": 0}, "trials"),
+            ({"kind": "optimize", "walk_forward": "a year"}, "walk_forward"),
+        ):
+            assert is_problem(await laboratory.start(**wrong), 422, word), wrong
+    with laboratory.database.reading() as connection:
+        assert newest_backtest(connection) is None, "only a plain backtest is one on record"
+
+
 async def test_single_settings_are_changed_for_one_backtest_alone(laboratory: Laboratory) -> None:
     async with laboratory.open():
         own = (laboratory.folder / "config/strategies.yml").read_text()
@@ -190,7 +211,7 @@ async def test_a_backtest_is_asked_for_looked_at_and_its_files_are_taken(laborat
         assert answer.headers["location"] == f"/api/v1/backtests/{row['id']}"
         assert set(row) == {
             *("id", "status", "progress_pct", "created_at", "finished_at", "data", "since", "until"),
-            *("initial_cash", "changes", "error", "result", "files"),
+            *("initial_cash", "kind", "vary", "changes", "error", "result", "files"),
         }
         assert row["status"] in ("queued", "running")
         assert (row["data"], row["progress_pct"], row["files"], row["result"]) == ("BTC/USD:1m", 0, [], None)
@@ -359,7 +380,7 @@ async def test_one_that_takes_too_long_is_ended(
     laboratory.limits = replace(SMALL, seconds=0.6)
     laboratory.runs = laboratory.fresh_runs()
     async with laboratory.open():
-        row = await laboratory.until((await laboratory.start()).json()["id"], "failed", seconds=15)
+        row = await laboratory.until((await laboratory.start()).json()["id"], "failed")
         assert "it took longer than" in row["error"]
 
 

@@ -113,4 +113,6 @@ async def test_before_the_first_candle_there_is_nothing_to_say(looking: Looking)
     row = await looking.look()
     assert row["recommendation"].startswith("no trade: deepseek stale")
     assert {each["gate"] for each in row["why_not"]} >= {"score", "participation", "deepseek", "technical", "news"}
-    assert row["indicators"] == {"rsi_text": None, "averages": {}, "curves": {}}
+    nothing = {"rsi_text": None, "averages": {}, "curves": {}, "by": None, "settings": {}}
+    assert row["indicators"] == nothing
+    assert row["next_candle_at"] == NOON + 2 * MINUTE

@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TRADING = ("Trader", "make_ground", "make_feed", "on_binanceus", "real_ground", "serve", "run")
+HEAVY = {"numba", "pandas", "pyarrow", "scipy", "plotly", "matplotlib", "optuna", "ccxt"}
 LOADED = "import sys, {names}; print(*(name for name in sys.modules if '.' not in name))"
 
 
@@ -31,10 +32,10 @@ def loaded_with(modules: list[str]) -> list[str]:
     ).stdout.split()
 
 
-def test_a_trader_does_not_load_the_compiler() -> None:
+def test_a_trader_loads_no_compiler_no_tables_and_no_charts() -> None:
     modules = imported_by(*TRADING)
     assert {"backtest.grounds", "backtest.paper", "backtest.feeds", "app.session"} <= set(modules)
-    assert "numba" not in loaded_with(modules)
+    assert not HEAVY & set(loaded_with(modules))
 
 
 def test_a_backtest_does() -> None:

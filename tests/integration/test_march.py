@@ -1,4 +1,4 @@
-"""Three real weeks, the fall and rebound of March 2023, traded on paper with the shipped strategy.
+"""Real weeks, the fall and rebound of March 2023, traded on paper with the shipped strategy.
 
 Everything is real but the clock: the strategy process, the database, the session, the paper exchange.
 """
@@ -36,9 +36,14 @@ RULES = Rules(
 
 
 @pytest.mark.xdist_group("march")
-async def test_three_weeks_on_paper_are_the_plain_loop_to_the_cent(march: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "days", [pytest.param((5, 14), id="the fall"), pytest.param((0, 21), id="three weeks", marks=pytest.mark.proof)]
+)
+async def test_real_days_on_paper_are_the_plain_loop_to_the_cent(
+    march: Path, tmp_path: Path, days: tuple[int, int]
+) -> None:
     series = history.load(str(march), tmp_path)
-    candles = list(history.candles(series))
+    candles = list(history.candles(series))[days[0] * 1440 : days[1] * 1440]
     local = LocalStrategies()
     faces = local.load(RULES.voting.strategies)
     rules = main.with_faces(RULES, faces)
@@ -102,7 +107,7 @@ async def test_three_weeks_on_paper_are_the_plain_loop_to_the_cent(march: Path, 
 async def each_trade_explains_itself(reader: DatabaseReader, trades: list, candles: list) -> None:  # type: ignore[type-arg]
     """Candles by range and hash, signals with reasons, the vote's arithmetic, the checks passed, the order ids."""
     resampler = Resampler(900)
-    quarter_hours = [closed for candle in candles if (closed := resampler.add(candle)) is not None]
+    quarter_hours = [closed for candle in candles for closed in resampler.add(candle)]
     by_time = {candle.opened_at.isoformat(): n for n, candle in enumerate(quarter_hours)}
     for trade in trades:
         decision = await reader.one("decisions", trade["decision_id"])

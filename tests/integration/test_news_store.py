@@ -42,6 +42,12 @@ async def test_a_known_story_is_brought_up_to_date(database: Database, reader: D
     assert {tuple(row["sources"]) for row in rows} == {newer.sources, story("b").sources}
 
 
+async def test_only_the_grave_ones_can_be_asked_for(database: Database, reader: DatabaseReader) -> None:
+    DatabaseNewsStore(database).save([replace(story("a"), severity="high"), replace(story("b"), severity="low")])
+    rows, total = await reader.list("news", 10, 0, severity=("high", "medium"))
+    assert (total, rows[0]["severity"]) == (1, "high")
+
+
 def test_many_are_saved_at_once(database: Database) -> None:
     store = DatabaseNewsStore(database)
     many = [story(f"{number:05}") for number in range(1200)]

@@ -1,7 +1,6 @@
 """Studies as people run them: the same with one process, with many, and on a cluster; cut short and gone on with."""
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from backtest.space import space_of
 from backtest.studies import Studies
 from backtest.trials import WORST, score
 from tests.histories import random_walk
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TECHNICAL = "strategies.technical_indicators.settings"
@@ -132,12 +132,6 @@ def test_a_configuration_that_is_not_possible_is_tried_and_told_and_never_wins(h
 
 
 # ---------------------------------------------------------------- a cluster
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 @pytest.fixture

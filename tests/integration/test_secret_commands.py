@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyotp
 import pytest
 
 import main
@@ -20,6 +19,7 @@ from services.auth import Passwords, SeedRows, User
 from services.database import Audit, Database, Users, open_database
 from services.secrets import is_sealed, key_id
 from services.settings import load_settings
+from tests.one_time_codes import OneTimeCodes
 from tests.trader_process import ROOT
 
 VALUE = "cAnArY-4f1d9e7b2c"
@@ -168,7 +168,7 @@ def test_a_second_factor_is_enrolled_rotated_and_removed(run: Run, database: Dat
     assert again is not None
     assert again.totp_secret != user.totp_secret
     assert SeedRows(users).texts() == {"users.totp_secret:admin": again.totp_secret}
-    assert len(pyotp.TOTP(seed).now()) == 6
+    assert len(OneTimeCodes(seed).next()) == 6
     assert run("user", "totp", "--off")[0] == 0
     gone = users.get_user("admin")
     assert gone is not None
@@ -203,6 +203,18 @@ class Terminal:
         self.until(lambda: after in self.seen)
         os.write(self.master, f"{text}\n".encode())
 
+    def break_off(self, said: str) -> None:
+        """Ctrl-C, and once more after a while: between its question and its waiting Python may overhear the first."""
+        end, next_at = time.monotonic() + 60, 0.0
+        while said not in self.seen:
+            now = time.monotonic()
+            assert now < end, self.seen
+            if now > next_at:
+                os.write(self.master, b"\x03")
+                next_at = now + 5
+            if not self._read():
+                return
+
     def until(self, true: Callable[[], bool]) -> None:
         end = time.monotonic() + 60
         while not true():
@@ -222,8 +234,9 @@ class Terminal:
         return bool(data)
 
     def ended(self) -> int:
+        end = time.monotonic() + 60
         while self._read():
-            pass
+            assert time.monotonic() < end, self.seen
         code = self.process.wait(timeout=60)
         os.close(self.master)
         return code
@@ -256,7 +269,7 @@ def test_at_a_terminal_a_password_is_typed_twice_and_a_code_confirms_a_phone(tmp
     terminal = Terminal(tmp_path, "user", "totp")
     terminal.until(lambda: "a code from it: " in terminal.seen)
     seed = terminal.seen.split("secret: ")[1].split()[0]
-    terminal.type("a code from it: ", pyotp.TOTP(seed).now())
+    terminal.type("a code from it: ", OneTimeCodes(seed).next())
     assert terminal.ended() == 0, terminal.seen
     user = users.get_user("admin")
     assert user is not None
@@ -268,7 +281,7 @@ def test_at_a_terminal_a_password_is_typed_twice_and_a_code_confirms_a_phone(tmp
 def test_broken_off_at_a_terminal_is_one_line(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, "secrets", "set", NAME)
     terminal.until(lambda: "(not shown): " in terminal.seen)
-    os.write(terminal.master, b"\x03")
+    terminal.break_off("broken off; nothing was changed")
     assert terminal.ended() == 2
     assert "broken off; nothing was changed" in terminal.seen
     assert "Traceback" not in terminal.seen

@@ -17,7 +17,7 @@ from tests.builders import NOON, d
 from tests.integration.store_cases import a_whole_trade, entry
 
 TEN_THOUSAND = 10_000
-TOO_LONG_SECONDS = 0.3
+TOO_LONG_SECONDS = 1.0  # on a busy machine, and measured while coverage looks on
 
 
 def the_last(kind: type, entries: list) -> object:

@@ -20,7 +20,8 @@ from app.replaying import replayed_day
 from app.strategy_files import Unfit
 from services.settings import load_rules
 from tests.builders import NOON
-from tests.swap_floor import BUYS, ME, Lag, SwapFloor, a_file, sha
+from tests.loop_lag import Lag
+from tests.swap_floor import BUYS, ME, SwapFloor, a_file, sha
 
 GOOD = a_file()
 FIRST = a_file('return Signal("SELL", 40, "first")')

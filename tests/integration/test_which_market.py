@@ -14,7 +14,8 @@ from app.seam import clock
 from services.database.columns import Money
 from services.database.tables import PositionTable
 from services.settings import Settings, load_settings
-from tests.post_office import free_port, web_service
+from tests.ports import free_port
+from tests.post_office import web_service
 
 POSITIONS = PositionTable.__table__  # type: ignore[attr-defined]
 

@@ -17,6 +17,7 @@ from app.seam import Clock
 from services.binance_us.client import Client, parsed
 from services.binance_us.dialling import Addresses
 from services.binance_us.limits import Urgency
+from tests.ports import free_port
 from tests.unit.binance_us_peer import Peer, connected, hang_up, silent
 from tests.unit.binance_us_peer import socket as websocket
 
@@ -128,10 +129,7 @@ async def test_a_kept_line_that_broke_makes_a_question_asked_again(peer: Peer) -
 
 
 async def test_where_nobody_listens_nothing_was_sent() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    here = f"http://127.0.0.1:{port}"
+    here = f"http://127.0.0.1:{free_port()}"
     client = Client(Addresses(rest=here, ws=here, ws_api=here), clock=Clock(), key="k", secret="s")
     await client.open()
     with pytest.raises(ExchangeBusy, match="nothing was sent"):

@@ -11,6 +11,8 @@ from aiohttp import web
 
 from app.core.errors import DataError, ExchangeUnreachable
 from app.core.messages import CandleClosed, Event, PriceSeen
+from app.core.model import Candle
+from app.past import PastWanted
 from app.seam import Clock
 from services.binance_us import Client, LiveMarket
 from services.binance_us.candles import MINUTE, Tail, candle_of_event, gaps
@@ -236,6 +238,12 @@ async def test_a_frozen_stream_is_opened_anew(peer: Peer) -> None:
 # ---------------------------------------------------------------- candles
 
 
+async def a_past(live: LiveMarket, minutes: int) -> list[Candle]:
+    """All of it, for a trader that last lived so long ago."""
+    until = START + timedelta(minutes=3 - minutes)
+    return list(await live.past(PastWanted(lived_until=until, startup=minutes - 2, seconds=60)))
+
+
 async def test_a_closed_candle_is_told_once(peer: Peer) -> None:
     async with running(peer) as (_, inbox):
         await tells(peer, closing(3, x=False), closing(3), closing(3, "51000"), closing(2), closing(4))
@@ -274,7 +282,7 @@ async def test_the_past_comes_in_pages_and_holes_are_asked_for_again(peer: Peer)
     peer.says(KLINES, [*rows[1020:], a_kline(3)])  # the last one is not closed yet
     peer.says(KLINES, rows[500:520])
     async with market(peer) as (live, _):
-        past = await live.past(1503)
+        past = await a_past(live, 1503)
     assert [candle.opened_at for candle in past] == [START + number * MINUTE for number in range(-1500, 3)]
     assert len(peer.calls(KLINES)) == 3
     assert gaps(past) == []
@@ -285,7 +293,7 @@ async def test_a_hole_of_the_exchange_itself_stays_one(peer: Peer) -> None:
     peer.says(KLINES, [a_kline(0), a_kline(2)])
     peer.says(KLINES, [])
     async with market(peer) as (live, _):
-        assert [candle.opened_at.minute for candle in await live.past(3)] == [0, 2]
+        assert [candle.opened_at.minute for candle in await a_past(live, 3)] == [0, 2]
 
 
 async def test_impossible_candles_are_passed_over(peer: Peer) -> None:
@@ -294,7 +302,7 @@ async def test_impossible_candles_are_passed_over(peer: Peer) -> None:
     peer.answers[KLINES].clear()
     peer.says(KLINES, bad)
     async with market(peer) as (live, _):
-        assert [candle.opened_at.minute for candle in await live.past(3)] == [2]
+        assert [candle.opened_at.minute for candle in await a_past(live, 3)] == [2]
 
 
 async def test_an_answer_that_is_no_list_is_a_doubt(peer: Peer) -> None:
@@ -302,7 +310,7 @@ async def test_an_answer_that_is_no_list_is_a_doubt(peer: Peer) -> None:
     peer.says(KLINES, {"rows": []})
     async with market(peer) as (live, _):
         with pytest.raises(ExchangeUnreachable):
-            await live.past(3)
+            await a_past(live, 3)
 
 
 def test_candles_of_another_kind_are_refused() -> None:

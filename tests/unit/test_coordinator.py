@@ -69,10 +69,12 @@ class Desk:
         await self.settled()
 
     async def settled(self) -> None:
+        """Nothing was posted for many turns of the loop: nobody here waits for anything else than a turn."""
         before = -1
         while before != len(self.floor.posted):
             before = len(self.floor.posted)
-            await asyncio.sleep(0.02)
+            for _ in range(100):
+                await asyncio.sleep(0)
 
     def told(self) -> list[str]:
         """What was posted since the last look, in words."""

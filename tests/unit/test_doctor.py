@@ -99,14 +99,14 @@ def test_a_check_that_hangs_is_left_behind_in_time() -> None:
             time.sleep(0.01)
         return ok("first", "at last")
 
-    hanging = [Probe(f"hangs {number}", hangs, seconds=0.2) for number in range(20)]
+    hanging = [Probe(f"hangs {number}", hangs, seconds=0.5) for number in range(20)]
     examined = looked(*hanging, Probe("quick", lambda _: ok("quick", "fine")))
     woken.append(True)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 9, "not one after the other"
     assert examined.hanging
     assert examined.good, "slowness alone is no fault"
     assert examined.checks[-1] == ok("quick", "fine")
-    assert "not finished within 0.2 s" in examined.checks[1].seen
+    assert "not finished within 0.5 s" in examined.checks[1].seen
 
 
 def test_broken_settings_come_first_and_the_rest_is_checked_without_them() -> None:

@@ -10,10 +10,10 @@ import pytest
 from app.core.errors import ConfigError, DataError
 from app.core.model import Candle
 from app.seam import Clock
-from backtest.feeds import ReplayFeed, SimulatedFeed
+from backtest.feeds import PAST, ReplayFeed, SimulatedFeed
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 class FakeClock(Clock):
@@ -46,9 +46,9 @@ def replay(path: Path, warmup: int = 20, *, clock: Clock | None = None, **option
     return ReplayFeed(path, symbol="BTC/USD", warmup_minutes=warmup, clock=clock or FakeClock(), **settings)  # type: ignore[arg-type]
 
 
-def simulated(warmup: int = 20, *, clock: Clock | None = None, **options: object) -> SimulatedFeed:
+def simulated(*, clock: Clock | None = None, **options: object) -> SimulatedFeed:
     settings = {"speed": 1e9, "seed": 7, "start_at": START} | options
-    return SimulatedFeed(symbol="BTC/USD", warmup_minutes=warmup, clock=clock or FakeClock(), **settings)  # type: ignore[arg-type]
+    return SimulatedFeed(symbol="BTC/USD", clock=clock or FakeClock(), **settings)  # type: ignore[arg-type]
 
 
 async def some(candles: AsyncIterator[Candle], count: int = 10**9) -> list[Candle]:
@@ -125,8 +125,15 @@ async def test_the_simulated_market_goes_on_where_it_was() -> None:
     assert await some(feed.candles(), 29) == everything[41:]
 
 
-async def test_a_longer_warm_up_does_not_change_the_simulated_prices() -> None:
-    assert await some(simulated(20).candles(), 5) == await some(simulated(2_000).candles(), 5)
+async def test_a_past_longer_than_the_simulated_market_is_its_mirror_image_and_changes_no_price() -> None:
+    feed, begin = simulated(), START - PAST
+    both = list(feed.past(since=begin - HOUR, until=begin + HOUR))
+    before, after = both[:60], both[60:]
+    assert [candle.opened_at for candle in both] == [begin + MINUTE * row for row in range(-60, 60)]
+    assert [(c.open, c.close, c.high, c.low, c.volume) for c in reversed(before)] == [
+        (c.close, c.open, c.high, c.low, c.volume) for c in after
+    ]
+    assert after == list(simulated().past(since=begin, until=begin + HOUR))
 
 
 # ---------------------------------------------------------------- pace

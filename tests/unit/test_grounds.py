@@ -10,9 +10,10 @@ from app.core.errors import ExchangeRefused
 from app.core.messages import AccountSeen, Event, OrderNotFound, OrderReported, PlaceOrder, PriceSeen
 from app.core.model import Candle, Instrument, OrderBook, OrderReport, OrderStatus, OrderType, Role, Side
 from app.core.rules import Simulation
+from app.past import Past, PastWanted
 from app.ports import Inbox
 from app.seam import Tasks
-from backtest.grounds import PriceGround, resume_after, since
+from backtest.grounds import PriceGround, resume_after
 from backtest.paper import PaperExchange
 from backtest.simulator import Book, instrument_for
 from backtest.unsent import WHY, Unsent
@@ -45,8 +46,8 @@ class Prices:
     def __init__(self, past: Sequence[Candle] = (), events: Sequence[Event] = ()) -> None:
         self._past, self._events = past, events
 
-    async def past(self, minutes: int) -> Sequence[Candle]:
-        return self._past[-minutes:]
+    async def past(self, wanted: PastWanted) -> Past:
+        return Past(minutes=self._past)
 
     async def order_book(self) -> OrderBook:
         return OrderBook(bids=((d(50000), d(1)),), asks=((d(50010), d(1)),), at=NOON)
@@ -158,7 +159,8 @@ async def test_a_stop_that_was_passed_while_nobody_looked_has_fired() -> None:
     await bought_with_a_stop(floor, "47500")
     heard = len(floor.reports)
     await floor.ground.open()
-    assert list(await floor.ground.past(NOON + timedelta(seconds=30), 2, 10)) == past
+    wanted = PastWanted(lived_until=NOON + timedelta(seconds=30), startup=2, seconds=60)
+    assert list(await floor.ground.past(wanted)) == past
     assert floor.ground.missed() == past
     found = await floor.paper.find(SYMBOL, "bt1-Ptest-0000001-S01-00", NOON, complete=True)
     assert isinstance(found, OrderReport)
@@ -168,10 +170,10 @@ async def test_a_stop_that_was_passed_while_nobody_looked_has_fired() -> None:
 
 
 async def test_a_trader_that_never_lived_has_missed_nothing() -> None:
-    candles = [a_candle(opened_at=NOON)]
-    assert since(candles, datetime(1970, 1, 1, tzinfo=NOON.tzinfo)) == ()
-    assert since(candles, NOON + MINUTE) == []
-    assert since(candles, NOON) == candles
+    past = Past(minutes=[a_candle(opened_at=NOON)])
+    assert past.missed(datetime(1970, 1, 1, tzinfo=NOON.tzinfo)) == ()
+    assert past.missed(NOON + MINUTE) == []
+    assert past.missed(NOON) == past.minutes
     assert resume_after(datetime(1970, 1, 1, tzinfo=NOON.tzinfo), None, True) is None
     assert resume_after(NOON, NOON, False) == NOON - MINUTE
 

@@ -135,17 +135,17 @@ def test_a_clock_that_is_a_little_ahead_is_not_believed_beyond_now() -> None:
 
 
 def test_ten_thousand_near_duplicates_are_one_story_and_quick() -> None:
-    room, begun = Room(), time.perf_counter()
+    room, begun = Room(), time.process_time()
     for answer in range(100):
         room.tell(
             *(an_item(f"Bitcoin surges past $100K{'!' * n}", f"https://a.example/{answer}-{n}") for n in range(100))
         )
     assert len(room.events) == 1
-    assert time.perf_counter() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 def test_ten_thousand_different_stories_are_five_hundred_an_hour() -> None:
-    room, begun = Room(), time.perf_counter()
+    room, begun = Room(), time.process_time()
     for answer in range(100):
         items = (
             an_item(f"Bitcoin wallet {answer * 100 + n} moves coins", f"https://a.example/{answer}-{n}")
@@ -155,7 +155,7 @@ def test_ten_thousand_different_stories_are_five_hundred_an_hour() -> None:
     assert len(room.stories._known) == 500
     assert room.stories.dropped == 9500
     assert len(room.events) == 300, "no more are shown than anybody can use"
-    assert time.perf_counter() - begun < 60
+    assert time.process_time() - begun < 60
     room.now += timedelta(hours=1, minutes=1)
     assert len(room.tell(an_item("Binance hacked", "", room.now.isoformat()))) == 1
 

@@ -99,5 +99,6 @@ def test_what_is_older_than_a_month_no_longer_counts() -> None:
         "avg_confidence": None,
         "contribution_to_pnl": 0,
         "calibration": [],
+        "days": [],
         "worse_than_chance": False,
     }

@@ -27,7 +27,7 @@ def test_nothing_given_means_paper_on_this_machine_only() -> None:
     settings = load_settings({}, None)
     assert settings.mode is Mode.PAPER
     assert settings.market == "auto"
-    assert settings.market_speed == 60.0
+    assert settings.market_speed == 1200.0
     assert settings.symbol == "BTC/USD"
     assert settings.paper_cash == Decimal(10000)
     assert (settings.host, settings.port, settings.public_url) == ("127.0.0.1", 8080, None)
