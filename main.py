@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.mapped import Mapped
     from backtest.recorded import Record
     from backtest.review import Again
     from backtest.running import Plan, Progress
@@ -851,7 +852,7 @@ def make_ground(trader: Trader) -> "Ground":
     )
 
     def feed(warmup: int, window: int, resume: datetime | None) -> Any:
-        return make_feed(settings, trader.ledger, warmup, window, resume)
+        return make_feed(settings, trader, warmup, window, resume)
 
     return CandleGround(trader.ledger.market, paper, time, instrument, feed)
 
@@ -888,9 +889,10 @@ def trading_key(settings: "Settings") -> dict[str, str]:
     return {"key": key.reveal(), "secret": secret.reveal()} if key and secret else {}
 
 
-def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int, resume: datetime | None) -> Any:
+def make_feed(settings: "Settings", trader: Trader, warmup: int, window: int, resume: datetime | None) -> Any:
     """The market's candles: from a file, or invented from the seed. An invented market opens with the day on which its
-    ledger was opened, so that it is the same market at whatever hour somebody begins."""
+    ledger was opened, so that it is the same market at whatever hour somebody begins; where nobody has set its speed it
+    hurries until something was bought, for who tries the program wants to see that."""
     from backtest.feeds import ReplayFeed, SimulatedFeed
 
     file = settings.replay_file
@@ -907,7 +909,8 @@ def make_feed(settings: "Settings", ledger: LedgerRow, warmup: int, window: int,
     return SimulatedFeed(
         symbol=settings.symbol,
         seed=settings.market_seed,
-        start_at=ledger.opened_at.replace(hour=0, minute=0, second=0, microsecond=0),
+        start_at=trader.ledger.opened_at.replace(hour=0, minute=0, second=0, microsecond=0),
+        hurries=lambda: settings.market_hurries and not trader.session.engine.state.trade_number,
         window_minutes=window,
         speed=settings.market_speed,
         clock=clock,
@@ -1187,6 +1190,7 @@ class TrialSetup:
     cash: Decimal
     data_sha256: str = ""  # of the candles that are meant, where another machine might have others
     config_sha256: str = ""
+    mapped: "Mapped | None" = None  # the candles themselves, for processes of this machine
 
 
 class Workbench:
@@ -1228,7 +1232,7 @@ def bench_of(setup: TrialSetup) -> Workbench:
     """In any process that makes trials, by the name `main.bench_of`. Refuses other candles or settings."""
     from backtest import history
 
-    bench = Workbench(setup)
+    bench = Workbench(setup, setup.mapped.series() if setup.mapped and setup.mapped.there else None)
     if setup.data_sha256 and history.data_sha256(bench.series) != setup.data_sha256:
         raise ConfigError(f"{setup.data}: has other candles here than where trials are ordered; copy them")
     if setup.config_sha256 and bench.config_sha256 != setup.config_sha256:
@@ -1337,9 +1341,10 @@ def backtested(
 ) -> tuple[dict[str, Any], Path]:
     """What result.json says, and its folder."""
     from backtest import backtest_command
+    from backtest.memory import give_memory_back
     from services.settings import load_rules
 
-    backtest_command.give_memory_back()
+    give_memory_back()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     plan, local, deaf = planned(settings, loaded, arguments)
     plan, notes = with_record(settings, arguments.recorded, plan, deaf)
@@ -1357,6 +1362,9 @@ def backtested(
         progress=progress,
         screen=sys.stderr,
     )
+    del plan
+    if arguments.report:
+        backtest_command.draw(folder)
     return report, folder
 
 
@@ -1438,13 +1446,18 @@ def recorded(settings: "Settings", where: str) -> "Record":
 def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
     """A line in the books, for the go-live list and for later; where that fails the result still stands in its
     folder."""
+    from services.backtest_line import write_down
+
+    url, row = settings.database_url.reveal(), (token(9), began, clock.now(), request, report)
+    if write_down(url, *row):
+        return
     from services.database import open_database
     from services.database.backtests import Backtests
 
     try:
-        database = open_database(settings.database_url.reveal())
+        database = open_database(url)
         try:
-            Backtests(database).finished(token(9), began, clock.now(), request, report)
+            Backtests(database).finished(*row)
         finally:
             database.close()
     except (ConfigError, StoreError) as error:

@@ -24,6 +24,9 @@ class Reviews(Protocol):
     def newest(self) -> Row | None:
         """{day, identical, at, difference} of the newest day that was looked at."""
 
+    def has_lived(self, day: datetime) -> bool:
+        """Whether the journal has anything on this day."""
+
 
 class Nightly:
     """A job. `look` reviews a day in another process, keeps what it finds, and returns when it has ended."""
@@ -54,6 +57,8 @@ class Nightly:
             return
         if self._looked_at is not None and now - self._looked_at < REST_SECONDS:
             return
+        if not await self._tasks.in_thread(lambda: self._reviews.has_lived(day)):
+            return  # a trader's first day has none before it
         self._looked_at, self.busy = now, True
         try:
             await self._look(day)
@@ -61,7 +66,7 @@ class Nightly:
             self.busy = False
         found = await self._tasks.in_thread(self._reviews.newest)
         if found is None or found["day"] != name:
-            return  # nothing was lived on that day, or the look failed, which the log says
+            return  # the look failed, which the log says
         self.latest = found
         if not found["identical"]:
             self._tell(AlertEvent.PARITY_MISMATCH, f"{name} replayed: {found['difference']}")

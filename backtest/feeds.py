@@ -1,7 +1,7 @@
 """Markets that are fed by candles: a file replayed, or the simulated market. They never drop or hurry a candle."""
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,17 +15,18 @@ from backtest.series import CandleSeries, at_ms, candles, joined, lengthened, mi
 MINUTE = timedelta(minutes=1)
 AHEAD = 0.005  # seconds: shorter waits are saved up, so that very fast replays can be reached
 BEHIND = 0.05  # seconds: whoever is later than this is not hurried to make up for it
+HURRIED = 1200.0  # market seconds per second: a candle of four hours takes twelve seconds
 WINDOW_MINUTES = 1000 * 60
 PAST = timedelta(days=90)
 
 
 class Pace:
-    """Lets `speed` seconds of market time pass in a second of wall time, at most."""
+    """Lets `speed` seconds of market time pass in a second of wall time, at most; HURRIED while `hurries` says so."""
 
-    def __init__(self, clock: Clock, speed: float) -> None:
+    def __init__(self, clock: Clock, speed: float, hurries: Callable[[], bool] = lambda: False) -> None:
         if not speed > 0:
             raise ConfigError(f"market speed {speed:g}: must be greater than 0, such as 1 or 60")
-        self._clock, self._speed = clock, speed
+        self._clock, self._speed, self._hurries = clock, speed, hurries
         self._last: datetime | None = None
         self._due = 0.0
 
@@ -34,7 +35,8 @@ class Pace:
         now = self._clock.monotonic()
         if self._last is None:
             self._last, self._due = candle.opened_at, now
-        self._due += (candle.closed_at - self._last).total_seconds() / self._speed
+        speed = max(self._speed, HURRIED) if self._hurries() else self._speed
+        self._due += (candle.closed_at - self._last).total_seconds() / speed
         self._last = candle.closed_at
         if self._due - now >= AHEAD:
             await self._clock.sleep(self._due - now)
@@ -137,8 +139,9 @@ class SimulatedFeed:
         resume_after: datetime | None = None,
         window_minutes: int = WINDOW_MINUTES,
         start_price: Decimal = Decimal(60000),
+        hurries: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._pace = Pace(clock, speed)
+        self._pace = Pace(clock, speed, hurries)
         self._resume_after, self._window = resume_after, window_minutes
         self._start_at = start_at.astimezone(UTC).replace(second=0, microsecond=0)
         self._market = SimulatedMarket(seed, self._start_at - PAST, start_price, symbol=symbol)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Table, delete, insert, select, update
@@ -12,6 +12,7 @@ from services.database import tables
 from services.database.connection import Database
 
 REVIEWS: Table = tables.ReviewTable.__table__  # type: ignore[attr-defined]
+JOURNAL: Table = tables.JournalTable.__table__  # type: ignore[attr-defined]
 MOST_DIFFERENCES = 20  # kept; the command prints each one
 Row = dict[str, Any]
 
@@ -56,6 +57,12 @@ class DatabaseReviews:
         differences = json.loads(row["differences"])
         first = differences[0] if differences else None
         return {"day": row["date"], "identical": row["identical"], "at": row["at"], "difference": first}
+
+    def has_lived(self, day: datetime) -> bool:
+        """Whether the journal has anything on this day."""
+        of_day = (JOURNAL.c.ledger == self._ledger, JOURNAL.c.at >= day, JOURNAL.c.at < day + timedelta(days=1))
+        with self._database.reading() as connection:
+            return connection.execute(select(JOURNAL.c.seq).where(*of_day).limit(1)).first() is not None
 
     def voices(self, since: datetime) -> list[list[Row]]:
         """What each voice was worth on each reviewed day since, the oldest first."""

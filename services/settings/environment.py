@@ -56,6 +56,7 @@ class Settings:
     mode: Mode
     market: str
     market_speed: float
+    market_hurries: bool
     market_seed: int
     symbol: str
     paper_cash: Decimal
@@ -155,6 +156,7 @@ _FREE_FEEDS = ",".join(
     )
 )
 
+SPEED = 60.0  # of a market that nobody has set one for
 SETTINGS: tuple[Setting, ...] = (
     _row("TRADER_MODE", Choice(tuple(Mode)), "play money, decide without sending, or real money", "paper"),
     _row(
@@ -166,8 +168,8 @@ SETTINGS: tuple[Setting, ...] = (
     _row(
         "TRADER_MARKET_SPEED",
         Number(Decimal(0), Decimal(100_000), above=True),
-        "market seconds per second, at most, on a simulated or replayed market",
-        "1200",
+        "market seconds per second, at most, on a simulated or replayed market; unset: 60, and on the simulated "
+        "one 1200 until something was bought",
     ),
     _row(
         "TRADER_MARKET_SEED",
@@ -292,7 +294,8 @@ def settled(values: dict[str, Any]) -> Settings:
     """With the defaults that depend on other values."""
     data_dir: Path = values["data_dir"]
     values["mode"] = Mode(values["mode"])
-    values["market_speed"] = float(values["market_speed"])
+    values["market_hurries"] = values["market_speed"] is None
+    values["market_speed"] = float(values["market_speed"] or SPEED)
     values["backup_dir"] = values["backup_dir"] or data_dir / "backups"
     values["secrets_key_file"] = values["secrets_key_file"] or data_dir / "secrets.key"
     values["database_url"] = values["database_url"] or Secret(f"sqlite:///{data_dir / 'trader.db'}")

@@ -109,6 +109,9 @@ def test_a_day_is_replayed_compared_and_weighed(run: Run) -> None:
 
 def test_the_night_keeps_a_verdict_that_status_and_api_show(run: Run) -> None:
     told: list[tuple[AlertEvent, str]] = []
+    early = nightly(CANDLES[0].closed_at, told)
+    asyncio.run(early.run())
+    assert early.latest is None, "nothing was lived on the day before"
     job = nightly(CANDLES[-1].closed_at, told)
     asyncio.run(job.run())
     assert told == []

@@ -19,7 +19,10 @@ class Books:
         self.rows: list[Row] = []
         self.looked: list[str] = []
         self.differs: set[str] = set()
-        self.empty = False
+        self.empty, self.began = False, MIDNIGHT - timedelta(days=30)
+
+    def has_lived(self, day: datetime) -> bool:
+        return day >= self.began
 
     def newest(self) -> Row | None:
         return self.rows[-1] if self.rows else None
@@ -82,7 +85,18 @@ async def test_on_a_market_that_races_the_newest_day_is_looked_at_once_an_hour()
     assert night.books.looked == ["2023-03-10", "2023-03-12"]
 
 
-async def test_a_day_on_which_nothing_was_lived_is_asked_for_again_in_an_hour_and_tells_nothing() -> None:
+async def test_the_day_before_the_first_is_not_looked_at_and_the_first_one_does_not_wait_for_it() -> None:
+    night = Night()
+    night.books.began = MIDNIGHT
+    night.now += timedelta(minutes=11)
+    await night.job.run()
+    assert (night.books.looked, night.job.busy) == ([], False)
+    night.now += timedelta(days=1)
+    await night.job.run()
+    assert night.books.looked == ["2023-03-11"]
+
+
+async def test_a_look_that_fails_is_made_again_in_an_hour_and_tells_nothing() -> None:
     night = Night()
     night.books.empty = True
     night.now += timedelta(minutes=11)

@@ -27,7 +27,8 @@ def test_nothing_given_means_paper_on_this_machine_only() -> None:
     settings = load_settings({}, None)
     assert settings.mode is Mode.PAPER
     assert settings.market == "auto"
-    assert settings.market_speed == 1200.0
+    assert (settings.market_speed, settings.market_hurries) == (60.0, True)
+    assert not load_settings({"TRADER_MARKET_SPEED": "60"}, None).market_hurries
     assert settings.symbol == "BTC/USD"
     assert settings.paper_cash == Decimal(10000)
     assert (settings.host, settings.port, settings.public_url) == ("127.0.0.1", 8080, None)
