@@ -45,10 +45,11 @@ class Limits:
             self._groups = box("limit-groups")
             with box("save-bar") as self._bar:
                 self._told = Text(classes="save-told").props("role=status").mark("limits-told")
+                brief = Text(classes="soft brief").mark("limits-brief")
                 Button("Discard", self._discard, "quiet").mark("limits-discard")
                 self._try = Button("What if?", self._what_if_start, "quiet").mark("limits-what-if")
                 self._save_button = Button("Save …", self._save, "resume").mark("limits-save")
-            self._what_if = WhatIfBox(frame, "limits", self.proposal)
+            self._what_if = WhatIfBox(frame, "limits", self.proposal, brief)
             explained("What counts when?", EXPLAINED)
 
     def proposal(self) -> Proposal:

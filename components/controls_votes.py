@@ -54,10 +54,11 @@ class Votes:
             self._preview = Preview()
             with box("save-bar") as self._bar:
                 self._told = Text(classes="save-told").props("role=status").mark("votes-told")
+                brief = Text(classes="soft brief").mark("votes-brief")
                 Button("Discard", self._discard, "quiet").mark("votes-discard")
                 self._try = Button("What if?", self._what_if_start, "quiet").mark("votes-what-if")
                 Button("Save …", self._save, "resume").mark("votes-save")
-            self._what_if = WhatIfBox(frame, "votes", self.proposal)
+            self._what_if = WhatIfBox(frame, "votes", self.proposal, brief)
             explained("Why is a code asked for?", WHY_CODE)
             explained(
                 "Where do strategies come from?",

@@ -245,6 +245,7 @@ async def test_before_saving_the_last_30_days_are_seen_with_and_without() -> Non
         what_if.finish()
         await show(desk)
         assert text_of(user, "now-Return") == "▼ −1.24 %"
+        assert text_of(user, "limits-brief") == "Last days: ▼ −1.24 % now, ▲ +0.61 % with your changes"
         assert text_of(user, "new-Return") == "▲ +0.61 %"
         assert text_of(user, "now-Deepest fall") == "−3.10 %"
         assert text_of(user, "new-Trades") == "9"
