@@ -9,10 +9,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
+from nicegui import __version__ as nicegui_version
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+LIBRARIES = f"/_nicegui/{nicegui_version}/"  # what comes with NiceGUI
+PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
 ASSETS = Path(__file__).with_name("assets")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOR_EVER = "public, max-age=31536000, immutable"

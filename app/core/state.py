@@ -54,6 +54,7 @@ class PendingChange:
     value: str
     limits: RiskLimits
     effective_at: datetime
+    before: RiskLimits | None = None
 
 
 @value

@@ -30,6 +30,7 @@ from tests.hostile_texts import fill_with_hostile_texts
 from tests.integration.store_cases import a_whole_trade
 from tests.integration.test_store_reading import fill_the_store
 from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
+from tests.ui_controls import FakeWhatIf, vital_signs, with_controls
 from tests.ui_history import fill_history
 from tests.ui_insights import set_fresh, set_insights, some_candles
 
@@ -82,6 +83,8 @@ def set_scene(desk: Desk, scene: str) -> None:
         desk.tell("daily_loss", "down 15.2 % today, limit 15 %")
         desk.tell("strategy", "custom_strategy.py has changed; the approved version goes on voting")
         desk.tell("external_change", "bitcoin 0.0102 are there, 0.0180 should be")
+    if scene == "controls":
+        with_controls(desk)
     if scene == "alarm":
         told = Told(id=7, event=AlertEvent.KILL_SWITCH, text="down 50.12 % in all, limit 50 %", at=NOW)
         other = Told(id=6, event=AlertEvent.STOP_MISSING, text="position p1 has had no certain stop for 30 s", at=NOW)
@@ -196,7 +199,8 @@ def main() -> None:
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
     runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
     push = desk.a_push(push_host) if push_host else None
-    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, push=push))
+    more = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, push=push, **more))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN, **proxies(()))
 
