@@ -31,6 +31,7 @@ from components.sockets import keep_to_own_pages
 from components.theme import HEAD, add_assets
 
 SWEEP_SECONDS = 5.0
+WHOLE_HEAD = HEAD + APP_HEAD
 
 TABS = (
     Tab(
@@ -105,7 +106,7 @@ def build(doors: Doors) -> Live:
 
 def _dashboard(frame: Frame, live: Live, wanted: str) -> None:
     """`wanted` is the tab that the address names: a reload, a shared link and a tapped notification come back to it."""
-    ui.add_head_html(HEAD + APP_HEAD)
+    ui.add_head_html(WHOLE_HEAD)
     banners = Banners()
     alerts = Alerts(frame.controls)
     notices = Notices(frame.doors, frame.person, frame.username)
