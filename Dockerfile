@@ -6,6 +6,8 @@ COPY requirements.txt .
 RUN /venv/bin/python -m pip install --require-hashes -r requirements.txt
 
 FROM python:3.12-slim
+# For the letters of report.pdf that the PDF library's own font lacks.
+RUN apt-get update && apt-get install --yes --no-install-recommends fonts-dejavu-core && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin trader \
     && install --directory --owner=10001 --group=10001 --mode=0700 /data
 COPY --from=libraries /venv /venv
@@ -16,6 +18,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     TRADER_DATA_DIR=/data \
+    NUMBA_CACHE_DIR=/data/compiled \
     TRADER_HOST=0.0.0.0 \
     TRADER_PORT=8080 \
     NICEGUI_STORAGE_PATH=/data/nicegui

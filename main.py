@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from app.seam import Tasks
     from app.session import Session
     from backtest.drill import Result
+    from backtest.mapped import Mapped
     from backtest.recorded import Record
     from backtest.review import Again
     from backtest.running import Plan, Progress
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from services.deepseek import DeepSeek
     from services.logs import Logs
     from services.news import NewsDesk
+    from services.notifications.push import WebPush
     from services.settings import LoadedRules, Settings
     from services.throw_away import ThrowAwayBooks
     from strategies.runtime import LocalStrategies
@@ -308,9 +310,11 @@ class Trader:
             return lasting(state) if state.reconciled else None
 
         settings = self.settings
+        self.outbox = DatabaseOutbox(self.database, self.ledger.name)
+        self.push = web_push(settings, self.database, self.tasks)
         return Notifier(
-            outbox=DatabaseOutbox(self.database, self.ledger.name),
-            channels=channels(settings, self.tasks),
+            outbox=self.outbox,
+            channels=[*channels(settings, self.tasks), self.push],
             rules=self.loaded.app["alerts"],
             sender=sender_of(settings, self.ledger, self.logs.clean),
             lasting=true_now,
@@ -940,6 +944,8 @@ def serve(trader: Trader) -> None:
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
             metrics_token=settings.metrics_token.reveal() if settings.metrics_token else None,
+            push=trader.push,
+            looked=trader.outbox,
         )
     )
 
@@ -1116,6 +1122,7 @@ class TrialSetup:
     cash: Decimal
     data_sha256: str = ""  # of the candles that are meant, where another machine might have others
     config_sha256: str = ""
+    mapped: "Mapped | None" = None  # the candles themselves, for processes of this machine
 
 
 class Workbench:
@@ -1157,7 +1164,7 @@ def bench_of(setup: TrialSetup) -> Workbench:
     """In any process that makes trials, by the name `main.bench_of`. Refuses other candles or settings."""
     from backtest import history
 
-    bench = Workbench(setup)
+    bench = Workbench(setup, setup.mapped.series() if setup.mapped and setup.mapped.there else None)
     if setup.data_sha256 and history.data_sha256(bench.series) != setup.data_sha256:
         raise ConfigError(f"{setup.data}: has other candles here than where trials are ordered; copy them")
     if setup.config_sha256 and bench.config_sha256 != setup.config_sha256:
@@ -1266,9 +1273,10 @@ def backtested(
 ) -> tuple[dict[str, Any], Path]:
     """What result.json says, and its folder."""
     from backtest import backtest_command
+    from backtest.memory import give_memory_back
     from services.settings import load_rules
 
-    backtest_command.give_memory_back()
+    give_memory_back()
     loaded = load_rules(Path(arguments.config) if arguments.config else settings.config_dir, backtest=True)
     plan, local, deaf = planned(settings, loaded, arguments)
     plan, notes = with_record(settings, arguments.recorded, plan, deaf)
@@ -1286,6 +1294,9 @@ def backtested(
         progress=progress,
         screen=sys.stderr,
     )
+    del plan
+    if arguments.report:
+        backtest_command.draw(folder)
     return report, folder
 
 
@@ -1367,13 +1378,18 @@ def recorded(settings: "Settings", where: str) -> "Record":
 def put_on_record(settings: "Settings", began: datetime, request: dict[str, str], report: dict[str, Any]) -> None:
     """A line in the books, for the go-live list and for later; where that fails the result still stands in its
     folder."""
+    from services.backtest_line import write_down
+
+    url, row = settings.database_url.reveal(), (token(9), began, clock.now(), request, report)
+    if write_down(url, *row):
+        return
     from services.database import open_database
     from services.database.backtests import Backtests
 
     try:
-        database = open_database(settings.database_url.reveal())
+        database = open_database(url)
         try:
-            Backtests(database).finished(token(9), began, clock.now(), request, report)
+            Backtests(database).finished(*row)
         finally:
             database.close()
     except (ConfigError, StoreError) as error:
@@ -1560,13 +1576,15 @@ def secrets(arguments: argparse.Namespace) -> int:
 def rotate(arguments: argparse.Namespace) -> int:
     """A new key for everything that is sealed, beside a running trader."""
     from services.auth import SeedRows
-    from services.database import Users, open_database
+    from services.database import Ledgers, Users, open_database
+    from services.notifications.push_key import PushKeyRow
     from services.secrets import rotating
     from services.secrets.commands import SecretSettings
 
     database = open_database(settings_of().database_url.reveal())
     try:
-        lines = rotating.run(SecretSettings(dict(os.environ), env_file()), SeedRows(Users(database)))
+        rows = rotating.Together(SeedRows(Users(database)), PushKeyRow(Ledgers(database, min)))
+        lines = rotating.run(SecretSettings(dict(os.environ), env_file()), rows)
     finally:
         database.close()
     print("\n".join(lines))
@@ -1619,7 +1637,8 @@ def alert(arguments: argparse.Namespace) -> int:
     try:
         if arguments.verb == "test":
             sender = sender_of(settings, ledger, Redactor(settings.secrets()).text)
-            made = channels(settings, tasks)
+            push = web_push(settings, database, tasks)
+            made = [*channels(settings, tasks), *([push] if push.reaches else [])]
             lines, good = asyncio.run(commands.test(made, arguments.channel, outbox, sender, clock))
         elif arguments.verb == "seen":
             ids = [arguments.id] if arguments.id is not None else None
@@ -1636,6 +1655,25 @@ def alert(arguments: argparse.Namespace) -> int:
         database.close()
     print("\n".join(lines))
     return 0 if good else 1
+
+
+def web_push(settings: "Settings", database: "Database", tasks: "Tasks") -> "WebPush":
+    """Alerts on the phones and browsers that asked for them. Its key is not made before the first of them asks."""
+    from services.database import Audit, Ledgers, PushDevices
+    from services.notifications import push_key, push_subject
+    from services.notifications.push import WebPush
+    from services.secrets import Vault
+
+    kept, seals, audit = Ledgers(database, min), Vault(settings.secrets_key_file, settings.data_dir), Audit(database)
+    return WebPush(
+        PushDevices(database),
+        key=lambda: push_key.load(kept, seals),
+        subject=push_subject(settings),
+        hosts=settings.push_hosts,
+        record=lambda **line: audit.record(clock.now(), **line),
+        clock=clock,
+        tasks=tasks,
+    )
 
 
 def sender_of(settings: "Settings", ledger: LedgerRow, clean: Callable[[str], str]) -> "Sender":

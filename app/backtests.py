@@ -154,16 +154,27 @@ class BacktestRuns:
         row = await self._tasks.in_thread(lambda: self._record.one(id))
         if row is None:
             raise KeyError(id)
-        if row["status"] in UNFINISHED:
-            if not await self._errands.cancel(id):
-                return  # it ended this very moment
-            await self._finish(id, "cancelled", "")
-            await self._note(who, "backtest_cancel", id, str(row["data"]))
-        else:
-            await self._tasks.in_thread(lambda: self._record.remove(id))
-            await self._note(who, "backtest_remove", id, str(row["data"]))
+        # To the end, even where whoever asked has gone: else a row would say "running" until the next restart.
+        work = self._tasks.start(self._cancel(who, id, row), f"cancel backtest {id}")
+        error = await asyncio.shield(work)
+        if error is not None:
+            raise error
+
+    async def _cancel(self, who: Who, id: str, row: Row) -> StoreError | None:
+        try:
+            if row["status"] in UNFINISHED:
+                if not await self._errands.cancel(id):
+                    return None  # it ended this very moment
+                await self._finish(id, "cancelled", "")
+                await self._note(who, "backtest_cancel", id, str(row["data"]))
+            else:
+                await self._tasks.in_thread(lambda: self._record.remove(id))
+                await self._note(who, "backtest_remove", id, str(row["data"]))
+        except StoreError as error:
+            return error
         await self._tidy()
         self._tell()
+        return None
 
     async def file(self, id: str, name: str) -> Path | None:
         def look() -> Path | None:

@@ -3,6 +3,7 @@
 A position changes rarely, so it is kept as spans of candles over which nothing about it changed.
 """
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -17,55 +18,80 @@ ROOM = 4096
 
 
 class EquityCurve:
-    """One point per candle: closed at (ms since 1970), cash, bitcoin of ours, close. Oldest first."""
+    """One point per candle: closed at (ms since 1970), cash, bitcoin of ours, close. Oldest first.
 
-    def __init__(self, room: int = ROOM) -> None:
-        self._count = 0
-        self._at = np.empty(room, dtype=np.int64)
-        self._cash, self._quantity, self._close = (np.empty(room) for _ in range(3))
+    `over`: when all the candles that may come close, and at what price, where that is known: it is not copied then.
+    Cash and bitcoin change rarely, so they are kept as steps.
+    """
+
+    def __init__(self, over: tuple[Times, Floats] | None = None) -> None:
+        self._count = self._first = 0
+        self._known = over is not None
+        self._at, self._close = over or (np.empty(0, dtype=np.int64), np.empty(0))
+        self._lengths, self._cash, self._quantity = array("q"), array("d"), array("d")
+        self._equity: Floats | None = None  # counted once, for all who ask
 
     def __len__(self) -> int:
         return self._count
 
     @property
     def at_ms(self) -> Times:
-        return self._at[: self._count]
+        return self._at[self._first : self._first + self._count]
 
     @property
     def cash(self) -> Floats:
-        return self._cash[: self._count]
+        return np.repeat(np.array(self._cash), np.array(self._lengths))
 
     @property
     def quantity(self) -> Floats:
-        return self._quantity[: self._count]
+        return np.repeat(np.array(self._quantity), np.array(self._lengths))
 
     @property
     def close(self) -> Floats:
-        return self._close[: self._count]
+        return self._close[self._first : self._first + self._count]
 
     @property
     def equity(self) -> Floats:
         """Cash and bitcoin at the close."""
-        return self.cash + self.quantity * self.close
+        if self._equity is None:
+            self._equity = self.quantity
+            self._equity *= self.close
+            self._equity += self.cash
+        return self._equity
 
     def add(self, at_ms: Times, cash: Decimal, quantity: Decimal, close: Floats) -> None:
         """Candles over which cash and bitcoin stayed the same."""
+        if not self._known:
+            self._copy(at_ms, close)
+        elif not self._count:
+            self._first = int(np.searchsorted(self._at, at_ms[0]))
+        self._count += len(at_ms)
+        self._equity = None
+        step = float(cash), float(quantity)
+        if self._lengths and step == (self._cash[-1], self._quantity[-1]):
+            self._lengths[-1] += len(at_ms)
+            return
+        self._lengths.append(len(at_ms))
+        self._cash.append(step[0])
+        self._quantity.append(step[1])
+
+    def _copy(self, at_ms: Times, close: Floats) -> None:
         first, end = self._count, self._count + len(at_ms)
         if end > len(self._at):
-            self._grow(end)
+            room = max(end, 2 * len(self._at), ROOM)
+            self._at, self._close = np.resize(self._at, room), np.resize(self._close, room)
         self._at[first:end] = at_ms
-        self._cash[first:end] = float(cash)
-        self._quantity[first:end] = float(quantity)
         self._close[first:end] = close
-        self._count = end
 
-    def _grow(self, least: int) -> None:
-        room = max(least, 2 * len(self._at), ROOM)
-        for name in ("_at", "_cash", "_quantity", "_close"):
-            old = getattr(self, name)
-            new = np.empty(room, dtype=old.dtype)
-            new[: self._count] = old[: self._count]
-            setattr(self, name, new)
+
+def average_exposure_pct(curve: EquityCurve) -> float:
+    """Share of equity that is in bitcoin, averaged over all candles' closes."""
+    equity = curve.equity
+    shares: Floats = curve.quantity
+    shares *= curve.close
+    np.divide(shares, equity, out=shares, where=equity > 0)
+    shares[equity <= 0] = 0.0
+    return float(shares.mean() * 100) if len(shares) else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

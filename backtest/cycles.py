@@ -58,9 +58,8 @@ def due_rows(series: CandleSeries, known: Rows, cycle_seconds: int, first: int) 
     if not len(known):
         return np.empty(0, np.int64)
     begin = max(first, int(known[0]))
-    rows = np.arange(begin, len(series), dtype=np.int64)
     piece = (series.ts[begin:] + series.seconds * 1000) // (cycle_seconds * 1000)
-    return rows[np.append(True, piece[1:] != piece[:-1])] if len(rows) else rows
+    return begin + np.flatnonzero(np.append(True, piece[1:] != piece[:-1])[: len(piece)])
 
 
 def cycles_of(series: CandleSeries, warmup: int, rules: VotingRules) -> Cycles:
@@ -69,7 +68,8 @@ def cycles_of(series: CandleSeries, warmup: int, rules: VotingRules) -> Cycles:
     whole = series
     if rules.timeframe_seconds != series.seconds:
         whole = merged(series, rules.timeframe_seconds, closings.starts)[: len(closings.known)]
-    newest = np.searchsorted(closings.known, np.arange(warmup, len(series)), side="right").astype(np.int32) - 1
+    lengths = np.diff(closings.known, prepend=0, append=len(series))
+    newest = np.repeat(np.arange(-1, len(lengths) - 1, dtype=np.int32), lengths)[warmup:]
     due = np.zeros(len(series), dtype=np.bool_)
     due[due_rows(series, closings.known, rules.cycle_seconds, warmup)] = True
     return Cycles(whole=whole, complete=closings.complete, newest=newest, due=due[warmup:])

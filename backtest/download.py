@@ -92,6 +92,7 @@ class Download:
         end = min(ms_of(until) if until else now, now)
         if first >= end:
             raise DataError(f"{since:%Y-%m-%d %H:%M} is not before {at_ms(end):%Y-%m-%d %H:%M}; nothing can be fetched")
+        store.require_room(self._data)  # before hours of asking
         held, absent = self._held()
         spans = missing(held, absent, first, end)
         self._wanted = sum(last - start for start, last in spans) // MINUTE_MS

@@ -5,7 +5,7 @@ only have said HOLD, and entries that were refused for certain, are not held and
 decision to sell keeps who said what, but not in which words.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -16,15 +16,13 @@ from app.core.decisions import Shown
 from app.core.messages import CandleClosed, SignalGiven, VoteCalled
 from app.core.model import Candle, LatchKind, OrderStatus, Position, PositionStatus
 from app.core.portfolio import midnight, next_midnight
-from app.core.rules import Asking, StrategyRule
 from app.core.state import held
 from backtest import search
 from backtest.curve import EquityCurve
-from backtest.cycles import Cycles, cycles_of
+from backtest.hearing import Heard
 from backtest.replay import Replay, Run
-from backtest.search import NEVER, NEVER_ASKED, NOTHING_SAID, Asked, Levels, Market, Thresholds, Voices
-from backtest.series import CandleSeries, Floats, at_ms, candle_at, ms_of, rows_of
-from backtest.timeline import Timeline
+from backtest.search import NEVER, NEVER_ASKED, Asked, Levels, Thresholds
+from backtest.series import at_ms, candle_at, ms_of
 
 NOWHERE = float("inf")
 REPORT_EVERY = 20_000  # minutes
@@ -34,19 +32,10 @@ class FastForward(Replay):
     """One run over one series of 1-minute candles, of which the first `warmup` are shown only."""
 
     def run_through(
-        self,
-        series: CandleSeries,
-        warmup: int,
-        recorded: Mapping[str, Timeline],
-        progress: Callable[[float], None] | None = None,
+        self, heard: Heard, progress: Callable[[float], None] | None = None, *, in_words: bool = True
     ) -> Run:
-        """Strategies without a timeline among `recorded` are asked for all their opinions first."""
-        self._series = series[warmup:]
-        self.run.curve = EquityCurve(room=len(self._series))
-        cycles = cycles_of(series, warmup, self._rules.voting)
-        self._shown_candles, self._newest = cycles.whole, cycles.newest
-        self._hear(cycles, recorded)
-        self._look(cycles)
+        """`heard` is what `hearing.hear` gave. Without words, decisions keep who said what and not why."""
+        self._hear(heard, in_words)
         self._start(candle_at(self._series, 0))
         self._wake(0, passed=0)
         woken, told, count = 0, 0, len(self._series)
@@ -63,77 +52,16 @@ class FastForward(Replay):
                 told = woken
         return self.run
 
-    # ------------------------------------------------------------ arrays
-
-    def _hear(self, cycles: Cycles, recorded: Mapping[str, Timeline]) -> None:
-        """Everything that is or would be said."""
-        voters = [rule for rule in self._rules.voting.strategies if rule.votes and rule.weight > 0]
-        self._voters, faces = voters, self.cycle.faces
-        closed_ms = self._series.ts + self._series.seconds * 1000
-        self._opinions: list[Timeline] = []
-        self._first_row: list[int] = []
-        rows = np.full((len(voters), len(closed_ms)), NOTHING_SAID, dtype=np.int32)
-        first = 0
-        for who, rule in enumerate(voters):
-            if rule.name in recorded:
-                timeline = recorded[rule.name]
-                rows[who] = np.searchsorted(timeline.given_ms, closed_ms, side="right") - 1
-            elif rule.name in faces:
-                timeline = self._asked_for_all(rule, cycles.whole)
-                rows[who] = cycles.newest
-            else:
-                timeline = silent(rule.name)
-            rows[who][rows[who] >= 0] += first
-            self._opinions.append(timeline)
-            self._first_row.append(first)
-            first += len(timeline.given_ms)
+    def _hear(self, heard: Heard, in_words: bool) -> None:
+        self._heard, self._in_words = heard, in_words
+        self._series, self._market = heard.series, heard.market
+        self._voters, self._voices = heard.voters, heard.voices
+        self.run.curve = EquityCurve(over=(heard.market.closed_ms, heard.market.close))
+        self._asked = Asked(*(np.full(len(self._voters), value, dtype=np.int64) for value in (NEVER, -1, NEVER_ASKED)))
+        self._told = [(NEVER, False)] * len(self._voters)
         voting = self._rules.voting
-        self._voices = Voices(
-            weight=np.array([float(rule.weight) for rule in voters]),
-            startup=np.array([self._startup(rule) for rule in voters], dtype=np.int64),
-            every_ms=np.array([self._every_ms(rule) for rule in voters], dtype=np.int64),
-            ttl_ms=np.array([voting.ttl_seconds(rule) * 1000 for rule in voters], dtype=np.int64),
-            reads_text=np.array([self._reads_text(rule) for rule in voters], dtype=np.bool_),
-            rows=rows,
-            sign=np.concatenate([np.empty(0, dtype=np.int8), *(each.action for each in self._opinions)]),
-            confidence=np.concatenate([np.empty(0), *(each.confidence for each in self._opinions)]),
-        )
-        self._asked = Asked(*(np.full(len(voters), value, dtype=np.int64) for value in (NEVER, -1, NEVER_ASKED)))
-        self._told = [(NEVER, False)] * len(voters)
         self._thresholds = Thresholds(
             float(voting.buy_threshold), float(voting.sell_threshold), float(voting.min_participation)
-        )
-
-    def _asked_for_all(self, rule: StrategyRule, whole: CandleSeries) -> Timeline:
-        timeframe = self._rules.voting.timeframe
-        action, confidence, words = self._strategies.opinions(rule.name, rows_of(whole), whole.symbol, timeframe)
-        closed = whole.ts + whole.seconds * 1000
-        return Timeline(name=rule.name, given_ms=closed, action=action, confidence=confidence, reasoning=words)
-
-    def _startup(self, rule: StrategyRule) -> int:
-        """Who is not there is shown nothing."""
-        face = self.cycle.faces.get(rule.name)
-        return face.startup_candles if face is not None else -NEVER
-
-    def _every_ms(self, rule: StrategyRule) -> int:
-        return 0 if rule.ask is Asking.CANDLE else self._rules.voting.asking_seconds(rule) * 1000
-
-    def _reads_text(self, rule: StrategyRule) -> bool:
-        face = self.cycle.faces.get(rule.name)
-        return rule.reads_text or (face is not None and face.reads_text)
-
-    def _look(self, cycles: Cycles) -> None:
-        series = self._series
-        seen = np.append(series.open[1:], series.close[-1:]) if self._decides_at_open else series.close
-        self._market = Market(
-            low=np.ascontiguousarray(series.low),
-            close=np.ascontiguousarray(series.close),
-            seen=np.ascontiguousarray(seen),
-            closed_ms=series.ts + series.seconds * 1000,
-            due=cycles.due,
-            newest=cycles.newest,
-            opened=np.ascontiguousarray(cycles.whole.ts),
-            complete=cycles.complete,
         )
 
     # ------------------------------------------------------------ what matters next
@@ -313,7 +241,7 @@ class FastForward(Replay):
             return
         for who in range(len(self._voters)):
             if self._asked.row[who] != NEVER_ASKED:
-                self._give(who, in_words=said > 0)
+                self._give(who, in_words=said > 0 and self._in_words)
         self._tell(VoteCalled(at=candle.closed_at, shown=self._shown(minute)))
 
     def _give(self, who: int, *, in_words: bool) -> None:
@@ -323,29 +251,17 @@ class FastForward(Replay):
             return
         self._told[who] = asked_ms, in_words
         at = at_ms(asked_ms)
-        answer, error = self._opinions[who].answer(row - self._first_row[who] if row >= 0 else None, in_words=in_words)
+        answer, error = self._heard.answer(who, row, in_words=in_words)
         self._tell(SignalGiven(at=at, signal=self.cycle.signal(self._voters[who], at, at, answer, error)))
 
     def _shown(self, minute: int) -> Shown:
-        newest = int(self._newest[minute])
+        newest = int(self._market.newest[minute])
         count = min(self.cycle.longest, newest + 1)
         return Shown(
             timeframe=self._rules.voting.timeframe,
-            first_at=self._shown_candles.opened_at(newest + 1 - count),
-            last_at=self._shown_candles.opened_at(newest),
+            first_at=self._heard.whole.opened_at(newest + 1 - count),
+            last_at=self._heard.whole.opened_at(newest),
             count=count,
             sha256="",
             contiguous=bool(self._market.complete[newest]),
         )
-
-
-def silent(name: str) -> Timeline:
-    """Of a strategy that cannot be asked."""
-    nothing: Floats = np.empty(0)
-    return Timeline(
-        name=name,
-        given_ms=np.empty(0, dtype=np.int64),
-        action=np.empty(0, dtype=np.int8),
-        confidence=nothing,
-        reasoning=lambda row: "",
-    )

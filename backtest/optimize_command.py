@@ -5,6 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ from app.seam import Clock
 from backtest import history, optimize_page
 from backtest.honesty.bootstrap import deepest_pct
 from backtest.honesty.luck import luck
+from backtest.kernels import compiling
+from backtest.mapped import mapped
 from backtest.optimize import Found, Order, Pool, optimise
 from backtest.optimize_exact import Exact
 from backtest.optimize_pool import executor
@@ -294,6 +297,7 @@ def _cautions(walked: Walked[Changes] | None, count: int) -> list[str]:
 
 def compiled(bench: Bench, space: Space, span: Span) -> None:
     """One trial here, so that the compiler has done its work before many processes want it."""
+    compiling.announce("trading", sys.stderr)
     Trials(bench)(Task(changes=space.at([0] * len(space.parameters)), since=span.since, until=span.until))
 
 
@@ -327,12 +331,13 @@ def command(
         space = space_of(wish.vary)
         compiled(bench, space, Span(since=wish.since, until=wish.until))
         workers = arguments.workers or os.cpu_count() or 1
-        with executor(workers, arguments.cluster) as where:
+        shared = nullcontext() if workers == 1 or arguments.cluster else mapped(bench.series)
+        with shared as candles, executor(workers, arguments.cluster) as where:
             work = Optimising(
                 wish=wish,
                 kept=kept,
                 bench=bench,
-                pool=Pool(make, replace(setup, **hashes), where),
+                pool=Pool(make, replace(setup, **hashes, mapped=candles), where),
                 trials=arguments.trials or int(kept.about["trials"]),
                 stop_after=arguments.stop_after,
                 exact=Exact(bench, wish.data, version),

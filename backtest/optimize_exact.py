@@ -6,7 +6,7 @@ from typing import Any
 
 from backtest import result
 from backtest.honesty.before_and_after import background
-from backtest.running import Plan, run
+from backtest.running import Plan, hear, run_on
 from backtest.space import Changes
 from backtest.trials import Bench, Trials, cut
 from backtest.walk_forward import Span, Traded
@@ -44,7 +44,8 @@ class Exact:
         )
 
     def traded(self, span: Span, changes: Changes) -> Traded:
-        finished = run(self.plan(changes, span))
+        plan = self.plan(changes, span)
+        finished = run_on(hear(plan), plan, in_words=False)
         rows = result.day_ends(finished.curve.at_ms)
         return Traded(
             at_ms=finished.curve.at_ms[rows],
@@ -59,8 +60,9 @@ class Exact:
     ) -> dict[str, Any]:  # fmt: skip
         """What result.json says of it, knowing how many were tried; its files in `folder` where one is given."""
         plan = replace(self.plan(changes, span), config_sha256=config_sha256)
-        finished = run(plan)
-        known = background(plan, trials=trials, trial_variance=variance)
+        heard = hear(plan)
+        finished = run_on(heard, plan)
+        known = background(plan, trials=trials, trial_variance=variance, heard=heard)
         if folder is None:
             return result.summary(plan, finished, known)
         return result.write(folder, plan, finished, known)

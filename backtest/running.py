@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.core.errors import DataError
 from app.core.model import Candle
@@ -14,6 +14,9 @@ from backtest.replay import LocalStrategies, Replay, Run
 from backtest.series import CandleSeries, candles
 from backtest.simulator import instrument_for
 from backtest.timeline import Recorded, Timeline
+
+if TYPE_CHECKING:
+    from backtest.hearing import Heard
 
 Progress = Callable[[float], None]  # per cent done
 Player = TypeVar("Player", bound=Replay)
@@ -47,14 +50,39 @@ def run(plan: Plan, progress: Progress | None = None, *, dense: bool = False) ->
 
     `progress` is told a few times a second. DataError where the history is too short.
     """
+    if not dense:
+        return run_on(hear(plan), plan, progress)
     _check(plan)
+    past, present = plan.series[: plan.warmup], plan.series[plan.warmup :]
     told = sparing(progress) if progress else None
-    if dense:
-        past, present = plan.series[: plan.warmup], plan.series[plan.warmup :]
-        return _ready(plan, Replay).live_through(candles(past), _counted(present, told))
-    from backtest.fast_forward import FastForward  # its compiler is heavy
+    return _ready(plan, Replay).live_through(candles(past), _counted(present, told))
 
-    return _ready(plan, FastForward).run_through(plan.series, plan.warmup, plan.timelines, told)
+
+def hear(plan: Plan) -> "Heard":
+    """What fast-forward goes by: the same for every plan that differs in nothing but cash, risk and what trading costs.
+
+    DataError where the history is too short.
+    """
+    from backtest import hearing  # its compiler is heavy
+
+    _check(plan)
+    return hearing.hear(
+        plan.series,
+        plan.warmup,
+        with_recorded(plan.rules, plan.timelines).voting,
+        {face.name: face for face in (*plan.faces, *recorded_faces(plan))},
+        plan.strategies,
+        plan.timelines,
+        decides_at_open=plan.simulation.decides_at == "open",
+    )
+
+
+def run_on(heard: "Heard", plan: Plan, progress: Progress | None = None, *, in_words: bool = True) -> Run:
+    """Trade the plan on what was heard of it, or of one like it. Words cost; no figure needs them."""
+    from backtest.fast_forward import FastForward
+
+    told = sparing(progress) if progress else None
+    return _ready(plan, FastForward).run_through(heard, told, in_words=in_words)
 
 
 def _check(plan: Plan) -> None:

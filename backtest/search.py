@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.kernels.compiling import compiled, is_cold
+from backtest.kernels.compiling import compiled
 from backtest.series import Floats, Times
 
 CLOSE = 1e-9  # how far float64 may be from the exact figure, on what it is compared with
@@ -159,8 +159,3 @@ def _copy(source: Asked, target: Asked) -> None:
         target.at_ms[who] = source.at_ms[who]
         target.newest[who] = source.newest[who]
         target.row[who] = source.row[who]
-
-
-def is_compiled() -> bool:
-    """Whether an earlier run has left its compiled code behind."""
-    return not is_cold("search")

@@ -13,6 +13,7 @@ from typing import Any
 from app.core.errors import ConfigError
 from app.seam import Clock
 from backtest import pages
+from backtest.kernels import compiling
 from backtest.optimize import Pool
 from backtest.optimize_pool import executor
 from backtest.optimize_weighing import row
@@ -54,6 +55,7 @@ def tried(
     whole = space.all()
     tasks = [Task(changes=each, since=arguments.since, until=arguments.until) for each in whole]
     bench = make(setup)
+    compiling.announce("trading", sys.stderr)
     first = Trials(bench)(tasks[0])  # the compiler does its work once, here
     outcomes: list[Tried] = [first]
     bar = Bar(sys.stderr, "sensitivity", len(tasks), Clock(), progress)

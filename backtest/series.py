@@ -174,11 +174,14 @@ def gaps_between(ts: Times, seconds: int) -> list[tuple[datetime, int]]:
 
 def by_month(series: CandleSeries) -> Iterator[tuple[str, CandleSeries]]:
     """("2024-01", the candles that open in it), oldest first."""
-    months = series.ts.astype("datetime64[ms]").astype("datetime64[M]")
-    starts = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1]))) if len(series) else months
-    ends = [*starts[1:].tolist(), len(series)]
-    for first, end in zip(starts.tolist(), ends, strict=False):
-        yield str(months[first]), series[first:end]
+    if not len(series):
+        return
+    oldest, newest = series.ts[[0, -1]].astype("M8[ms]").astype("M8[M]")
+    months = np.arange(oldest, newest + 1)
+    starts = np.searchsorted(series.ts, months.astype("M8[ms]").astype(np.int64)).tolist()
+    for month, first, end in zip(months, starts, [*starts[1:], len(series)], strict=True):
+        if first < end:
+            yield str(month), series[first:end]
 
 
 def month_sha256(part: CandleSeries) -> str:

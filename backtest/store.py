@@ -26,6 +26,7 @@ from app.core.model import timeframe_seconds
 from backtest.series import COLUMNS, CandleSeries, Times, at_ms, by_month, joined_sha256, month_sha256
 
 ENTRY = ("rows", "sha256", "candles_sha256", "first_ms", "last_ms")
+KEPT_FREE = 200 << 20  # bytes that candles leave on the disk, for the trader's books
 Span = tuple[int, int]  # from and until, in ms since 1970
 
 
@@ -76,6 +77,17 @@ def folder_of(symbol: str, timeframe: str, data_dir: Path) -> Path:
     if old.is_dir() and not folder.exists():
         old.rename(folder)
     return folder
+
+
+def require_room(data_dir: Path, wanted: int = KEPT_FREE) -> None:
+    """DataError where the disk is so full that candles would take what the books need."""
+    there = next(each for each in (data_dir.resolve(), *data_dir.resolve().parents) if each.exists())
+    free = shutil.disk_usage(there).free
+    if free < wanted:
+        raise DataError(
+            f"the disk of {data_dir} has {free >> 20} MB left, and {wanted >> 20} MB are kept for the books; "
+            "free some space"
+        )
 
 
 def _old(folder: Path) -> Path:
@@ -176,6 +188,7 @@ def add(
     """Add to what is stored, all of it or nothing. A candle that is there and differs is an error; with `keep` the
     stored one stays and is told. `absent`: spans in which the exchange has none."""
     folder_of(symbol, timeframe, data_dir)  # a wrong name is refused before anything is made
+    require_room(data_dir)
     with alone(data_dir, create=True):
         folder = folder_of(symbol, timeframe, data_dir)
         before = manifest_in(folder) if folder.exists() else {"months": {}, "rows": 0}

@@ -3,11 +3,11 @@
     frames = frames_of(series, rules.voting.timeframe_seconds)        # once for a time frame
     figures = evaluate(series, timelines, rules, simulation, cash, warmup=…, frames=frames)
 
-The kernel holds no GIL, so threads scale (`sweep`); `trade_all` gives the trades and the curve of one configuration.
+The kernel holds no GIL, so threads scale; `trade_all` gives the trades and the curve of one configuration.
 Figures mean what `app.core.performance` says. What a strategy would have said comes as a Timeline; nobody is asked.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from app.core import performance
 from app.core.errors import DataError
 from app.core.rules import Rules, Simulation
-from backtest.kernels import blocks, compiling, indicators, terms, trading
+from backtest.kernels import blocks, indicators, terms, trading
 from backtest.series import DAY_MS, CandleSeries, Floats
 from backtest.timeline import Timeline
 from backtest.votes import Frames, frames_of, votes_of
@@ -199,32 +199,6 @@ def _figures(account: Any, daily: Floats, cash: float, candles: int) -> Figures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One configuration of a sweep."""
-
-    rules: Rules
-    simulation: Simulation
-    votes: NDArray[np.int8] | Callable[[], NDArray[np.int8]]  # a function is called when its turn comes: less memory
-
-
-def sweep(
-    series: CandleSeries, trials: Iterable[Trial], cash: Decimal, *, warmup: int = 0, executor: Executor | None = None
-) -> list[Figures]:
-    """The figures of all trials, in their order; on the threads of `executor` if one is given (the kernel is nogil)."""
-    frames: dict[int, Frames] = {}
-
-    def one(trial: Trial) -> Figures:
-        seconds = trial.rules.voting.timeframe_seconds
-        shown = frames.get(seconds)
-        if shown is None:
-            shown = frames[seconds] = frames_of(series, seconds)
-        votes = trial.votes() if callable(trial.votes) else trial.votes
-        return trade(series, votes, trial.rules, trial.simulation, cash, warmup=warmup, frames=shown)
-
-    return list(executor.map(one, trials) if executor else map(one, trials))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdSweep:
     """One row a period, one column a pair of thresholds."""
 
@@ -262,9 +236,9 @@ def sweep_thresholds(
     frames = frames_of(series, series.seconds).table
 
     def one(number: int) -> None:
-        rsi = indicators.rsi(series.close, periods[number])
-        entries, lowest, highest = np.empty(len(series)), np.empty(len(lowest_low)), np.empty(len(lowest_low))
-        blocks.index_rsi(rsi, rising, warm_up, entries, lowest, highest)
+        rsi, entries = np.empty(len(series)), np.empty(len(series))
+        lowest, highest = np.empty(len(lowest_low)), np.empty(len(lowest_low))
+        blocks.index_rsi(series.close, periods[number], rising, warm_up, rsi, entries, lowest, highest)
         for column, (lower, upper) in enumerate(thresholds):
             accounts, slots = _opened(float(cash), int(series.ts[0])), terms.records(1, terms.SLOT)
             blocks.trade_thresholds(
@@ -296,20 +270,4 @@ def _only_stateless(rules: Rules, series: CandleSeries) -> None:
     }
     for name, matters in limits.items():
         if matters:
-            raise DataError(f"{name} matters from candle to candle, so thresholds cannot be swept by blocks; use sweep")
-
-
-def warm_up() -> None:
-    """Compile everything that one run needs, or read it from what is kept; what older forms left is deleted."""
-    compiling.forget_older()
-    candles = np.full(4, 100.0)
-    series = CandleSeries(
-        symbol="BTC/USD", seconds=60, ts=np.arange(4) * 60_000, open=candles, high=candles, low=candles, close=candles,
-        volume=candles,
-    )  # fmt: skip
-    trade(series, np.zeros(4, np.int8), Rules(), Simulation(), Decimal(1000))
-
-
-def is_cold() -> bool:
-    """Whether the first run on this machine will have to wait some seconds for the compiler."""
-    return compiling.is_cold("trading")
+            raise DataError(f"{name} matters from candle to candle, so thresholds cannot be swept by blocks; use trade")

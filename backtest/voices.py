@@ -22,9 +22,10 @@ from app.core.rules import Asking, Rules, StrategyRule
 from app.core.state import open_positions
 from app.ports import StrategyFace
 from app.seam import seeded
+from backtest.curve import average_exposure_pct
 from backtest.replay import Run
 from backtest.running import Plan, Progress, run
-from backtest.series import at_ms, candle_at, ms_of
+from backtest.series import candle_at, ms_of
 from backtest.timeline import Recorded, Timeline
 
 CHANCE = "chance"
@@ -196,21 +197,12 @@ def _held(plan: Plan, base: Run) -> list[Voice]:
     fee = float(plan.simulation.fee_pct)
     pct = buy_and_hold_pct(float(traded.open[0]), float(traded.close[-1]), fee)
     held = plan.cash * Decimal(repr(pct)) / HUNDRED
-    share = exposure(plan, base)
+    share = Decimal(repr(average_exposure_pct(base.curve))) / HUNDRED
     fees = plan.cash * plan.simulation.fee_pct / HUNDRED * 2
     return [
         Voice(name="buy_and_hold", result_usd=held, fees_usd=fees, trades=1),
         Voice(name="buy_and_hold_same_exposure", result_usd=held * share, fees_usd=fees * share, trades=1),
     ]
-
-
-def exposure(plan: Plan, base: Run) -> Decimal:
-    """The share of the first cash that was in bitcoin, on average over time."""
-    began, ended = plan.series.opened_at(plan.warmup), at_ms(int(plan.series.ts[-1]) + plan.series.seconds * 1000)
-    spans = [(trade.cost, trade.closed_at - trade.opened_at) for trade in base.trades]
-    spans += [(position.cost, ended - position.opened_at) for position in open_positions(base.engine.state)]
-    dollars = sum((cost * Decimal(repr(span / (ended - began))) for cost, span in spans), ZERO)
-    return dollars / plan.cash
 
 
 # ---------------------------------------------------------------- for programs and people

@@ -19,7 +19,8 @@ from app.ports import Conflict, Row, Status, Who
 from app.strategy_files import Unfit
 from components import api_docs
 from components.api_backtests import Testing
-from components.api_parts import Gate, Moment, Names, Page, Strict, address_of
+from components.api_parts import Gate, Moment, Names, Nothing, Page, Strict, address_of
+from components.api_push import Pushing
 from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord
 from components.idempotency import Bodies
@@ -31,10 +32,6 @@ API = "/api"
 UNREAD = "the store does not answer; try again"
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
 CODE_WANTED = "send a fresh code of the second factor as `otp`; each code works once"
-
-
-class Nothing(Strict):
-    """No body, or an empty object."""
 
 
 class Credentials(Strict):
@@ -110,6 +107,7 @@ def add_api(web: FastAPI, doors: Doors, open_pages: Callable[[], int] = lambda: 
     Reading(doors).add(api, gate)
     Acting(doors).add(api, gate)
     Testing(doors).add(api, gate)
+    Pushing(doors).add(api, gate)
     api_docs.add(api, gate.signed_in)
     web.router.routes[:] = [each for each in web.router.routes if not (isinstance(each, Mount) and each.path == API)]
     web.router.routes[:0] = [

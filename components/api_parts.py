@@ -16,6 +16,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Nothing(Strict):
+    """No body, or an empty object."""
+
+
 class Names(BaseModel):
     """Query names: unknown ones are refused."""
 

@@ -10,6 +10,7 @@ from app.backtest_ports import Backtests, CandleData
 from app.checklist import Checklist
 from app.core.model import Candle
 from app.ports import Control, EngineView, Reader, Row
+from app.push import Push
 from app.seam import Clock, Tasks
 
 HealthWord = Literal["ok", "starting", "degraded"]
@@ -191,6 +192,16 @@ class Answers(Protocol):
     def remember(self, username: str, key: str, body_sha256: str, status: int, answer: str, now: datetime) -> None: ...
 
 
+class Looked(Protocol):
+    """Which alerts a person has looked at. Synchronous; always called beside the loop. Raises StoreError."""
+
+    def unread(self, username: str) -> int:
+        """How many alerts came since this person last looked."""
+
+    def look(self, username: str) -> None:
+        """This person sees them all now."""
+
+
 async def _nothing_yet() -> Row:
     return {}
 
@@ -223,6 +234,8 @@ class Doors:
     )
     backtests: Backtests | None = None
     data: CandleData | None = None
+    push: Push | None = None
+    looked: Looked | None = None
     upload_bytes: int = 20 * 2**20
     metrics_token: str | None = None  # lets a monitor on another machine read the figures
 

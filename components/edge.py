@@ -25,7 +25,13 @@ SOCKET = "/_nicegui_ws"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LIBRARIES = f"/_nicegui/{nicegui_version}/"
 PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
-OPEN = frozenset({"/health", "/metrics", "/login", "/favicon.ico", "/robots.txt"})
+OPEN = frozenset(
+    {
+        *("/health", "/metrics", "/login", "/favicon.ico", "/robots.txt"),
+        *("/manifest.webmanifest", "/sw.js", "/offline.html"),
+    }
+)
+OPEN_FOLDERS = ("/api/", "/assets/", "/icons/")
 CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src {connect}; frame-ancestors 'none'; "
@@ -269,7 +275,7 @@ def _declared_length(headers: dict[str, str]) -> int:
 def _sent_away(scope: Scope, who: SignedIn | None) -> str | None:
     """Where a page's visitor must go first. The API answers for itself."""
     path = scope["path"]
-    if path in OPEN or path == "/api" or path.startswith(("/api/", "/assets/")):
+    if path in OPEN or path == "/api" or path.startswith(OPEN_FOLDERS):
         return None
     if path.startswith(LIBRARIES) and not path.startswith(PRIVATE_LIBRARIES):
         return None

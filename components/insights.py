@@ -18,7 +18,6 @@ AGAIN_SECONDS = 5.0  # what changes with each price (spread, exposure) is looked
 REST_SECONDS = 0.5  # between two looks
 FIRST_SECONDS = 0.4  # by which the answer and the chart go ahead of the rest
 NEWS_SECONDS = 60.0
-DAY = timedelta(hours=24)
 STORIES = 200
 MARKED = ("high", "medium")  # stories with a mark in the chart
 
@@ -31,6 +30,7 @@ class Insights:
         self._key: Any = None
         self._asked_at = self._news_at = float("-inf")
         self._row: Row = {}
+        self._news_days = 1
         self._stories: tuple[Sequence[Row], int] | None = None
         with box("insights"):
             with box("insights-side"):  # columns of a wide screen; on a phone all stand below each other
@@ -42,7 +42,7 @@ class Insights:
                 self._chart = PriceChart(doors, self._show_technical)
                 self._opinions, self._technical = Opinions(), Technical()
             with box("insights-news"):
-                self._news = News()
+                self._news = News(self._look_back)
                 self._news_loader = Loader(doors.tasks, self._load_news, "the news")
             self._performance = Performance()
 
@@ -56,6 +56,10 @@ class Insights:
             self._news_at = now
             self._news_loader.want()
         self._chart.update(status)
+
+    def _look_back(self, days: int) -> None:
+        self._news_days = days
+        self._news_loader.want()
 
     def _changes(self, status: Status) -> Any:
         """What makes another answer likely."""
@@ -89,7 +93,9 @@ class Insights:
         now = self._doors.view.status().market_at or self._doors.clock.now()
         if self._stories is None:
             await self._doors.clock.sleep(FIRST_SECONDS)
-        self._stories = await self._doors.reader.list("news", STORIES, 0, since=now - DAY, until=now)
+        self._stories = await self._doors.reader.list(
+            "news", STORIES, 0, since=now - timedelta(days=self._news_days), until=now
+        )
         self._show_news()
         marked = [each for each in self._stories[0] if each["severity"] in MARKED]
         if [each["id"] for each in marked] != [each["id"] for each in self._chart.news]:

@@ -1,17 +1,18 @@
-"""Headlines of the last 24 hours, how grave and how they sound, whether they count in the vote, and who tells them.
+"""Headlines of the last day or days, how grave and how they sound, whether they count in the vote, and who tells them.
 
 Titles and addresses are strangers': shown as text, linked only where the address is a web page's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from app.headlines import unconfirmed
 from app.ports import Row
 from components.insights_parts import Card, at_of, moment_line, signed
-from components.parts import Button, Text, box
+from components.parts import Button, Choice, Text, box
 
+SPANS = {"1": "24 h", "7": "7 days", "30": "30 days"}
 FIRST = 8  # shown before a person asks for more
 SOUNDS = {"bullish": ("▲", "up"), "bearish": ("▼", "down")}
 SOURCES = {
@@ -30,8 +31,12 @@ WHAT = (
 
 
 class News:
-    def __init__(self) -> None:
-        self._card = Card("News of the last 24 hours", "news", "What do these words mean?", WHAT)
+    def __init__(self, chosen: Callable[[int], None]) -> None:
+        """`chosen` hears of how many days a person wants to read."""
+        self._card = Card("News", "news", "What do these words mean?", WHAT)
+        with self._card.head:
+            Choice("News of the last", SPANS, "1", lambda key: self._choose(int(key), chosen))
+        self._days = 1
         self._all = False
         self._told: tuple[Sequence[Row], int, Row, bool] = ((), 0, {}, False)
 
@@ -44,15 +49,17 @@ class News:
         stories, total, row, votes = self._told
         sources = row.get("news_sources", ())
         health = [(each["name"], each["status"], each["error"]) for each in sources]
-        key = str([[each["id"] for each in stories], [each["sources"] for each in stories], health, votes, self._all])
+        told = [(each["id"], each["sources"]) for each in stories]
+        key = str([told, total, health, votes, self._all, self._days])
         self._card.draw(key, lambda: self._build(stories, total, sources, votes))
 
     def _build(self, stories: Sequence[Row], total: int, sources: Sequence[Row], votes: bool) -> None:
         if not stories:
-            Text(no_news(sources), "soft", "p")
+            Text(no_news(sources, self._days), "soft", "p")
         else:
             grave = sum(each["severity"] == "high" for each in stories)
-            Text(f"{total} headline{'s' if total != 1 else ''}, {grave} grave.", "soft", "p")
+            newest = f", the newest {len(stories)} of them here" if total > len(stories) else ""
+            Text(f"{total} headline{'s' if total != 1 else ''}{newest}; {grave} grave.", "soft", "p")
             if not votes:
                 Text("No strategy that reads news takes part in the vote, so none of them counts.", "soft", "p")
         with box("stories", "ul"):
@@ -62,16 +69,20 @@ class News:
             Button(f"Show all {len(stories)}", self._more, "quiet").mark("all-news")
         _sources(sources)
 
+    def _choose(self, days: int, chosen: Callable[[int], None]) -> None:
+        self._days, self._all = days, False
+        chosen(days)
+
     def _more(self) -> None:
         self._all = True
         self._draw()
 
 
-def no_news(sources: Sequence[Row]) -> str:
+def no_news(sources: Sequence[Row], days: int) -> str:
     if not sources:
         return "No headlines: no news source is set up for this market."
     if any(each["status"] == "ok" for each in sources):
-        return "No headlines in the last 24 hours."
+        return f"No headlines in the last {f'{days} days' if days > 1 else '24 hours'}."
     return "No headlines: no source has answered yet."
 
 

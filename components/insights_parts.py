@@ -30,7 +30,8 @@ class Card(Drawn):
 
     def __init__(self, title: str, name: str, question: str = "", answers: Sequence[str] = ()) -> None:
         with box(f"insight insight-{name}", "section").props(f'aria-label="{title}"').mark(f"insight-{name}"):
-            Text(title, "caption", "h2")
+            with box("insight-head") as self.head:
+                Text(title, "caption", "h2")
             super().__init__("insight-body")
             if question:
                 with box("what", "details"):
@@ -80,6 +81,12 @@ def moment_line(*parts: str | datetime | None, classes: str = "soft") -> None:
                 Moment(part)
             elif part:
                 Text(part)
+
+
+def next_candle(closes_at: datetime | None) -> None:
+    """When there may be more to see; before anything has started that is not known."""
+    if closes_at is not None:
+        moment_line("The candle that is forming closes at ", closes_at, ".")
 
 
 def drawing(svg: str, words: str) -> None:

@@ -8,7 +8,18 @@ from typing import Any
 from app.core.model import Candle
 from app.ports import Row
 from components import format as words
-from components.insights_parts import Card, Drawn, Reading, Scale, bars, drawing, moment_line, shown, signed
+from components.insights_parts import (
+    Card,
+    Drawn,
+    Reading,
+    Scale,
+    bars,
+    drawing,
+    moment_line,
+    next_candle,
+    shown,
+    signed,
+)
 from components.parts import Text, box
 
 RSI = (
@@ -60,7 +71,7 @@ class Technical:
             self._readings = {name: Reading(*words_of) for name, words_of in names.items()}
         else:
             Text("No readings yet: the indicators need their first candles.", "soft", "p")
-            moment_line("The candle that is forming closes at ", row.get("next_candle_at"), ".")
+            next_candle(row.get("next_candle_at"))
         self._readings["levels"] = Reading("Support and resistance", LEVELS)
 
     def _show(self, row: Row, readings: Row) -> None:

@@ -12,6 +12,7 @@ from components.insights_parts import (
     at_of,
     first_sentence,
     moment_line,
+    next_candle,
     shown,
     signed,
     titled,
@@ -119,14 +120,13 @@ class VoteTable:
     def _term(self, term: Row, signal: Row, counted: float) -> None:
         points = float(term["product"]) / counted if counted else 0.0
         with box("", "tr"):
-            with box("", "th").props("scope=row"):
-                Text(titled(term["strategy"]), "vote-name")
-                with box("soft vote-age"):
-                    _age(term, signal)
+            Text(titled(term["strategy"]), "vote-name", "th").props("scope=row")
             with box("", "td"):
                 Text(*(said(term) if signal.get("given_at") else ("not asked", "chip")))
             Text(f"× {shown(float(term['weight']), 1)}", tag="td")
             Text(signed(points) if counts(term) else "–", tag="td")
+        with box("vote-note", "tr"), box("soft", "td").props("colspan=4"):
+            _age(term, signal)
 
 
 class Opinions:
@@ -142,7 +142,7 @@ class Opinions:
     def _build(self, signals: Sequence[Row], next_at: datetime | None) -> None:
         if not signals:
             Text("Nobody has said anything yet.", "soft", "p")
-            moment_line("The candle that is forming closes at ", next_at, ".")
+            next_candle(next_at)
         for signal in signals:
             with box("opinion-of"):
                 with box("opinion-head"):
@@ -165,7 +165,8 @@ def _first_opinions(row: Row, rows: Sequence[Row]) -> None:
     if not voters:
         Text("No strategy is switched on and set up: enable one in Controls.", "soft", "p")
     elif any(not each["error"] for each in voters):
-        moment_line("First opinions come with the next closed candle, at ", at_of(row.get("next_candle_at")), ".")
+        next_at = at_of(row.get("next_candle_at"))
+        moment_line("First opinions come with the next closed candle", ", at " if next_at else "", next_at, ".")
 
 
 def answer(row: Row, status: Status) -> tuple[str, str]:
@@ -207,7 +208,7 @@ def reasons(row: Row) -> list[tuple[str, str]]:
     found = []
     share, least = float(vote["participation_pct"]), float(vote["min_participation"])
     if share < least:
-        text = f"{shown(share)} % of the weight, {shown(least)} % are needed: {shown(least - share)} % more"
+        text = f"{shown(share)} % of the weight has one, {shown(least)} % are needed: {shown(least - share)} % more"
         found.append(("Opinions", text))
     signals = {each["strategy"]: each for each in row["signals"]}
     counted = weight_of(vote)

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from app.core.errors import StoreError
 from components.account import add_account
 from components.doors import Doors
-from components.plain import address, fields, page, said
+from components.plain import CLEARED, address, fields, page, said
 from components.second_factor import add_second_factor
 
 DAY_SECONDS = 86_400
@@ -72,8 +72,7 @@ class Login:
         if secret := request.scope.get("session_secret"):
             await self._doors.auth.sign_out(secret, address(request))
             await self._ended()
-        # also what the browser keeps to go back to: nobody finds a page by its Back button
-        response = RedirectResponse("/login", 303, {"clear-site-data": '"cache"'})
+        response = RedirectResponse("/login", 303, CLEARED)
         response.delete_cookie(self._doors.cookie, path="/", secure=self._doors.secure, httponly=True, samesite="lax")
         return response
 

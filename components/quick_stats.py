@@ -1,5 +1,7 @@
 """The head of every tab: price with its age, equity, today, what the trader is doing, and how safe the money is."""
 
+from collections.abc import Callable
+
 from nicegui import ui
 
 from app.ports import Status
@@ -20,9 +22,11 @@ SHIELD = (
 class QuickStats:
     """`bar` stays on top while the page scrolls; the rest is the first card."""
 
-    def __init__(self, controls: Controls, username: str) -> None:
+    def __init__(self, controls: Controls, username: str, bell: Callable[[], object] = lambda: None) -> None:
+        """`bell` puts the way to the alerts where it is called."""
         with box("bar", "header"):
             self._build_bar()
+            bell()
             _menu(username)
         with box("stats", "section").props('aria-label="Account"') as self._stats:
             with box("worth"):

@@ -3,6 +3,7 @@
 import math
 from dataclasses import fields
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ def signs(given: DataFrame) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     return action, confidence
 
 
+@lru_cache(maxsize=1024)  # strategies say the same few numbers again and again
 def rounded(confidence: float) -> Decimal:
     return Decimal(str(confidence)).quantize(HUNDREDTH, rounding=ROUND_HALF_EVEN)
 
@@ -61,7 +63,7 @@ def question(question: object) -> Question | None:
 def answer(signal: object) -> Answer:
     if not isinstance(signal, Signal):
         raise StrategyError(f"analyze must return a Signal, not {type(signal).__name__}")
-    confidence = rounded(float(signal.confidence))
+    confidence = rounded(float(signal.confidence) + 0.0)  # no -0
     text = signal.reasoning
     return (
         signal.action,

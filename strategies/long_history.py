@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from app.core.model import EPOCH, Candle, timeframe_seconds
 from strategies.base_strategy import MOST_CANDLES, Framed
+from strategies.window_frame import LongTable
 
 Rows = NDArray[np.float64]  # as `strategies.base_strategy.rows_of` makes them
 
@@ -20,21 +21,13 @@ class History:
     """Rows of candles with their indicators: a window is shown as at the moment when its last candle closed."""
 
     def __init__(self, rows: Rows, symbol: str, timeframe: str, table: DataFrame) -> None:
-        self.rows, self.table = rows, table
+        self.rows, self.table, self._long = rows, table, LongTable(table)
         self._symbol, self._timeframe, self._seconds = symbol, timeframe, timeframe_seconds(timeframe)
         self.candle = lru_cache(maxsize=2 * MOST_CANDLES)(self._candle)  # windows overlap
 
     def shown(self, row: int, count: int) -> Framed:
-        candles = Window(self, row + 1 - count, row + 1)
-        newest = self.candle(row)
-        return Framed(
-            symbol=self._symbol,
-            timeframe=self._timeframe,
-            at=newest.closed_at,
-            price=newest.close,
-            candles=cast("tuple[Candle, ...]", candles),
-            table=self.table.iloc[row + 1 - count : row + 1],
-        )
+        first, end = row + 1 - count, row + 1
+        return _AsOf(self._symbol, self._timeframe, Window(self, first, end), self._long.window(first, end))
 
     def _candle(self, row: int) -> Candle:
         opened, *values = self.rows[row].tolist()
@@ -49,6 +42,26 @@ class History:
             close=close,
             volume=volume,
         )
+
+
+class _AsOf(Framed):
+    """What is known when the newest candle closes; its time and price are looked up when somebody asks."""
+
+    __slots__ = ()
+
+    def __init__(self, symbol: str, timeframe: str, candles: "Window", table: DataFrame) -> None:
+        known = symbol, timeframe, cast("tuple[Candle, ...]", candles), None, table
+        for name, value in zip(("symbol", "timeframe", "candles", "order_book", "table"), known, strict=True):
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> object:
+        """Of a slot that is empty yet."""
+        if name not in ("at", "price"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        newest = self.candles[-1]
+        value = newest.closed_at if name == "at" else newest.close
+        object.__setattr__(self, name, value)
+        return value
 
 
 class Window(Sequence[Candle]):

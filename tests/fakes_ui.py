@@ -9,15 +9,21 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from app.checklist import Checklist, Item, Verdict
+from app.core.alerts import KINDS, AlertEvent, AlertLevel
 from app.core.decisions import Decision, Outcome, Vote, VoteTerm
 from app.core.errors import ConfigError, NotAuthorized, SecondFactorNeeded, StoreError
 from app.core.model import Direction, Order, Position, PositionStatus, Signal, SignalStatus
+from app.notices import Told
 from app.ports import Conflict, Row, Status, Who
+from app.push import Device, Subscription
 from app.seam import Clock, Tasks
 from app.strategy_files import Unfit
 from components.doors import Doors
 from services.auth import Auth, LoginSession, Passwords, ReadToken, User
+from services.notifications.push import WebPush
 from tests.builders import a_signal, d, shown
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -237,6 +243,24 @@ def a_decision(action: str = "HOLD", score: str = "31.2", **changes: Any) -> Dec
     return replace(standard, **changes)
 
 
+def an_alert_row(id: int = 1, event: str = "entry_fill", text: str = "0.0078 BTC at 64,250.50", **changes: Any) -> Row:
+    """As the store's reader words it; a higher `id` is newer."""
+    kind = KINDS[AlertEvent(event)]
+    standard = {
+        "id": str(id),
+        "at": f"{NOW - timedelta(minutes=30 - id):%Y-%m-%dT%H:%M:%S.000Z}",
+        "event": event,
+        "level": kind.level.value,
+        "title": kind.title,
+        "text": text,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+        "over_at": None,
+        "letters": [],
+    }
+    return {**standard, **changes}
+
+
 def a_strategy_row(name: str = "technical_indicators", **changes: Any) -> Row:
     """On, with weight 30, as it came with the program."""
     standard = {
@@ -310,6 +334,7 @@ class FakeControl:
         self.orders: list[tuple[str, str, str]] = []
         self.refusal = ""
         self.code = ""  # the second factor's one good code, where one is enrolled
+        self.acknowledged: Callable[[Sequence[int] | None], None] = lambda _: None
 
     async def pause(self, who: Who) -> None:
         self.orders.append(("pause", who.username, ""))
@@ -365,7 +390,9 @@ class FakeControl:
 
     async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
         self.orders.append(("acknowledge", who.username, "all" if ids is None else " ".join(map(str, ids))))
-        self._view.set(unseen_alerts=())
+        self.acknowledged(ids)
+        left = [told for told in self._view.now.unseen_alerts if ids is not None and told.id not in ids]
+        self._view.set(unseen_alerts=tuple(left))
         return 1
 
     async def close_all(self, who: Who) -> Sequence[str]:
@@ -381,6 +408,42 @@ def a_checklist(*, passed: bool = False) -> Checklist:
         cure = "run: main.py user totp"
         factor = Item(name="second factor", verdict=Verdict.FAILED, seen="admin has none", cure=cure)
     return Checklist(at=NOW, items=(Item(name="key", verdict=Verdict.PASSED, seen="is taken, and may trade"), factor))
+
+
+class FakeLooked:
+    """components.doors.Looked in a dict: how many alerts there were when each person last looked."""
+
+    def __init__(self, reader: "FakeReader") -> None:
+        self._reader = reader
+        self.seen: dict[str, int] = {}
+
+    def unread(self, username: str) -> int:
+        return len(self._reader.rows.get("alerts", [])) - self.seen.get(username, 0)
+
+    def look(self, username: str) -> None:
+        self.seen[username] = len(self._reader.rows.get("alerts", []))
+
+
+class MemoryDevices:
+    """app.push.Devices in a dict."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Device] = {}
+
+    def all(self) -> Sequence[Device]:
+        return list(self.rows.values())
+
+    def put(self, username: str, subscription: Subscription, agent: str, at: datetime) -> Device:
+        same = next((each for each in self.rows.values() if each.subscription.endpoint == subscription.endpoint), None)
+        id = same.id if same else len(self.rows) + 1
+        self.rows[id] = Device(id=id, username=username, subscription=subscription, agent=agent, created_at=at)
+        return self.rows[id]
+
+    def remove(self, id: int) -> None:
+        self.rows.pop(id, None)
+
+    def note(self, id: int, sent_at: datetime | None, error: str) -> None:
+        self.rows[id] = replace(self.rows[id], sent_at=sent_at or self.rows[id].sent_at, error=error)
 
 
 class FakeReader:
@@ -435,7 +498,9 @@ class Desk:
         self.tasks = Tasks()
         self.view = FakeView()
         self.control = FakeControl(self.view)
+        self.control.acknowledged = self._seen
         self.reader = FakeReader()
+        self.looked = FakeLooked(self.reader)
         self.users = MemoryUsers()
         self.audit = AuditTrail()
         self.seals = PlainSeals()
@@ -468,8 +533,35 @@ class Desk:
             tasks=self.tasks,
             health=lambda: self.health,  # type: ignore[arg-type,return-value]
             insights=self.insights,
+            looked=self.looked,
         )
         return replace(standard, **changes)
+
+    def a_push(self, *hosts: str, devices: MemoryDevices | None = None) -> WebPush:
+        """Real, over devices in memory, to a push service on this machine."""
+        private = ec.generate_private_key(ec.SECP256R1())
+        return WebPush(
+            devices or MemoryDevices(),
+            key=lambda: private,
+            subject="mailto:me@example.org",
+            hosts=hosts,
+            record=self.audit,
+            clock=self.clock,
+            tasks=self.tasks,
+        )
+
+    def tell(self, event: str, text: str = "something") -> None:
+        """People are told, as the notifier shows it to the pages."""
+        rows = self.reader.rows.setdefault("alerts", [])
+        rows.insert(0, an_alert_row(len(rows) + 1, event, text))
+        told = Told(id=len(rows), event=AlertEvent(event), text=text, at=NOW)
+        grave = (told,) if KINDS[told.event].level is AlertLevel.CRITICAL else ()
+        self.view.set(latest_alert=str(told.id), unseen_alerts=(*grave, *self.view.now.unseen_alerts))
+
+    def _seen(self, ids: Sequence[int] | None) -> None:
+        for row in self.reader.rows.get("alerts", []):
+            if ids is None or int(row["id"]) in ids:
+                row.update(acknowledged_at=row["at"], acknowledged_by="admin")
 
     async def insights(self) -> Row:
         if self.look is not None:

@@ -5,14 +5,17 @@ Strategies are asked through a function: this room does not know them.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.core.errors import StrategyError
 from app.core.rules import Simulation
 from backtest.honesty.costs import Stressed, stressed
 from backtest.honesty.judging import Background
-from backtest.running import Plan, run
+from backtest.running import Plan, hear, run_on
 from backtest.series import Floats, resample, rows_of
+
+if TYPE_CHECKING:
+    from backtest.hearing import Heard
 
 
 class Seen(Protocol):
@@ -54,8 +57,10 @@ def background(
     trial_variance: float | None = None,
     models: Sequence[str] = (),
     cutoffs: Mapping[str, str] | None = None,
+    heard: "Heard | None" = None,
 ) -> Background:
-    """Everything that a plain run does not know of itself. Trades the plan once more, at doubled costs."""
+    """Everything that a plain run does not know of itself. Trades the plan once more, at doubled costs, on what the
+    plain run `heard`."""
     expected = len(plan.series) + plan.series.missing
     return Background(
         trials=trials,
@@ -64,15 +69,16 @@ def background(
         cutoffs=cutoffs or {},
         missing_pct=plan.series.missing / expected * 100 if expected else 0.0,
         cold=cold,
-        stressed=dearer_run(plan),
+        stressed=dearer_run(plan, heard),
     )
 
 
-def dearer_run(plan: Plan) -> Stressed:
+def dearer_run(plan: Plan, heard: "Heard | None" = None) -> Stressed:
     """The same plan with fees and slippage doubled."""
+    before = heard or hear(plan)
 
     def run_again(simulation: Simulation) -> tuple[float, int]:
-        again = run(replace(plan, simulation=simulation))
+        again = run_on(before, replace(plan, simulation=simulation), in_words=False)
         return float(again.curve.equity[-1]), len(again.trades)
 
     return stressed(plan.simulation, float(plan.cash), run_again)

@@ -10,14 +10,14 @@ import numpy as np
 from app.core.alerts import AlertEvent
 from app.core.model import LatchKind
 from app.core.performance import Report, monthly_returns, same_exposure_pct
-from backtest.curve import EquityCurve
+from backtest.curve import average_exposure_pct
 from backtest.honesty.bootstrap import bands
 from backtest.honesty.cautions import Evidence, cautions, switched_off
 from backtest.honesty.costs import Stressed
 from backtest.honesty.knowledge import Days, split
 from backtest.honesty.luck import luck
 from backtest.replay import Run
-from backtest.series import DAY_MS, Floats
+from backtest.series import DAY_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +77,6 @@ def judged(run: Run, report: Report, initial: float, rows: "np.ndarray[Any, Any]
         monthly=monthly_returns(initial, list(zip(dates, daily.tolist(), strict=True))),
         cautions=cautions(evidence),
     )
-
-
-def average_exposure_pct(curve: EquityCurve) -> float:
-    """Share of equity that is in bitcoin, averaged over all candles' closes."""
-    equity = curve.equity
-    held: Floats = curve.quantity * curve.close
-    shares = np.divide(held, equity, out=np.zeros(len(equity)), where=equity > 0)
-    return float(shares.mean() * 100) if len(shares) else 0.0
 
 
 def _block(evidence: Evidence, exposure: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from backtest.kernels.compiling import compiled
 from backtest.kernels.entering import buy
+from backtest.kernels.indicators import FLAT
 from backtest.kernels.opening import live_through_open
 from backtest.kernels.terms import CLOSING, VOTE
 
@@ -27,14 +28,32 @@ def lowest_by_block(values: Any, out: Any) -> None:
 
 
 @compiled
-def index_rsi(rsi: Any, rising: Any, warm_up: int, entries: Any, lowest: Any, highest: Any) -> None:
-    """Into `entries`: RSI where an entry is possible at all, else infinity; then the extremes of each block."""
+def index_rsi(
+    close: Any, period: int, rising: Any, warm_up: int, rsi: Any, entries: Any, lowest: Any, highest: Any
+) -> None:
+    """RSI as `indicators.rsi` has it, and beside it, while its recursion keeps the processor waiting: into `entries`
+    where an entry is possible at all, else infinity; and the extremes of each block."""
+    alpha = 1.0 / period
+    rises = falls = 0.0
+    before = close[0] if len(close) > 0 else 0.0
     for block in range(len(lowest)):
         low, high = np.inf, -np.inf
-        for row in range(block * BLOCK, min((block + 1) * BLOCK, len(rsi))):
-            value = rsi[row] if row >= warm_up else np.nan
-            entries[row] = value if rising[row] and value == value else np.inf
-            low = min(low, entries[row])
+        for row in range(block * BLOCK, min((block + 1) * BLOCK, len(close))):
+            price = close[row]
+            move = price - before
+            before = price
+            rise, fall = max(move, 0.0), max(-move, 0.0)
+            weight = alpha if row > 1 else 1.0
+            rises = rises + weight * (rise - rises)
+            falls = falls + weight * (fall - falls)
+            total = rises + falls
+            value = 100.0 * rises / total if total > FLAT * price else 50.0
+            if row < warm_up or row == 0:
+                value = np.nan
+            rsi[row] = value
+            entry = value if rising[row] and value == value else np.inf
+            entries[row] = entry
+            low = min(low, entry)
             if value > high:
                 high = value
         lowest[block], highest[block] = low, high

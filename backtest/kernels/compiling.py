@@ -10,9 +10,10 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, TextIO, TypeVar, cast
 
 from numba import config, njit
+from numba.np import linalg
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +29,18 @@ def _folder() -> Path:
     return Path(base or HERE / "__pycache__") / f"kernels-{digest.hexdigest()[:12]}"
 
 
+def _load_without_blas() -> None:
+    """Before it loads or compiles anything numba looks whether scipy has its linear algebra: a quarter of a second and
+    17 MB for what no kernel calls. Whoever does call it is asked for it then."""
+    looks = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        import numba.np.arraymath  # noqa: F401  # this is what looks
+    finally:
+        linalg.ensure_blas = looks
+
+
+_load_without_blas()
 FOLDER = _folder()
 setattr(config, "CACHE_DIR", str(FOLDER))  # noqa: B010 (its stubs do not name it)
 
@@ -45,8 +58,12 @@ def is_cold(module: str) -> bool:
     return not any(FOLDER.glob(f"*/{module}.*.nbi"))
 
 
-def forget_older() -> None:
-    """Delete what was kept of other states of this package."""
+def announce(module: str, screen: TextIO) -> None:
+    """Before a run that will have to wait some seconds for the compiler: say so, and delete what was kept of other
+    states of this package."""
+    if not is_cold(module):
+        return
+    print("compiling once, this takes some seconds …", file=screen, flush=True)
     for path in FOLDER.parent.glob("kernels-*"):
         if path != FOLDER:
             shutil.rmtree(path, ignore_errors=True)

@@ -22,6 +22,7 @@ NAME = "upload"
 SECONDS = 600  # for the whole of it
 LIMITS = Limits(seconds=120, memory_mb=700, nice=10)  # a person waits for it
 BUFFER = 1 << 20
+KEPT_FREE = 200 << 20  # bytes that an upload leaves on the disk, for the trader's books
 
 
 class Uploads:
@@ -38,11 +39,12 @@ class Uploads:
         new_id: Callable[[], str],
         tasks: Tasks,
         limits: Limits = LIMITS,
+        kept_free: int = KEPT_FREE,
     ) -> None:
         self._root, self._data_dir, self._symbol = root.resolve(), data_dir.resolve(), symbol
         self._environment, self._audit = environment, audit
         self._new_id, self._tasks = new_id, tasks
-        self._limits, self._busy = limits, False
+        self._limits, self._busy, self._kept_free = limits, False, kept_free
 
     async def list(self) -> Sequence[Row]:
         return [series_row(each) for each in await self._tasks.in_thread(lambda: shelf.series_in(self._data_dir))]
@@ -89,20 +91,33 @@ class Uploads:
     def _make(self, home: Path) -> None:
         """A data directory that holds nothing but the way to the candles; what a killed upload left is removed."""
         shutil.rmtree(self._root, ignore_errors=True)
+        self._require_room()
         (home / "data").mkdir(parents=True)
         (self._data_dir / "candles").mkdir(parents=True, exist_ok=True)
         (home / "data" / "candles").symlink_to(self._data_dir / "candles", target_is_directory=True)
 
     async def _save(self, chunks: AsyncIterator[bytes], path: Path) -> None:
+        def write(part: bytearray) -> None:
+            self._require_room()
+            file.write(part)
+
         with path.open("xb") as file:
             waiting = bytearray()
             async for chunk in chunks:
                 waiting += chunk
                 if len(waiting) >= BUFFER:
                     full, waiting = waiting, bytearray()
-                    await self._tasks.in_thread(lambda full=full: file.write(full))  # type: ignore[misc]
+                    await self._tasks.in_thread(lambda full=full: write(full))  # type: ignore[misc]
             rest = waiting
-            await self._tasks.in_thread(lambda: file.write(rest))
+            await self._tasks.in_thread(lambda: write(rest))
+
+    def _require_room(self) -> None:
+        free = shutil.disk_usage(self._data_dir).free
+        if free < self._kept_free:
+            raise ConfigError(
+                f"the disk of {self._data_dir} has {free >> 20} MB left, and {self._kept_free >> 20} MB are kept for "
+                "the books; free some space"
+            )
 
 
 def series_row(series: shelf.Series) -> Row:

@@ -14,6 +14,7 @@ from services.database.news_store import DatabaseNewsStore
 from services.database.opinions import DatabaseOpinions
 from services.database.outbox import DatabaseOutbox
 from services.database.paper_store import DatabasePaperStore
+from services.database.push_devices import PushDevices
 from services.database.reader import DatabaseReader
 from services.database.reviews import DatabaseReviews
 from services.database.scores import DatabaseScores
@@ -36,6 +37,7 @@ __all__ = [
     "DatabaseReviews",
     "DatabaseScores",
     "Ledgers",
+    "PushDevices",
     "Users",
     "open_database",
 ]

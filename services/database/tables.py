@@ -392,10 +392,14 @@ class ReadTokenTable(SQLModel, table=True):
 class PushSubscriptionTable(SQLModel, table=True):
     __tablename__ = "push_subscriptions"
     id: int | None = Field(default=None, primary_key=True)
-    username: str
-    endpoint: str = text()
-    keys: str = text()
+    username: str = name()
+    endpoint: str = Field(default="", sa_column=Column(Name, unique=True, nullable=False))
+    p256dh: str = ""
+    auth: str = ""
+    agent: str = text()
     created_at: datetime = utc()
+    sent_at: datetime | None = utc(nullable=True)
+    error: str = text()
 
 
 class BacktestTable(SQLModel, table=True):

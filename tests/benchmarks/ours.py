@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from backtest.memory import give_memory_back
 from backtest.running import run
 from backtest.series import CandleSeries
 from tests.benchmarks.bench_plan import final_equity, planned
@@ -25,9 +26,10 @@ Floats = NDArray[np.float64]
 
 def exact(series: CandleSeries, case: Case) -> Callable[[], Told]:
     """The engine that trades live, over the whole history; signals are computed anew in each run."""
+    plan = planned(case, series)
 
     def once() -> Told:
-        found = run(planned(case, series))
+        found = run(plan)
         stops = sum(trade.exit_reason == "stop" for trade in found.trades)
         return {"trades": len(found.trades), "stops": stops, "final_equity": final_equity(found, series)}
 
@@ -92,11 +94,26 @@ def steps(series: CandleSeries, case: Case) -> Callable[[], Told]:
     return exact(series, replace(case, strategy="bench_steps"))
 
 
-FORMS = {"exact": exact, "kernel": kernel, "sweep": swept, "steps": steps}
+def hourly(series: CandleSeries, case: Case) -> Callable[[], Told]:
+    """The same plug-in as people run one: asked about each closed hour, its stops watched by the minute."""
+    plan = planned(replace(case, strategy="bench_steps"), series)
+    voting = replace(plan.rules.voting, timeframe="1h")
+    plan = replace(plan, rules=replace(plan.rules, voting=voting), warmup=plan.warmup * 60)
+
+    def once() -> Told:
+        found = run(plan)
+        stops = sum(trade.exit_reason == "stop" for trade in found.trades)
+        return {"trades": len(found.trades), "stops": stops, "final_equity": final_equity(found, series)}
+
+    return once
+
+
+FORMS = {"exact": exact, "kernel": kernel, "sweep": swept, "steps": steps, "hourly": hourly}
 
 
 def main() -> None:
     form, path, case, runs = sys.argv[1:]
+    give_memory_back()  # as `main.py` does
     tell(FORMS[form](read(Path(path)), case_of(case)), int(runs), warm=int(runs) > 1)
 
 

@@ -1,8 +1,9 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `api` (one of
-everything), `hostile` (every text an attack), `first` (the random first password). Driven over stdin, one command a
-line: `price 64000.12`, `later 90` (seconds), `hang`,
+Scenes: `positions`, `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades), `insights`, `insights-fresh`, `api`
+(one of everything), `hostile` (every text an attack) or `first` (the random first password); the host of a push service
+may follow. Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `tell kill_switch down` (an
+alert and its words), `orders`,
 `end-session`; each is answered on stdout once it is done.
 """
 
@@ -71,6 +72,16 @@ def set_scene(desk: Desk, scene: str) -> None:
             a_position("p4", "64400", "0.0078", status=PositionStatus.CLOSING, stop_confirmed=False),
         ]
         view.now = view.now.__class__(**{**_fields(view.now), "max_loss_if_server_dies": d("140.2")})
+    if scene == "alerts":
+        for _ in range(15):
+            desk.tell("entry_fill", "0.00780 BTC at $64,250.50; stop at $61,038.00")
+            desk.tell("exit_fill", "0.00780 BTC at $65,101.20: +$6.41 (+1.28 %), trailing stop")
+        desk.tell("stop_missing", "position p1 has had no certain stop for 30 s")
+        desk.reader.rows["alerts"][0]["over_at"] = desk.reader.rows["alerts"][0]["at"]
+        desk.view.set(unseen_alerts=())
+        desk.tell("daily_loss", "down 15.2 % today, limit 15 %")
+        desk.tell("strategy", "custom_strategy.py has changed; the approved version goes on voting")
+        desk.tell("external_change", "bitcoin 0.0102 are there, 0.0180 should be")
     if scene == "alarm":
         told = Told(id=7, event=AlertEvent.KILL_SWITCH, text="down 50.12 % in all, limit 50 %", at=NOW)
         other = Told(id=6, event=AlertEvent.STOP_MISSING, text="position p1 has had no certain stop for 30 s", at=NOW)
@@ -160,6 +171,8 @@ async def listen(desk: Desk, clock: RealClock) -> None:
             pass_time(desk, clock, float(line[1]))
         elif line[0] == "end-session":
             await desk.auth.end_all("admin")
+        elif line[0] == "tell":
+            desk.tell(line[1], " ".join(line[2:]))
         elif line[0] == "orders":
             print(desk.control.orders, flush=True)
             continue
@@ -167,7 +180,7 @@ async def listen(desk: Desk, clock: RealClock) -> None:
 
 
 def main() -> None:
-    port, scene = int(sys.argv[1]), sys.argv[2]
+    port, (scene, _, push_host) = int(sys.argv[1]), sys.argv[2].partition(" ")
     clock = RealClock()
     desk = Desk(clock)
     set_scene(desk, scene)
@@ -182,7 +195,8 @@ def main() -> None:
 
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
     runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
-    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles))
+    push = desk.a_push(push_host) if push_host else None
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, push=push))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN, **proxies(()))
 

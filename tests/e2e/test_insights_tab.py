@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from app.core.model import Candle, Direction, SignalStatus
 from components.insights_news import web_address
 from components.insights_technical import alignment, macd_words, rsi_words
 from components.insights_why import distance
-from components.price_chart import Marks, options
+from components.price_picture import Marks, options
 from tests.builders import d
 from tests.e2e.test_dashboard_user import plain, show, signed_in, text_of
 from tests.fakes_ui import NOW, Desk, a_strategy_row
@@ -51,7 +52,7 @@ def told(user: User, card: str) -> str:
     """Everything that a card says, in one text."""
     (element,) = user.find(marker=f"insight-{card}").elements
     texts = [str(getattr(each, "text", "") or "") for each in element.descendants()]
-    return plain(" ".join(text for text in texts if text))
+    return plain(" ".join(text for text in texts if text)).replace(" ,", ",").replace(" .", ".")
 
 
 async def test_the_answer_stands_first_with_every_distance_and_the_points_add_up_to_the_score() -> None:
@@ -59,7 +60,7 @@ async def test_the_answer_stands_first_with_every_distance_and_the_points_add_up
         await user.should_see("Does not buy now")
         assert text_of(user, "why-text") == "Score 31.7 of 70: needs 38.3 more."
         why = told(user, "why")
-        assert "50 % of the weight, 60 % are needed: 10 % more" in why
+        assert "50 % of the weight has one, 60 % are needed: 10 % more" in why
         assert "DeepSeek gave no answer within 20 s" in why
         assert "resting 1 candle(s) after an exit" in why
         assert text_of(user, "without-headline").startswith("Without “Fund buys 9,000 bitcoin”")
@@ -191,9 +192,10 @@ def test_a_score_that_is_high_enough_says_what_else_is_missing() -> None:
 
 
 async def test_headlines_say_whether_they_count_and_only_web_pages_are_links() -> None:
-    async with looking(a_desk(), news="Fund buys 9,000 bitcoin for its treasury") as user:
+    desk = a_desk()
+    async with looking(desk, news="Fund buys 9,000 bitcoin for its treasury") as user:
         news = told(user, "news")
-        assert "13 headlines, 2 grave." in news
+        assert "13 headlines; 2 grave." in news
         assert "waits for a second source" in news
         assert "counts, told by 2" in news
         assert "CryptoPanic" in news
@@ -204,6 +206,10 @@ async def test_headlines_say_whether_they_count_and_only_web_pages_are_links() -
         assert all(link.props["href"].startswith("https://") for link in links)
         assert all(link.props["rel"] == "noopener noreferrer" for link in links)
         await user.should_not_see("Headline 13 of a busy day")
+        desk.reader.rows["news"].insert(0, a_story_row("160", "Old news of a quiet week"))
+        user.find(marker="choose-7").click()
+        await user.should_see("Old news of a quiet week")
+        assert ("news", 200, 0, {"since": NOW - timedelta(days=7), "until": NOW}) in desk.reader.asked
         user.find(marker="all-news").click()
         await user.should_see("Headline 13 of a busy day")
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -18,11 +19,14 @@ import httpx
 import pytest
 
 from app.backtests import RESTARTED, BacktestRuns
-from app.core.errors import StoreError
+from app.core.errors import ConfigError, StoreError
+from app.errands import Errand, Errands
+from app.ports import Who
 from app.seam import Tasks, token
 from backtest import data_commands
 from services.beside import MAIN
 from services.children import Limits, Uploads, backtests_of, process, uploads_of
+from services.children.folders import RunFolders, Sources
 from services.children.shelf import series_in
 from services.database import Database, open_database
 from services.database.backtests import Backtests
@@ -324,8 +328,9 @@ async def test_one_is_cancelled_while_it_runs_and_its_process_is_gone(laboratory
         first, second = [(await laboratory.start()).json()["id"] for _ in range(2)]
         await laboratory.until(first, "running")
         async with asyncio.timeout(60):
-            while not set(children()) - before:
+            while not (await laboratory.get(f"/{first}"))["progress_pct"]:  # until then it may not know that it is slow
                 await asyncio.sleep(0.01)
+        assert set(children()) - before
         laboratory.behave("quick")
         assert (await laboratory.client.delete(f"/api/v1/backtests/{first}")).status_code == 204
         row = await laboratory.get(f"/{first}")
@@ -337,6 +342,46 @@ async def test_one_is_cancelled_while_it_runs_and_its_process_is_gone(laboratory
         assert is_problem(await laboratory.client.get(f"/api/v1/backtests/{first}"), 404)
         assert not (laboratory.folder / "data/backtests" / first).exists()
         assert is_problem(await laboratory.client.delete(f"/api/v1/backtests/{first}"), 404)
+
+
+async def test_whoever_cancels_and_goes_away_has_cancelled(laboratory: Laboratory) -> None:
+    dies, may_be_gone = asyncio.Event(), asyncio.Event()
+
+    async def dies_slowly(errand: Errand, progress: Callable[[float], None]) -> str:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            dies.set()
+            await may_be_gone.wait()
+        return ""
+
+    tasks, data = laboratory.desk.tasks, laboratory.folder / "data"
+    sources = Sources(
+        data_dir=data,
+        config_dir=laboratory.folder / "config",
+        approved=laboratory.approved,
+        kept=laboratory.kept,
+        cash=Decimal(10_000),
+    )
+    laboratory.runs = BacktestRuns(
+        laboratory.record,
+        RunFolders(data / "backtests", sources),
+        Errands(dies_slowly, tasks),
+        keep=3,
+        audit=laboratory.desk.audit,
+        new_id=lambda: token(9),
+        clock=laboratory.desk.clock,
+        tasks=tasks,
+    )
+    async with laboratory.open():
+        id = (await laboratory.start()).json()["id"]
+        await laboratory.until(id, "running")
+        asking = asyncio.create_task(laboratory.runs.cancel(Who(username="admin"), id))
+        await asyncio.wait_for(dies.wait(), 30)
+        asking.cancel()
+        await asyncio.wait({asking})
+        may_be_gone.set()
+        assert (await laboratory.until(id, "cancelled"))["finished_at"] is not None
 
 
 async def test_three_wait_and_the_next_is_told_when_to_come_again(laboratory: Laboratory) -> None:
@@ -633,6 +678,25 @@ async def test_candles_are_uploaded_listed_and_ready_for_a_backtest(laboratory: 
         assert [each["name"] for each in listed["items"]] == ["BTC/USD:1m", "ETH/USD:1m"]
         assert not list((laboratory.folder / "data/uploads").iterdir())
         assert [line["target"] for line in laboratory.desk.audit.lines if line["action"] == "upload"] == ["ETH/USD:1m"]
+
+
+async def test_an_upload_leaves_room_for_the_books(laboratory: Laboratory) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"timestamp,open,high,low,close,volume\n"
+
+    full = Uploads(
+        laboratory.folder / "data/uploads",
+        laboratory.folder / "data",
+        "BTC/USD",
+        environment={},
+        audit=laboratory.desk.audit,
+        new_id=lambda: token(9),
+        tasks=laboratory.desk.tasks,
+        kept_free=1 << 60,
+    )
+    with pytest.raises(ConfigError, match=r"has [0-9]+ MB left, and 1099511627776 MB are kept for the books; free"):
+        await full.take(Who(username="admin"), chunks(), None, "1m")
+    assert not (laboratory.folder / "data/uploads").exists()
 
 
 async def test_what_is_told_of_a_series_is_what_the_command_line_tells(laboratory: Laboratory) -> None:

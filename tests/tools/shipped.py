@@ -18,6 +18,7 @@ MODULES = (
     "proof",
     "runtime",
     "truncation",
+    "window_frame",
     "worker",
 )  # parts of the program
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from app.core.errors import DataError
-from backtest import data_commands, history
+from backtest import data_commands, history, store
 from backtest.import_candles import read_file
 from backtest.series import CandleSeries, ms_of
 
@@ -252,3 +252,9 @@ def test_longer_candles_are_made_of_shorter_ones() -> None:
     assert second.open == Decimal("42006.1")
     with pytest.raises(DataError, match="choose a multiple of 3600 s"):
         history.resample(hours, 5400)
+
+
+def test_candles_leave_room_for_the_books(tmp_path: Path) -> None:
+    store.require_room(tmp_path / "not" / "there" / "yet")
+    with pytest.raises(DataError, match=r"has [0-9]+ MB left, and 1099511627776 MB are kept for the books; free some"):
+        store.require_room(tmp_path, 1 << 60)

@@ -11,8 +11,9 @@ import pytest
 
 from app.core.errors import StrategyError
 from backtest import result
+from backtest.curve import EquityCurve, average_exposure_pct
 from backtest.honesty.before_and_after import background, refuse_look_ahead
-from backtest.honesty.judging import Background, average_exposure_pct
+from backtest.honesty.judging import Background
 from backtest.replay import Run
 from backtest.running import Plan, run
 from backtest.series import Floats
@@ -122,8 +123,6 @@ def test_who_is_on_record_is_not_looked_at() -> None:
 
 
 def test_without_candles_there_is_no_exposure() -> None:
-    from backtest.curve import EquityCurve
-
     assert average_exposure_pct(EquityCurve()) == 0.0
 
 

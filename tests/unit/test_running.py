@@ -11,8 +11,9 @@ import pytest
 from app.core.errors import DataError
 from app.core.rules import Rules, Simulation
 from backtest import result
+from backtest.curve import EquityCurve
 from backtest.replay import Run
-from backtest.running import Plan, run
+from backtest.running import Plan, hear, run, run_on
 from backtest.series import ms_of
 from backtest.timeline import Timeline
 from tests.builders import a_strategy_rule, some_rules
@@ -70,6 +71,32 @@ def test_where_the_record_says_failed_the_vote_counts_the_voice_as_missing() -> 
     early = [decision for decision in finished.decisions if decision.signals][:3]
     assert [decision.vote.terms[0].status for decision in early] == ["failed"] * 3
     assert finished.trades[0].reasoning.endswith("oracle: row 2")
+
+
+def test_a_plan_with_other_costs_is_traded_on_what_was_heard_and_comes_to_what_it_would_have_alone() -> None:
+    plan = a_plan()
+    heard = hear(plan)
+    assert run_on(heard, plan).trades
+    dearer = replace(plan, simulation=Simulation(fee_pct=Decimal("0.4"), slippage_pct=Decimal("0.2")))
+    alone, shared = run(dearer), run_on(heard, dearer, in_words=False)
+    assert len(alone.fills) > 10
+    assert shared.fills == alone.fills
+    assert np.array_equal(shared.curve.equity, alone.curve.equity)
+    assert any(trade.reasoning for trade in alone.trades)
+
+
+def test_a_curve_over_candles_that_are_known_says_what_one_that_was_told_each_says() -> None:
+    at = np.arange(1, 9, dtype=np.int64) * 60_000
+    close = np.linspace(100.0, 107.0, 8)
+    known, told = EquityCurve(over=(at, close)), EquityCurve()
+    for first, end, cash, quantity in ((2, 3, 900, "1"), (3, 6, 900, "1"), (6, 8, 1005, "0")):
+        for curve in (known, told):
+            curve.add(at[first:end], Decimal(cash), Decimal(quantity), close[first:end])
+            assert curve.equity[-1] == cash + float(quantity) * close[end - 1]
+    for name in ("at_ms", "close", "cash", "quantity", "equity"):
+        assert np.array_equal(getattr(known, name), getattr(told, name)), name
+    assert len(known) == len(told) == 6
+    assert known.equity.tolist() == [1002, 1003, 1004, 1005, 1005, 1005]
 
 
 def test_a_history_shorter_than_the_warm_up_is_refused() -> None:

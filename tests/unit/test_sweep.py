@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from app.core.rules import EntryRules, RiskLimits, Rules, Simulation, VotingRule
 from backtest import sweep
 from backtest.kernels import compiling, indicators
 from tests.builders import a_strategy_rule, d
-from tests.property.test_kernel_is_the_engine import OFF, a_case, interpreted, wild
+from tests.property.test_kernel_is_the_engine import OFF, interpreted, wild
 
 SERIES = wild(11, 6_000, 1.0)
 CASH = Decimal(10_000)
@@ -61,19 +62,6 @@ def test_rules_that_matter_from_candle_to_candle_are_refused() -> None:
         sweep.sweep_thresholds(SERIES, PERIODS, PAIRS, Rules(), Simulation(), CASH)
 
 
-def test_a_sweep_gives_what_each_run_alone_gives() -> None:
-    case = a_case(125)
-    alone = sweep.evaluate(case.series, case.timelines, case.rules, case.simulation, case.cash, warmup=case.warmup)
-    frames = sweep.frames_of(case.series, case.rules.voting.timeframe_seconds)
-    votes = sweep.votes_of(case.series, frames, case.timelines, case.rules.voting, case.warmup)
-    trial = sweep.Trial(rules=case.rules, simulation=case.simulation, votes=votes)
-    later = replace(trial, votes=lambda: votes)
-    with ThreadPoolExecutor(2) as threads:
-        together = sweep.sweep(case.series, [trial, later], case.cash, warmup=case.warmup, executor=threads)
-    assert together == [alone, alone]
-    assert sweep.sweep(case.series, [trial], case.cash, warmup=case.warmup) == [alone]
-
-
 def test_bad_input_is_named() -> None:
     votes = np.zeros(len(SERIES), np.int8)
     with pytest.raises(DataError, match="6000 candles, and 6000 are for"):
@@ -93,10 +81,14 @@ def test_bad_input_is_named() -> None:
         sweep.trade(hourly, votes, Rules(), Simulation(), CASH)
 
 
-def test_once_warm_nothing_is_compiled_again_and_older_forms_are_gone() -> None:
+def test_what_has_to_be_compiled_is_said_once_and_older_forms_are_gone_then() -> None:
     older = compiling.FOLDER.parent / "kernels-000000000000"
-    older.mkdir(exist_ok=True)
-    sweep.warm_up()
-    assert not sweep.is_cold()
-    assert compiling.is_cold("never_written")
+    older.mkdir(parents=True, exist_ok=True)
+    sweep.trade(SERIES, np.zeros(len(SERIES), np.int8), Rules(), Simulation(), CASH)
+    warm, cold = StringIO(), StringIO()
+    compiling.announce("trading", warm)
+    assert warm.getvalue() == ""
+    compiling.announce("never_written", cold)
+    assert cold.getvalue() == "compiling once, this takes some seconds …\n"
     assert not older.exists()
+    assert compiling.FOLDER.exists()
