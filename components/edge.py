@@ -10,21 +10,19 @@ import math
 from urllib.parse import parse_qs, urlsplit
 
 from nicegui import Client
-from nicegui import __version__ as nicegui_version
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.doors import Doors, SignedIn
 from components.failing import failed_answer
 from components.flood import Allowance, neighbours
 from components.sockets import Sockets
+from components.theme import LIBRARIES, PRIVATE_LIBRARIES
 
 MOST_BYTES = 1024 * 1024
 PER_SECOND, AT_ONCE = 200.0, 2000.0  # requests of one address: some hundred page loads at once
 UPLOAD = "/api/v1/data"
 SOCKET = "/_nicegui_ws"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-LIBRARIES = f"/_nicegui/{nicegui_version}/"
-PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
 OPEN = frozenset(
     {
         *("/health", "/metrics", "/login", "/favicon.ico", "/robots.txt"),

@@ -5,21 +5,20 @@ They are stricter than the dashboard: nothing inline runs here. Every POST's Ori
 
 from html import escape
 
-from nicegui import __version__ as nicegui_version
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from components.pwa import APP_HEAD
-from components.theme import ICON, LOGIN_STYLE, PLAIN_SCRIPT, SCRIPT, STYLE
+from components.theme import ICON, LIBRARIES, LOGIN_STYLE, PLAIN_SCRIPT, SCRIPT, STYLE
 
-LIBRARIES = f"/_nicegui/{nicegui_version}/static/"
 NEEDED = (  # what the dashboard loads first: fetched while the password is being typed
     "quasar.umd.prod.js", "vue.esm-browser.prod.js", "socket.io.min.js", "nicegui.js", "dompurify.mjs",
     "immutable.es.js", "lang/en-US.umd.prod.js", "quasar.unimportant.prod.css", "quasar.important.prod.css",
     "nicegui.css", "fonts.css",
 )  # fmt: skip
 PREFETCHED = "".join(
-    f'<link rel="prefetch" href="{address}">' for address in (*(LIBRARIES + name for name in NEEDED), STYLE, SCRIPT)
+    f'<link rel="prefetch" href="{address}">'
+    for address in (*(f"{LIBRARIES}static/{name}" for name in NEEDED), STYLE, SCRIPT)
 )
 # What the browser keeps of us by itself. Not "storage": that would take the service worker, and with it the alerts that
 # a person wants most while signed out. It keeps no page, and we keep no secret where a script could read it.

@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from components.edge import LIBRARIES, PRIVATE_LIBRARIES
-from components.theme import SCRIPT, STYLE
+from components.theme import LIBRARIES, PRIVATE_LIBRARIES, SCRIPT, STYLE
 
 HERE = Path(__file__).with_name("assets")
 SOON_AGAIN = "no-cache"  # asked for each time, and answered in a word when nothing is new

@@ -9,12 +9,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
+from nicegui import __version__ as nicegui_version
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 ASSETS = Path(__file__).with_name("assets")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+LIBRARIES = f"/_nicegui/{nicegui_version}/"  # NiceGUI's own files, for everybody
+PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
