@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from components.devices import device
 from components.doors import Browser, Doors, ReadToken
-from components.plain import address, fields, page, said
+from components.plain import CLEARED, address, fields, page, said
 
 RUNS_OUT = {"30": 30, "90": 90, "365": 365, "never": None}  # days
 AWAY = '<p class="away"><a href="/">Back to the dashboard</a></p>'
@@ -60,7 +60,7 @@ class Account:
     async def end_all(self, request: Request) -> Response:
         await self._doors.auth.end_all(request.scope["signed_in"].username, address(request))
         await self._ended()
-        return RedirectResponse("/login", 303, {"clear-site-data": '"cache"'})
+        return RedirectResponse("/login", 303, CLEARED)
 
     async def make_token(self, request: Request) -> Response:
         """The token's text stands on this one answer and nowhere else."""

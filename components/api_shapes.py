@@ -52,6 +52,9 @@ ROWS = {
     "Imported": "name:s notes:[s]",
     "Insights": "",
     "Limits": "limits:o bounds:o pending:[o] used:o",
+    "Devices": "public_key:s items:[Device] total:i",
+    "Device": "id:s name:s agent:s created_at:t sent_at:t? error:s? endpoint_sha256:s",
+    "Sent": "sent:b error:s?",
     "Incident": "name:s text:s",
     "Token": "access_token:s token_type:s expires_in:i",
     "Closing": "command_id:s position_id:s status:s",
@@ -117,6 +120,10 @@ ANSWERS: dict[tuple[str, str], tuple[int, str]] = {
     ("post", "/v1/data"): (201, "Imported"),
     ("delete", "/v1/backtests/{id}"): (204, ""),
     ("delete", "/v1/risk/pending/{id}"): (204, ""),
+    ("get", "/v1/push"): (200, "Devices"),
+    ("post", "/v1/push"): (200, "Device"),
+    ("post", "/v1/push/{id}/test"): (200, "Sent"),
+    ("delete", "/v1/push/{id}"): (204, ""),
 }
 ERRORS = {
     400: "the request ended too early, or is none",

@@ -14,14 +14,10 @@ from starlette.routing import Route
 from app.core.errors import StoreError
 from components.account import add_account
 from components.doors import Doors
-from components.plain import address, fields, page, said
+from components.plain import CLEARED, address, fields, page, said
 from components.second_factor import add_second_factor
 
 DAY_SECONDS = 86_400
-# What the browser keeps of us by itself, also to go back to: nobody finds a page by its Back button. Not "storage":
-# that would take the service worker, and with it the alerts that a person wants most while signed out. It keeps no
-# page, and we keep no secret where a script could read it.
-CLEARED = {"clear-site-data": '"cache"'}
 WRONG = "That user name, password or code is not right."
 NO_BOOKS = (
     "Nobody can sign in while the books cannot be written: look at disk and database. Stops on the exchange stay."

@@ -20,6 +20,9 @@ PREFETCHED = "".join(
     f'<link rel="prefetch" href="{address}">'
     for address in (*(f"{LIBRARIES}static/{name}" for name in NEEDED), STYLE, SCRIPT)
 )
+# What the browser keeps of us by itself. Not "storage": that would take the service worker, and with it the alerts that
+# a person wants most while signed out. It keeps no page, and we keep no secret where a script could read it.
+CLEARED = {"clear-site-data": '"cache"'}
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
     "base-uri 'none'; object-src 'none'; form-action 'self'"
@@ -36,8 +39,7 @@ def page(
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
 <meta name="color-scheme" content="dark light">
 <link rel="icon" type="image/svg+xml" href="{ICON}"><link rel="stylesheet" href="{LOGIN_STYLE}">
-{APP_HEAD}
-<script defer src="{PLAIN_SCRIPT}"></script>{PREFETCHED}</head>
+{APP_HEAD}<script defer src="{PLAIN_SCRIPT}"></script>{PREFETCHED}</head>
 <body{' class="wide"' if wide else ""}><main><h1><img src="{ICON}" alt="" width="36" height="36">bitcoin-autotrader</h1>
 {content}</main></body></html>""",
         status,

@@ -18,6 +18,8 @@ LIBRARIES = f"/_nicegui/{nicegui_version}/"  # what comes with NiceGUI
 PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
 ASSETS = Path(__file__).with_name("assets")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+LIBRARIES = f"/_nicegui/{nicegui_version}/"  # NiceGUI's own files, for everybody
+PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 

@@ -72,7 +72,7 @@ def server() -> Iterator[Server]:
         yield made
     finally:
         process.kill()
-        process.wait()
+        process.communicate()  # closes its pipes, too
 
 
 class Visitor:

@@ -283,11 +283,20 @@ def foreign_text_never_becomes_code(source: Source) -> Iterator[str]:
         if not (node.func.attr in RUNS or name in ("ui.html", "ui.markdown", "ui.link", "ui.navigate.to")):
             continue
         told = [*node.args, *(each.value for each in node.keywords if each.arg in ("target", "code", "content"))]
-        if any(isinstance(each, ast.JoinedStr | ast.BinOp) for each in told):
+        if any(isinstance(each, ast.JoinedStr | ast.BinOp) and not _ours(each) for each in told):
             yield f"{source.path}:{node.lineno}: {name} is given a text put together; text is shown by Text"
 
 
 Rule = Callable[[Source], Iterator[str]]
+
+
+def _ours(node: ast.expr) -> bool:
+    """Constants put together are one."""
+    if isinstance(node, ast.BinOp):
+        return _ours(node.left) and _ours(node.right)
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id.isupper())
+
+
 RULES: tuple[Rule, ...] = (
     who_imports_whom,
     one_library_one_room,
