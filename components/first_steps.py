@@ -72,7 +72,7 @@ class FirstSteps:
     def __init__(self, frame: Frame) -> None:
         self._frame, self._doors = frame, frame.doors
         self._shown: tuple[bool, ...] | None = None
-        self._backtests_done = False
+        self._backtests_done: bool | None = None  # not looked yet
         with box("first-steps", "section").props('aria-label="First steps" data-put-away=first-steps') as self.root:
             with box("outlook-head"):
                 self._head = Text("First steps", "panel-title", "h2").mark("first-steps")
@@ -88,6 +88,8 @@ class FirstSteps:
         self.update(self._doors.view.status())
 
     def update(self, status: Status) -> None:
+        if self._backtests_done is None:
+            return
         rows = {str(row["name"]): row for row in self._doors.view.strategies()}
         known = Known(status, rows, self._backtests_done)
         done = tuple(step.done(known) for step in STEPS)
