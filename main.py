@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from app.days import Lived
     from app.incidents import Incidents
     from app.jobs import Job
+    from app.news_ports import NewsSourceState
     from app.notices import Sender
     from app.notifier import Notifier
     from app.past import Past
@@ -243,11 +244,16 @@ class Trader:
         self.started = False
         self.stop_serving: Callable[[], None] = lambda: None
 
+        self.warmup = timedelta(0)  # of what strategies are shown before the first trade
+        self.clock_ahead: Callable[[], float | None] = lambda: None
+
     def wire(self) -> None:
         """Adapters and the session. The market's clock is the trader's clock."""
+        from app.limits_desk import LimitsDesk
         from app.session import Session
         from app.view import Labels, View
         from app.voters import Voters
+        from services.settings.limits import RiskFile, Thresholds
         from services.strategy_folder import KEPT_IN, StrategyFolder
         from services.strategy_host import StrategyHost
 
@@ -282,6 +288,16 @@ class Trader:
         self.host = StrategyHost(settings.strategies_dir, kept=self.folder.path)
         self.voters = Voters(self.session, self.folder, self.host, new_id=lambda: token(12), tell=self.tell)
         self.view.strategy_rows = self.voters.rows
+        self.thresholds = Thresholds()
+        self.limits = LimitsDesk(
+            self.session,
+            RiskFile(settings.config_dir, self.tasks),
+            self.loaded.rules.risk,
+            new_id=lambda: token(12),
+            clock=clock,
+            tasks=self.tasks,
+        )
+        self.view.limits_face, self.view.threshold_keys = self.limits.look, self.thresholds.keys
         self.opinions = Opinions(self)
         self.notifier = self.make_notifier()
         self.view.alerts = self.notifier
@@ -344,6 +360,7 @@ class Trader:
         coordinator = self.opinions.coordinator(cycle)
         self.session.observe(coordinator.hear)
         self.session.observe(self.incidents().hear)
+        self.session.observe(self.limits.hear)
         self.session.observe(self.candles.hear)
         self.tasks.start(self.session.run(), "session")
         if self.real is not None:
@@ -389,6 +406,9 @@ class Trader:
         traded meanwhile."""
         from app.past import PastWanted
 
+        self.warmup = timedelta(
+            seconds=startup_candles([face for face in faces if not face.reads_text]) * rules.voting.timeframe_seconds
+        )
         while True:
             try:
                 instrument = await self.ground.open()
@@ -444,7 +464,7 @@ class Trader:
 
         seen = look(self.settings.data_dir, self.tasks)
         beat = [] if self.ground.candle_fed else [Job(name="time", run=tick(self.session), every_seconds=1)]
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(clock)
         self.scheduler.start(
             [
                 *beat,
@@ -463,6 +483,27 @@ class Trader:
                 Job(name="review", run=review, every_seconds=60),
             ]
         )
+
+    def vital_signs(self) -> "Callable[[], Awaitable[dict[str, Any]]]":
+        """How the whole trader is, for whoever looks."""
+        from app.vital_signs import OFF, Sources, VitalSigns, row
+        from services.database import DatabaseReader
+        from services.health import machine
+
+        reader = DatabaseReader(self.database, self.ledger.name, self.tasks)
+        sources = Sources(
+            status=self.view.status,
+            candle_fed=lambda: self.ground.candle_fed,
+            machine=machine(self.settings.data_dir, self.tasks),
+            ask_store=lambda: reader.list("logs", 1, 0),
+            jobs=lambda: self.scheduler.rows() if self.started else (),
+            clock_ahead=self.clock_ahead,
+            analyst=self.opinions.analyst_words,
+            news=self.opinions.news_sources,
+            store_name="SQLite" if self.settings.database_url.reveal().startswith("sqlite") else "PostgreSQL",
+            extra=(row("backups", OFF, "not set up: copy the data directory yourself while the trader is stopped"),),
+        )
+        return VitalSigns(sources, clock).look
 
     def signs_of_life(self) -> "list[Job]":
         """The daily word, and the ping whose silence is noticed elsewhere."""
@@ -618,6 +659,14 @@ class Opinions:
             return "today's news say nothing of a pretend market; NEWS_FILE may hold dated headlines"
         return ""
 
+    def analyst_words(self) -> tuple[str, str, str] | None:
+        """Name, status and error of the language model that is set up."""
+        state = self._analyst.state()
+        return (state.name, state.status, state.error) if self._analyst.configured else None
+
+    def news_sources(self) -> "Sequence[NewsSourceState]":
+        return self._news.sources()
+
     async def open(self) -> None:
         from services.scheduler import guarded
 
@@ -720,7 +769,10 @@ class RealMoney:
 
     async def _look(self) -> "Checklist":
         trader = self._trader
-        return await go_live_list(trader.settings, trader.loaded, self._account.client, trader.tasks, trader.database)
+        state, loaded = trader.session.engine.state, trader.loaded
+        if state.started is not None:  # limits may have been changed since the files were read
+            loaded = replace(loaded, rules=replace(loaded.rules, risk=state.rules.risk))
+        return await go_live_list(trader.settings, loaded, self._account.client, trader.tasks, trader.database)
 
     def end(self) -> None:
         for lock in self._locks:
@@ -762,6 +814,7 @@ def make_ground(trader: Trader) -> "Ground":
     store = DatabasePaperStore(trader.database, trader.ledger.name)
     if trader.ledger.market == BINANCEUS:
         account, market = on_binanceus(settings, trader.tasks)  # without a key: paper needs none
+        trader.clock_ahead = lambda: -account.client.time.wall_offset_seconds()
         dice = seeded(settings.market_seed)
         paper = PaperExchange(
             instrument=instrument,
@@ -823,6 +876,7 @@ def real_ground(trader: Trader) -> "Ground":
 
     settings = trader.settings
     account, market = on_binanceus(settings, trader.tasks, **trading_key(settings))
+    trader.clock_ahead = lambda: -account.client.time.wall_offset_seconds()
     account.reconnected = lambda: trader.session.reconcile("reconnect")
     if settings.mode != "live":
         return LiveGround(account, market, Unsent(account, account.now))
@@ -872,12 +926,14 @@ def serve(trader: Trader) -> None:
     from nicegui import ui
 
     from app.control import Controls
+    from app.what_if import Facts
     from components import page
     from components.api import Pulse
     from components.doors import Doors
     from services.auth import Auth, key_file
-    from services.children import backtests_of, uploads_of
+    from services.children import backtests_of, shelf_rows, uploads_of, what_if_of
     from services.database import Answers, Audit, DatabaseReader, Users
+    from services.incident_files import IncidentFolder
     from services.secrets import Vault
 
     settings, audit = trader.settings, Audit(trader.database)
@@ -904,6 +960,9 @@ def serve(trader: Trader) -> None:
         live=settings.mode == "live",
         voters=trader.voters,
         save=saving(settings, trader.tasks),
+        thresholds=trader.thresholds,
+        limits=trader.limits,
+        try_channel=trader.notifier.test,
     )
     backtests = backtests_of(
         settings,
@@ -913,6 +972,22 @@ def serve(trader: Trader) -> None:
         audit=record,
         new_id=lambda: token(9),
         clock=clock,
+        tasks=trader.tasks,
+    )
+    facts = Facts(
+        symbol=settings.symbol,
+        warmup=lambda: trader.warmup,
+        equity=lambda: trader.view.status().equity,
+        voting=lambda: trader.view.vote().rules,
+        shelf=lambda: shelf_rows(settings),
+    )
+    what_if = what_if_of(
+        settings,
+        backtests.errands,
+        approved=trader.voters.approved,
+        kept=trader.folder.path,
+        facts=facts,
+        new_id=lambda: token(9),
         tasks=trader.tasks,
     )
     page.build(
@@ -930,8 +1005,11 @@ def serve(trader: Trader) -> None:
             insights=lambda: trader.opinions.insights(),  # noqa: PLW0108  # set when the first candles are read
             candles=lambda timeframe, limit: trader.opinions.candles(timeframe, limit),  # noqa: PLW0108
             backtests=backtests,
+            what_if=what_if,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
+            vital_signs=trader.vital_signs(),
+            incident=lambda: trader.tasks.in_thread(IncidentFolder(settings.data_dir).newest),
         )
     )
 
@@ -961,11 +1039,15 @@ def serve(trader: Trader) -> None:
 
 
 def saving(settings: "Settings", tasks: "Tasks") -> "Saving":
-    """How a change of a strategy gets into strategies.yml, and out of it again."""
-    from services.settings.saving import save_strategy
+    """How a change of the vote gets into strategies.yml, and out of it again."""
+    from services.settings.saving import save_votes
 
-    async def save(rule: StrategyRule, sha256: str, others: Sequence[StrategyRule]) -> Callable[[], Awaitable[None]]:
-        undo = await tasks.in_thread(lambda: save_strategy(settings.config_dir, rule, sha256, others))
+    async def save(
+        rules: Sequence[tuple[StrategyRule, str]],
+        others: Sequence[StrategyRule],
+        thresholds: Mapping[str, Decimal],
+    ) -> Callable[[], Awaitable[None]]:
+        undo = await tasks.in_thread(lambda: save_votes(settings.config_dir, rules, others, thresholds))
 
         async def take_back() -> None:
             await tasks.in_thread(undo)

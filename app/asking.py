@@ -16,7 +16,8 @@ from app.core.rules import StrategyRule
 from app.cycle import Cycle
 from app.evidence import Evidence, EvidenceStore
 from app.headlines import Headlines, sort_out, strongest
-from app.ports import News, Strategies, StrategyFace
+from app.news_ports import News
+from app.ports import Strategies, StrategyFace
 from app.seam import Clock, Tasks
 
 SILENT_FOR = timedelta(hours=1)  # so long without an answer from any source, news are missing, not quiet

@@ -102,6 +102,11 @@ class BacktestRuns:
         self._callbacks: list[Callable[[], None]] = []
         errands.changed = self._tell
 
+    @property
+    def errands(self) -> Errands:
+        """The line: whoever else has heavy work stands in it, too."""
+        return self._errands
+
     async def open(self) -> None:
         """After a restart."""
         for row in await self._tasks.in_thread(self._record.unfinished):

@@ -1,16 +1,21 @@
 """The only door for people: second factor, audit, then the inbox. What lowers risk never needs the second factor."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from app.channels import ChannelState
 from app.core.errors import NotAuthorized, SecondFactorNeeded
+from app.core.limits import is_safer
 from app.core.messages import AnyCommand, CloseAll, ClosePosition, Command, Pause, Resume, Unlock
 from app.core.model import LatchKind, PositionStatus
+from app.core.money import plain
 from app.core.rules import StrategyRule
 from app.core.state import open_positions, standing
+from app.faces import Wish
+from app.limits_desk import LimitsDesk, shown
 from app.ports import Conflict, Who
 from app.seam import Tasks
 from app.session import Session
@@ -40,9 +45,19 @@ class Saving(Protocol):
     """Writes what is to hold after a restart too. Raises ConfigError with nothing written."""
 
     async def __call__(
-        self, rule: StrategyRule, sha256: str, others: Sequence[StrategyRule]
+        self,
+        rules: Sequence[tuple[StrategyRule, str]],
+        others: Sequence[StrategyRule],
+        thresholds: Mapping[str, Decimal],
     ) -> Callable[[], Awaitable[None]]:
-        """One strategy; `sha256` is pinned unless empty. Returns what takes it back."""
+        """Strategies, each with the SHA-256 that is pinned unless empty, and thresholds. Returns what takes it back."""
+
+
+class Thresholds(Protocol):
+    """What the numbers of the vote may be."""
+
+    def read(self, name: str, value: object) -> Decimal:
+        """Unfit: nothing is called so, or the value cannot be."""
 
 
 class Controls:
@@ -60,11 +75,15 @@ class Controls:
         live: bool,
         voters: Voters | None = None,
         save: Saving | None = None,
+        thresholds: Thresholds | None = None,
+        limits: LimitsDesk | None = None,
+        try_channel: Callable[[str], Awaitable[ChannelState]] | None = None,
     ) -> None:
         self._session, self._second_factor, self._record = session, second_factor, record
         self._acknowledge = acknowledge
         self._tasks, self._new_id, self._live = tasks, new_id, live
         self._voters, self._save = voters, save
+        self._thresholds, self._limits, self._try_channel = thresholds, limits, try_channel
         self._one_change = asyncio.Lock()
 
     async def pause(self, who: Who) -> None:
@@ -124,6 +143,13 @@ class Controls:
         await self._audit(who, "acknowledge", which, f"{count} alerts", "ok")
         return count
 
+    async def test_channel(self, who: Who, name: str) -> ChannelState:
+        if self._try_channel is None:
+            raise KeyError(name)
+        state = await self._try_channel(name)
+        await self._audit(who, "test_channel", name, state.error or state.status, "ok")
+        return state
+
     async def change_strategy(
         self,
         who: Who,
@@ -133,26 +159,81 @@ class Controls:
         weight: Decimal | None = None,
         sha256: str | None = None,
     ) -> None:
-        """Every such change may let something be bought that was not, so all of them need the second factor. Saved
-        first, then commanded: what was not handled is taken back."""
+        await self.change_votes(who, [Wish(name=name, enabled=enabled, weight=weight, sha256=sha256)], {})
+
+    async def change_votes(self, who: Who, wishes: Sequence[Wish], thresholds: Mapping[str, object]) -> None:
+        """Every change of a strategy may let something be bought that was not, so all of them need the second factor;
+        a threshold that makes buying harder does not. Saved first, then commanded: what was not handled is taken
+        back."""
         self._refuse_while_reconciling()
         if self._voters is None or self._save is None:
-            raise KeyError(name)
-        self._voters.planned(name, enabled, weight, sha256)  # a code works once: it is not used up for nothing
-        await self._check_factor(who, "change_strategy")
+            raise KeyError(wishes[0].name if wishes else "thresholds")
         async with self._one_change:
-            change = self._voters.planned(name, enabled, weight, sha256)
-            take_back = await self._save(
-                change.rule, change.approved, self._session.engine.state.rules.voting.strategies
-            )
-            forget = self._voters.adopt(change)
+            self._voters.planned_all(wishes)  # a code works once: it is not used up for nothing
+            values, riskier = self._numbers(thresholds)
+            if wishes or riskier:
+                await self._check_factor(who, "change_strategy")
+            changes = self._voters.planned_all(wishes)
+            if not changes and not values:
+                return
+            pinned = [(change.rule, change.approved) for change in changes]
+            take_back = await self._save(pinned, self._session.engine.state.rules.voting.strategies, values)
+            forget = self._voters.adopt(changes)
             try:
-                await self._session.committed(self._voters.command(change, who.username))
+                await self._session.committed(self._voters.command(changes, values, who.username))
             except BaseException:
                 forget()
                 await take_back()
                 raise
-        await self._audit(who, "change_strategy", name, change.note, "ok")
+        for change in changes:
+            await self._audit(who, "change_strategy", change.rule.name, change.note, "ok")
+        for name, value in values.items():
+            await self._audit(who, "change_threshold", name, plain(value), "ok")
+
+    def _numbers(self, thresholds: Mapping[str, object]) -> tuple[dict[str, Decimal], bool]:
+        """Those that differ from what counts now, and whether any of them is riskier."""
+        if not thresholds:
+            return {}, False
+        if self._thresholds is None:
+            raise Conflict("thresholds cannot be changed here")
+        now = self._session.engine.state.rules.voting
+        values = {name: self._thresholds.read(name, value) for name, value in thresholds.items()}
+        values = {name: value for name, value in values.items() if value != getattr(now, name)}
+        return values, not all(is_safer(name, getattr(now, name), value) for name, value in values.items())
+
+    async def change_limits(self, who: Who, wanted: Mapping[str, object]) -> None:
+        """Safer ones at once and without a code. The others need the second factor, wait for 00:00 UTC, and can be
+        taken back until then. Saved first, then commanded."""
+        self._refuse_while_reconciling()
+        desk = self._limits
+        if desk is None:
+            raise Conflict("limits cannot be changed here")
+        async with self._one_change:
+            plan = desk.planned(wanted)
+            if plan.later:
+                await self._check_factor(who, "change_limits")
+            again = desk.planned(wanted)  # while the code was looked at, something may have come into force
+            if again.later and not plan.later:
+                await self._check_factor(who, "change_limits")
+            take_back = await desk.save(again.now)
+            try:
+                for command in desk.commands(again, who.username):
+                    await self._session.committed(command)
+            except BaseException:
+                await take_back()
+                raise
+        for values, when in ((again.now, "at once"), (again.later, "from 00:00 UTC on")):
+            for name, value in values.items():
+                await self._audit(who, "change_limits", name, f"{shown(value)} {when}", "ok")
+        for id in again.dropped:
+            await self._audit(who, "take_back", id, "", "ok")
+
+    async def take_back(self, who: Who, change_id: str) -> None:
+        """It leaves everything as it is, and needs no code."""
+        if self._limits is None:
+            raise KeyError(change_id)
+        async with self._one_change:
+            await self._submit(who, self._limits.taking_back(change_id, who.username), change_id)
 
     def _refuse_while_reconciling(self) -> None:
         if standing(self._session.engine.state, self._session.now())[0] == "RECONCILING":

@@ -14,7 +14,8 @@ from app.core.alerts import AlertEvent
 from app.core.messages import Gate, GateClosed, GateOpened, NoticeGiven, TimePassed
 from app.core.model import Position
 from app.core.money import plain
-from app.ports import NewsSourceState, Status
+from app.news_ports import NewsSourceState
+from app.ports import Status
 from app.session import Session
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,10 @@ for before it is sent again. A channel that fails is tried ever more seldom, for
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from app.backtest_ports import Busy
 from app.channels import Channel, ChannelDown, ChannelRevoked, ChannelState, MessageRefused, Outbox, Sent
 from app.core.alerts import KINDS, AlertEvent
 from app.core.errors import StoreError
@@ -17,6 +19,7 @@ from app.seam import Clock, Tasks
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+BETWEEN_TESTS = timedelta(seconds=30)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
 REVOKED_PAUSE = timedelta(minutes=30)
@@ -38,6 +41,7 @@ class Post:
         self._failures = 0
         self._next_at: datetime | None = None
         self._ask_at: datetime | None = None
+        self._tested_at: datetime | None = None
         self.failing_since: datetime | None = None
 
     async def serve(self, most: int) -> None:
@@ -91,6 +95,26 @@ class Post:
         await self._tasks.in_thread(lambda: self._outbox.sent(letters, self._clock.now(), sent.id))
         await self._works(sent)
         return True
+
+    async def test(self) -> ChannelState:
+        """One message now, whatever waits, and how it went. Busy: the last one was a moment ago."""
+        now = self._clock.now()
+        if self._tested_at is not None and now - self._tested_at < BETWEEN_TESTS:
+            raise Busy("a test message was sent a moment ago; wait half a minute", int(BETWEEN_TESTS.total_seconds()))
+        self._tested_at = now
+        told = Told(id=0, event=AlertEvent.TEST, text="this channel works; asked for in Controls", at=now)
+        letter = Letter(id=0, told=told, channel=self.channel.name, round=FIRST, silent=False, due_at=now)
+        try:
+            sent = await self.channel.send(self._sender.compose([letter]))
+        except ChannelDown as down:
+            await self._note("failing", self._sender.clean(str(down))[:300])
+        except (ChannelRevoked, MessageRefused) as refusal:
+            await self._note("revoked", self._sender.clean(str(refusal))[:300])
+        else:
+            await self._works(sent)
+            if sent.id:  # whether it arrives is asked for elsewhere; that it was taken is what is known now
+                return replace(self.state, status="taken", error="")
+        return self.state
 
     # ------------------------------------------------------------ deliveries
 
@@ -201,6 +225,13 @@ class Notifier:
         count = await self._tasks.in_thread(lambda: self._outbox.acknowledge(ids, who, now))
         self.unseen = tuple(alert for alert in self.unseen if ids is not None and alert.id not in ids)
         return count
+
+    async def test(self, name: str) -> ChannelState:
+        """KeyError: no channel is called so. Busy."""
+        post = next((each for each in self.posts if each.channel.name == name), None)
+        if post is None:
+            raise KeyError(name)
+        return await post.test()
 
     async def delivering(self) -> bool:
         """Whether no grave alert has been waiting for long: else the watchdog must not hear that all is well."""

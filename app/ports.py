@@ -3,7 +3,7 @@
 Implementations live in services/ (the real world) and backtest/ (a pretend one); fakes in tests/fakes.py.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -29,6 +29,7 @@ from app.core.model import (
     Trade,
 )
 from app.core.rules import StrategyRule
+from app.faces import LimitsFace, VoteFace, Wish
 from app.notices import Told
 from app.past import Past, PastWanted
 
@@ -270,47 +271,6 @@ class Strategies(Protocol):
     async def stop(self) -> None: ...
 
 
-# ---------------------------------------------------------------- news
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewsSourceState:
-    """What is known of one place that news come from.
-
-    `status`: waiting (not asked yet), ok, failing (tried again), refused (a key or plan: a person must look),
-    used_up (its quota; asked again at `next_at`).
-    """
-
-    name: str
-    status: str = "waiting"
-    error: str = ""
-    fetched_at: datetime | None = None
-    next_at: datetime | None = None
-
-
-class News(Protocol):
-    """The stories that are known. Cheap; called on the loop."""
-
-    @property
-    def configured(self) -> bool:
-        """Whether any source is set up for this market."""
-
-    def events(self, at: datetime) -> Sequence[NewsEvent]:
-        """Those seen up to `at` and not older than 72 h then, the newest first."""
-
-    def sources(self) -> Sequence[NewsSourceState]: ...
-
-
-class NewsStore(Protocol):
-    """Stories, durable. Synchronous; always called beside the loop. Raises StoreError."""
-
-    def since(self, at: datetime) -> Sequence[NewsEvent]:
-        """Those seen since then, oldest first."""
-
-    def save(self, events: Sequence[NewsEvent]) -> None:
-        """New ones are added, known ones (by id) brought up to date, as one transaction."""
-
-
 # ---------------------------------------------------------------- durable extras
 
 
@@ -390,6 +350,12 @@ class EngineView(Protocol):
     def strategies(self) -> Sequence[Row]:
         """One row for each name in strategies.yml and each file (details C), by name."""
 
+    def limits(self) -> LimitsFace:
+        """Those that can be changed while it trades."""
+
+    def vote(self) -> VoteFace:
+        """The rules of the vote, and what was said when it was last held."""
+
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after anything visible has changed (on the loop, at most 5 times a second; first at once).
 
@@ -429,6 +395,9 @@ class Control(Protocol):
     async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
         """Grave alerts that this person has seen (None: all), so that they are not repeated; returns how many."""
 
+    async def test_channel(self, who: Who, name: str) -> ChannelState:
+        """Send a test message by one channel. KeyError: there is none of this name. Busy: one was sent just now."""
+
     async def change_strategy(
         self,
         who: Who,
@@ -439,6 +408,15 @@ class Control(Protocol):
         sha256: str | None = None,
     ) -> None:
         """From the next cycle on, and after a restart. KeyError: nothing is known by this name. Unfit: bad input."""
+
+    async def change_votes(self, who: Who, wishes: Sequence[Wish], thresholds: Mapping[str, object]) -> None:
+        """Several strategies and thresholds, all or none, with one code."""
+
+    async def change_limits(self, who: Who, wanted: Mapping[str, object]) -> None:
+        """Limits by their dotted names. Safer ones count at once, the others from 00:00 UTC on. Unfit: bad input."""
+
+    async def take_back(self, who: Who, change_id: str) -> None:
+        """A limit that waits for 00:00 UTC. KeyError: none does by this id. Conflict: others do not go without it."""
 
 
 class Conflict(Exception):

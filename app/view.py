@@ -12,6 +12,7 @@ from app.core.model import Order, Position, PositionStatus, Signal
 from app.core.money import HUNDRED, ONE, ZERO
 from app.core.portfolio import Account
 from app.core.state import State, equity, open_positions, price_of, protection, standing
+from app.faces import LimitKey, LimitsFace, VoteFace
 from app.notices import Told
 from app.ports import Row, Status
 from app.seam import Clock, Tasks
@@ -65,6 +66,8 @@ class View:
         self.alerts: Alerts = NoAlerts()
         self.last_replay: Callable[[], Row | None] = lambda: None
         self.strategy_rows: Callable[[], Sequence[Row]] = lambda: ()
+        self.limits_face: Callable[[], LimitsFace] = lambda: LimitsFace(keys=(), values={})
+        self.threshold_keys: Sequence[LimitKey] = ()
         self._callbacks: list[Callable[[], None]] = []
         self._told_at = float("-inf")
         self._later = False
@@ -134,6 +137,16 @@ class View:
 
     def strategies(self) -> Sequence[Row]:
         return self.strategy_rows()
+
+    def limits(self) -> LimitsFace:
+        return self.limits_face()
+
+    def vote(self) -> VoteFace:
+        last, keys = self._state.last_decision, tuple(self.threshold_keys)
+        if last is None:
+            return VoteFace(keys=keys, rules=self._state.rules.voting)
+        signals = {signal.strategy: signal for signal in last.signals}
+        return VoteFace(keys=keys, rules=self._state.rules.voting, signals=signals, at=last.at)
 
     # ------------------------------------------------------------ news
 

@@ -4,9 +4,10 @@ Nothing votes that nobody approved. What goes wrong with a file never disturbs t
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from app.core.alerts import AlertEvent
 from app.core.errors import ConfigError
@@ -15,6 +16,7 @@ from app.core.model import SignalStatus
 from app.core.money import ZERO, plain
 from app.core.rules import Rules, StrategyRule, VotingRules
 from app.cycle import Cycle
+from app.faces import Wish
 from app.ports import Conflict, Row, Strategies, StrategyFace
 from app.session import Session
 from app.strategy_files import StrategyFile, StrategyFiles, StrategyTrouble, Unfit
@@ -211,6 +213,19 @@ class Voters:
 
     def planned(self, name: str, enabled: bool | None, weight: Decimal | None, sha256: str | None) -> Change:
         """What is to be saved and commanded. KeyError: no such name. Unfit, Conflict: it cannot be."""
+        return self.planned_all([Wish(name=name, enabled=enabled, weight=weight, sha256=sha256)])[0]
+
+    def planned_all(self, wishes: Sequence[Wish]) -> list[Change]:
+        """The same for several at once, all or none."""
+        if len({wish.name for wish in wishes}) < len(wishes):
+            raise Unfit("strategies: each may be named once")
+        changes = [self._planned(wish.name, wish.enabled, wish.weight, wish.sha256) for wish in wishes]
+        after = {rule.name: rule for rule in self._rules.strategies} | {each.rule.name: each.rule for each in changes}
+        if changes and not any(each.weight > ZERO for each in after.values()):
+            raise Unfit("weight: at least one strategy must have a weight above 0; give another one a weight first")
+        return changes
+
+    def _planned(self, name: str, enabled: bool | None, weight: Decimal | None, sha256: str | None) -> Change:
         if not self._is_named(name) and name not in self._files.files:
             raise KeyError(name)
         rule, file = self._rule(name), self._files.files.get(name)
@@ -232,9 +247,6 @@ class Voters:
         after = self._settled(replace(rule, enabled=wanted, weight=heavy, sha256=version))
         if wanted and not rule.enabled and not after.configured:
             raise Conflict(f"{name} is not configured: {self._why_not(after)}")
-        others = [each for each in self._rules.strategies if each.name != name]
-        if not any(each.weight > ZERO for each in (*others, after)):
-            raise Unfit("weight: at least one strategy must have a weight above 0; give another one a weight first")
         pinned = "" if version == self._files.shipped(name) and name not in self._approved else version
         on = f"on, weight {plain(after.weight)}" if after.enabled else f"off, weight {plain(after.weight)}"
         return Change(rule=after, approved=pinned, note=f"{name}: {on}{f', SHA-256 {version}' if version else ''}")
@@ -257,17 +269,21 @@ class Voters:
             raise Unfit("sha256: approves a file that is to vote; send enabled: true with it")
         return sha256
 
-    def command(self, change: Change, actor: str) -> ChangeVoting:
-        return self._command([change.rule], change.note, actor)
+    def command(self, changes: Sequence[Change], thresholds: Mapping[str, Decimal], actor: str) -> ChangeVoting:
+        told = [change.note for change in changes]
+        told += [f"{name} {plain(value)}" for name, value in thresholds.items()]
+        return self._command([change.rule for change in changes], "; ".join(told), actor, thresholds)
 
-    def adopt(self, change: Change) -> Callable[[], None]:
-        """It was saved: from now on this is what was approved. Returns what takes it back."""
-        name, before = change.rule.name, dict(self._approved)
-        if change.approved:
-            self._approved[name] = change.approved
-        if change.rule.enabled:
-            self._trouble.forgive(name)
-        self._told[name] = self._said(name)
+    def adopt(self, changes: Sequence[Change]) -> Callable[[], None]:
+        """They were saved: from now on this is what was approved. Returns what takes it back."""
+        before = dict(self._approved)
+        for change in changes:
+            name = change.rule.name
+            if change.approved:
+                self._approved[name] = change.approved
+            if change.rule.enabled:
+                self._trouble.forgive(name)
+            self._told[name] = self._said(name)
 
         def take_back() -> None:
             self._approved, self._commanded = before, None
@@ -336,11 +352,14 @@ class Voters:
         if self._cycle is not None:
             self._settle()
 
-    def _command(self, changed: Iterable[StrategyRule], note: str, actor: str) -> ChangeVoting:
+    def _command(
+        self, changed: Iterable[StrategyRule], note: str, actor: str, thresholds: Mapping[str, Decimal] | None = None
+    ) -> ChangeVoting:
         by_name = {rule.name: rule for rule in changed}
+        numbers: dict[str, Any] = dict(thresholds or {})
         now = self._coming
         kept = tuple(by_name.pop(rule.name, rule) for rule in now.strategies)
-        voting = self._commanded = replace(now, strategies=(*kept, *by_name.values()))
+        voting = self._commanded = replace(now, strategies=(*kept, *by_name.values()), **numbers)
         rules = replace(self._session.engine.state.rules, voting=voting)
         return ChangeVoting(at=self._session.now(), id=self._new_id(), actor=actor, rules=rules, note=note)
 

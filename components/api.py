@@ -13,13 +13,14 @@ from pydantic import AwareDatetime, Field
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
-from app.core.errors import NotAuthorized, SecondFactorNeeded, StoreError, TraderError
+from app.core.errors import StoreError
 from app.core.money import ZERO, pct_of
-from app.ports import Conflict, Row, Status, Who
-from app.strategy_files import Unfit
+from app.ports import Row, Status, Who
 from components import api_docs
 from components.api_backtests import Testing
-from components.api_parts import Gate, Names, Page, Strict, address_of
+from components.api_health import Looking
+from components.api_limits import Limiting
+from components.api_parts import CODE_WANTED, Gate, Names, Page, Strict, address_of
 from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord
 from components.idempotency import Bodies
@@ -29,7 +30,6 @@ from components.wire import candle_row, checklist_row, status_row, wire
 API = "/api"
 UNREAD = "the store does not answer; try again"
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
-CODE_WANTED = "send a fresh code of the second factor as `otp`; each code works once"
 
 
 class Nothing(Strict):
@@ -105,6 +105,8 @@ def add_api(web: FastAPI, doors: Doors) -> FastAPI:
     Reading(doors).add(api, gate)
     Acting(doors).add(api, gate)
     Testing(doors).add(api, gate)
+    Limiting(doors).add(api, gate)
+    Looking(doors).add(api, gate)
     api_docs.add(api, gate.signed_in)
     web.router.routes[:] = [each for each in web.router.routes if not (isinstance(each, Mount) and each.path == API)]
     web.router.routes[:0] = [Route("/health", Health(doors.health)), Mount(API, api)]
@@ -400,25 +402,7 @@ class Acting:
         self, request: Request, work: Callable[[Who], Awaitable[str | None]], otp: str | None = None
     ) -> str | None:
         """In this caller's name; what refuses it becomes a problem."""
-        who = await self._gate.signed_in(request)
-        try:
-            return await work(Who(username=who.username, address=address_of(request), otp=otp))
-        except SecondFactorNeeded as error:
-            raise Problem(403, CODE_WANTED, title="second factor missing or wrong") from error
-        except NotAuthorized as error:
-            raise Problem(403, str(error), title="not authorised") from error
-        except Unfit as error:
-            raise Problem(422, str(error)) from error
-        except Conflict as error:
-            if str(error).startswith("RECONCILING"):
-                raise Problem(503, str(error), headers={"retry-after": "5"}) from error
-            raise Problem(409, str(error)) from error
-        except StoreError as error:
-            raise Problem(
-                503, "it could not be written down; look at the status first", headers={"retry-after": "5"}
-            ) from error
-        except TraderError as error:
-            raise Problem(409, str(error)) from error
+        return await self._gate.ordered(request, work, otp)
 
     def _refuse_while_reconciling(self) -> None:
         if self._doors.view.status().state == "RECONCILING":

@@ -1,12 +1,18 @@
 """What every part of the API is built from: strict bodies, query names, pages, and the gate."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.errors import NotAuthorized, SecondFactorNeeded, StoreError, TraderError
+from app.ports import Conflict, Who
+from app.strategy_files import Unfit
 from components.doors import Doors, SignedIn
 from components.problems import Problem
+
+CODE_WANTED = "send a fresh code of the second factor as `otp`; each code works once"
 
 
 class Strict(BaseModel):
@@ -45,6 +51,30 @@ class Gate:
         if who.must_change:
             raise Problem(403, "change the first password in the browser before anything else")
         return who
+
+    async def ordered(
+        self, request: Request, work: Callable[[Who], Awaitable[str | None]], otp: str | None = None
+    ) -> str | None:
+        """Do it in this caller's name; what refuses it becomes a problem."""
+        who = await self.signed_in(request)
+        try:
+            return await work(Who(username=who.username, address=address_of(request), otp=otp))
+        except SecondFactorNeeded as error:
+            raise Problem(403, CODE_WANTED, title="second factor missing or wrong") from error
+        except NotAuthorized as error:
+            raise Problem(403, str(error), title="not authorised") from error
+        except Unfit as error:
+            raise Problem(422, str(error)) from error
+        except Conflict as error:
+            if str(error).startswith("RECONCILING"):
+                raise Problem(503, str(error), headers={"retry-after": "5"}) from error
+            raise Problem(409, str(error)) from error
+        except StoreError as error:
+            raise Problem(
+                503, "it could not be written down; look at the status first", headers={"retry-after": "5"}
+            ) from error
+        except TraderError as error:
+            raise Problem(409, str(error)) from error
 
 
 def address_of(request: Request) -> str:

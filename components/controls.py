@@ -8,6 +8,7 @@ from nicegui import ui
 from app.core.errors import NotAuthorized, TraderError
 from app.core.model import Position
 from app.ports import Conflict, Status, Who
+from app.strategy_files import Unfit
 from components import format as words
 from components.doors import Doors
 from components.parts import Button, Question
@@ -17,14 +18,25 @@ SIGNED_OUT = "You are signed out; please sign in again."
 WRONG_CODE = "That code is not right or was used before. Wait for the next one."
 
 
+def wants_code(status: Status) -> bool:
+    """Whether what raises risk asks for the second factor."""
+    return status.two_factor or status.mode == "live"
+
+
 class Person:
     """Who looks at this page, by the session it was opened with."""
 
     def __init__(self, doors: Doors, secret: str, address: str) -> None:
         self._doors, self._secret, self._address = doors, secret, address
 
-    async def order(self, work: Callable[[Who], Awaitable[object]], otp: str | None = None) -> str | None:
-        """Do it in this person's name. None when done, else what went wrong in words."""
+    async def order(
+        self,
+        work: Callable[[Who], Awaitable[object]],
+        otp: str | None = None,
+        *,
+        gone: str = "This position is closed already.",
+    ) -> str | None:
+        """Do it in this person's name. None when done, else what went wrong in words; `gone` where it is not there."""
         signed_in = await self._doors.auth.session(self._secret)
         if signed_in is None or signed_in.must_change:
             ui.navigate.to("/login")
@@ -34,8 +46,8 @@ class Person:
         except NotAuthorized as refusal:
             return WRONG_CODE if "code" in str(refusal) else f"Not done: {refusal}"
         except KeyError:
-            return "This position is closed already."
-        except (Conflict, TraderError) as refusal:
+            return gone
+        except (Conflict, TraderError, Unfit) as refusal:
             return f"Not done: {refusal}"
         return None
 
@@ -45,10 +57,10 @@ class Controls:
 
     def __init__(self, doors: Doors, person: Person) -> None:
         self._doors, self._person = doors, person
-        self._question = Question()
+        self.question = Question()  # one for the whole page
 
     def pause_button(self) -> "PauseButton":
-        return PauseButton(self._doors, self._person, self._question)
+        return PauseButton(self._doors, self._person, self.question)
 
     def unlock_button(self) -> UnlockButton:
         return UnlockButton(self._doors, self._person.order)
@@ -70,7 +82,7 @@ class Controls:
             return wrong
 
         amount = words.quantity(position.remaining, position.symbol)
-        self._question.ask(
+        self.question.ask(
             "Close this position?",
             f"Sells {amount} at the market price, about {words.money(worth)}. "
             f"Result so far: {words.signed_money(result)}. This cannot be undone.",
@@ -88,7 +100,7 @@ class Controls:
             return wrong
 
         what = f"all {count} positions" if count > 1 else "the position"
-        self._question.ask(
+        self.question.ask(
             "Close everything?",
             f"Sells {what} at the market price, about {words.money(worth)}. Result so far: "
             f"{words.signed_money(result)}. This cannot be undone. It may buy again: pause first if it should not.",
@@ -117,7 +129,7 @@ class PauseButton:
         status = self._doors.view.status()
         if status.reason != "manual":
             self._said(await self._person.order(self._doors.control.pause), "Paused: nothing is bought")
-        elif status.two_factor or status.mode == "live":
+        elif wants_code(status):
             self._question.ask(
                 "Resume trading?",
                 "It may buy again from the next vote on.",

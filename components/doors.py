@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from app.backtest_ports import Backtests, CandleData
 from app.checklist import Checklist
 from app.core.model import Candle
+from app.faces import WhatIfs
 from app.ports import Control, EngineView, Reader, Row
 from app.seam import Clock, Tasks
 
@@ -75,6 +76,10 @@ async def _nothing_yet() -> Row:
     return {}
 
 
+async def _none() -> None:
+    return None
+
+
 async def _no_candles(timeframe: str | None, limit: int) -> Sequence[Candle]:
     return ()
 
@@ -102,6 +107,9 @@ class Doors:
         _no_candles  # (time frame, how many), oldest first
     )
     backtests: Backtests | None = None
+    what_if: WhatIfs | None = None
+    vital_signs: Callable[[], Awaitable[Row]] = _nothing_yet
+    incident: Callable[[], Awaitable[tuple[str, str] | None]] = _none  # name and text of the newest report
     data: CandleData | None = None
     upload_bytes: int = 20 * 2**20
 

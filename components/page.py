@@ -11,6 +11,7 @@ from components.api import add_api
 from components.backtest_tab import BacktestTab
 from components.banners import Banners
 from components.controls import Person
+from components.controls_tab import ControlsTab
 from components.doors import Doors
 from components.edge import Edge, Pages
 from components.frame import Frame, Tab
@@ -38,6 +39,13 @@ TABS = (
         "Insights",
         Insights,
         icon='<path d="M9 18h6M10 21h4M12 3a6 6 0 0 0-4 10.5c.8.8 1 1.5 1 2.5h6c0-1 .2-1.7 1-2.5A6 6 0 0 0 12 3Z"/>',
+    ),
+    Tab(
+        "controls",
+        "Controls",
+        ControlsTab,
+        icon='<path d="M5 4v7M5 15v5M12 4v3M12 11v9M19 4v9M19 17v3"/><circle cx="5" cy="13" r="2"/>'
+        '<circle cx="12" cy="9" r="2"/><circle cx="19" cy="15" r="2"/>',
     ),
     Tab("backtest", "Backtest", BacktestTab, icon='<path d="M4 20V4M4 20h16M8 16l4-5 3 3 5-7"/>'),
 )

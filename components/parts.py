@@ -156,6 +156,7 @@ class Question:
             self._code = ui.input("Code from your authenticator app").props(
                 "inputmode=numeric autocomplete=one-time-code maxlength=7 outlined"
             )
+            self._code.mark("question-code")
             self._error = Text(classes="ask-error", tag="p").props("role=alert")
             with box("ask-buttons"):
                 self._no = Button("Keep as it is", self._dialog.close, "quiet")

@@ -31,6 +31,11 @@ def wire(value: Any, name: str = "") -> Any:
     return value
 
 
+def number(text: str) -> int | float:
+    """A decimal's text as the JSON number."""
+    return float(text) if "." in text else int(text)
+
+
 def time_text(at: datetime) -> str:
     """2026-11-23T02:30:00.123Z"""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"

@@ -15,7 +15,8 @@ from app.core.rules import StrategyRule
 from app.cycle import Cycle
 from app.evidence import Evidence
 from app.model_calls import ModelCall, Spent
-from app.ports import Entry, EquityPoint, JournalRow, NewsSourceState, Strategies, StrategyFace
+from app.news_ports import NewsSourceState
+from app.ports import Entry, EquityPoint, JournalRow, Strategies, StrategyFace
 from app.seam import Clock, Tasks
 from app.seam import clock as life
 from app.session import Session

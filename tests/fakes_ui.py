@@ -3,16 +3,20 @@
 `Desk` holds them all, says what changed, and gives the `Doors` that components are built with.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from app.backtest_ports import Busy
+from app.channels import ChannelState
 from app.checklist import Checklist, Item, Verdict
 from app.core.decisions import Decision, Outcome, Vote, VoteTerm
 from app.core.errors import ConfigError, NotAuthorized, SecondFactorNeeded, StoreError
 from app.core.model import Direction, Order, Position, PositionStatus, Signal, SignalStatus
+from app.core.rules import VotingRules
+from app.faces import LimitsFace, VoteFace, Wish
 from app.ports import Conflict, Row, Status, Who
 from app.seam import Clock, Tasks
 from app.strategy_files import Unfit
@@ -242,6 +246,8 @@ class FakeView:
         self.decision: Decision | None = None
         self.callbacks: list[Callable[[], None]] = []
         self.strategy_rows: list[Row] = []
+        self.limits_now = LimitsFace(keys=(), values={})
+        self.vote_now = VoteFace(keys=(), rules=VotingRules())
 
     def status(self) -> Status:
         return replace(self.now, open_positions=len(self.held))
@@ -265,6 +271,12 @@ class FakeView:
     def strategies(self) -> Sequence[Row]:
         return self.strategy_rows
 
+    def limits(self) -> LimitsFace:
+        return self.limits_now
+
+    def vote(self) -> VoteFace:
+        return self.vote_now
+
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         self.callbacks.append(callback)
         return lambda: self.callbacks.remove(callback)
@@ -285,6 +297,7 @@ class FakeControl:
         self._view = view
         self.orders: list[tuple[str, str, str]] = []
         self.refusal = ""
+        self.busy: Busy | None = None
         self.code = ""  # the second factor's one good code, where one is enrolled
 
     async def pause(self, who: Who) -> None:
@@ -321,15 +334,43 @@ class FakeControl:
         weight: Decimal | None = None,
         sha256: str | None = None,
     ) -> None:
-        if self.code and who.otp != self.code:
-            raise SecondFactorNeeded("a fresh code of your second factor is needed")
-        if self.refusal:
-            raise Conflict(self.refusal)
+        self._check(who)
         if enabled is None and weight is None:
             raise Unfit("enabled, weight: give at least one of them")
         row = next(row for row in self._view.strategy_rows if row["name"] == name)
         row.update({"enabled": row["enabled"] if enabled is None else enabled, "weight": weight or row["weight"]})
         self.orders.append(("change_strategy", who.username, f"{name} {enabled} {weight} {sha256}"))
+
+    def _check(self, who: Who) -> None:
+        if self.code and who.otp != self.code:
+            raise SecondFactorNeeded("a fresh code of your second factor is needed")
+        if self.refusal:
+            raise Conflict(self.refusal)
+
+    async def change_votes(self, who: Who, wishes: Sequence[Wish], thresholds: Mapping[str, object]) -> None:
+        self._check(who)
+        for wish in wishes:
+            await self.change_strategy(who, wish.name, enabled=wish.enabled, weight=wish.weight, sha256=wish.sha256)
+        if thresholds:
+            self.orders.append(("change_thresholds", who.username, str(dict(thresholds))))
+
+    async def change_limits(self, who: Who, wanted: Mapping[str, object]) -> None:
+        self._check(who)
+        self.orders.append(("change_limits", who.username, str(dict(wanted))))
+
+    async def test_channel(self, who: Who, name: str) -> ChannelState:
+        state = next((each for each in self._view.now.channels if each.name == name), None)
+        if state is None:
+            raise KeyError(name)
+        if self.busy is not None:
+            raise self.busy
+        self.orders.append(("test_channel", who.username, name))
+        return state
+
+    async def take_back(self, who: Who, change_id: str) -> None:
+        if all(each.id != change_id for each in self._view.limits_now.pending):
+            raise KeyError(change_id)
+        self.orders.append(("take_back", who.username, change_id))
 
     async def unlock(self, who: Who, password: str, phrase: str) -> None:
         if self.refusal:

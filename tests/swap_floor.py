@@ -4,7 +4,7 @@ The market is moved by hand, one minute at a time; how long the loop was held up
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from app.voters import Voters
 from backtest.paper import MarketTime, PaperExchange
 from backtest.simulator import Book, instrument_for
 from services.settings.config_files import load_rules
-from services.settings.saving import save_strategy
+from services.settings.limits import Thresholds
+from services.settings.saving import save_votes
 from services.strategy_folder import StrategyFolder
 from services.strategy_host import StrategyHost
 from services.strategy_proof import Proved, prove
@@ -119,13 +120,16 @@ class SwapFloor:
             live=False,
             voters=self.voters,
             save=self.save,
+            thresholds=Thresholds(),
         )
 
     async def prove(self, name: str, sha256: str, path: Path) -> Proved:
         return await prove(name, sha256, path, directory=self.strategies, seconds=self.proof_seconds)
 
-    async def save(self, rule: StrategyRule, sha256: str, others: Any) -> Callable[[], Awaitable[None]]:
-        undo = save_strategy(self.config, rule, sha256, others)
+    async def save(
+        self, rules: Any, others: Sequence[StrategyRule], thresholds: Mapping[str, Decimal]
+    ) -> Callable[[], Awaitable[None]]:
+        undo = save_votes(self.config, rules, others, thresholds)
 
         async def take_back() -> None:
             undo()

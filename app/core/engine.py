@@ -14,6 +14,7 @@ from app.core.alerts import AlertEvent
 from app.core.errors import InvariantError
 from app.core.guards import Sample
 from app.core.latches import latch, lift
+from app.core.limits import carried
 from app.core.messages import (
     AccountSeen,
     Action,
@@ -83,7 +84,7 @@ class Engine:
         """Take one message in. InvariantError means a bug: stop, recover from the journal."""
         turn = Turn(self.state, at_of(message, self.state))
         self.state.now = turn.now
-        if not isinstance(message, PriceSeen | CandleClosed):
+        if not isinstance(message, PriceSeen | CandleClosed | Started):
             guards.new_day(turn)
         self._take(turn, message)
         if isinstance(message, OrderReported | OrderRefused | VoteCalled | AccountSeen):
@@ -282,21 +283,30 @@ def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:
     state = turn.state
     turn.touch()
     match command:
-        case ChangeRisk(limits=limits, now=True):
-            state.rules = replace(state.rules, risk=limits)
-        case ChangeRisk(limits=limits, name=name, value=value):
-            state.pending.append(
-                PendingChange(
-                    id=command.id,
-                    name=name,
-                    value=value,
-                    limits=limits,
-                    effective_at=portfolio.next_midnight(turn.now),
-                )
-            )
+        case ChangeRisk():
+            _change_risk(turn, command)
         case TakeBack(change_id=id):
             state.pending = [change for change in state.pending if change.id != id]
         case ChangeVoting(rules=rules):
             state.rules = replace(state.rules, voting=rules.voting)
         case _ as unexpected:
             assert_never(unexpected)
+
+
+def _change_risk(turn: Turn, command: ChangeRisk) -> None:
+    """What waits under the same name gives way: a person's last word counts."""
+    state = turn.state
+    state.pending = [change for change in state.pending if change.name != command.name]
+    if command.now:
+        state.rules = replace(state.rules, risk=carried(state.rules.risk, command.before, command.limits))
+        return
+    state.pending.append(
+        PendingChange(
+            id=command.id,
+            name=command.name,
+            value=command.value,
+            limits=command.limits,
+            effective_at=portfolio.next_midnight(turn.now),
+            before=command.before,
+        )
+    )

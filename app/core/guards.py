@@ -7,6 +7,7 @@ from enum import Enum
 from app.core import life, portfolio, risk
 from app.core.alerts import AlertEvent
 from app.core.latches import latch, lift
+from app.core.limits import carried
 from app.core.messages import ConfirmPrice, SealKillSwitch
 from app.core.model import ExitReason, LatchKind, OrderStatus, Role
 from app.core.state import KillEvidence, equity, liquidated, live_orders, open_positions
@@ -38,7 +39,7 @@ def new_day(turn: Turn) -> None:
         turn.alert(AlertEvent.DAILY_LOSS_OVER, "a new UTC day has begun; entries are possible again")
     due = [change for change in state.pending if change.effective_at <= turn.now]
     for change in due:
-        state.rules = replace(state.rules, risk=change.limits)
+        state.rules = replace(state.rules, risk=carried(state.rules.risk, change.before, change.limits))
         state.pending.remove(change)
 
 

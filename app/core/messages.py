@@ -290,12 +290,17 @@ class CloseAll(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRisk(Command):
-    """`limits` at once where they are safer, else from the next 00:00 UTC on."""
+    """`limits` at once where they are safer, else from the next 00:00 UTC on.
+
+    `before`: those that the change was made to. Only what differs between the two is changed, so that nothing that
+    becomes of the others meanwhile is undone. The newest change of a `name` counts.
+    """
 
     limits: RiskLimits
     name: str
     value: str
     now: bool
+    before: RiskLimits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.core import flows, life, orders, orphans, portfolio, reports
+from app.core import flows, guards, life, orders, orphans, portfolio, reports
 from app.core.alerts import AlertEvent
 from app.core.latches import latch
 from app.core.messages import AccountSeen, Gate, SealKillSwitch, Started
@@ -28,6 +28,7 @@ def started(turn: Turn, message: Started) -> None:
     turn.touch()
     state.cancel_asked = {}  # whoever was asked is gone
     state.started, state.rules, state.instrument = message, message.rules, message.instrument
+    guards.new_day(turn)  # a limit that came into force meanwhile changes the rules of this process
     state.reconciled = False
     state.gates = {gate: text for gate, text in state.gates.items() if gate == Gate.EXTERNAL_CHANGE}
     if message.live_check:

@@ -52,6 +52,7 @@ class PendingChange:
     value: str
     limits: RiskLimits
     effective_at: datetime
+    before: RiskLimits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,19 +6,23 @@ Nothing of it is computed in the trader's process, and no child is given a secre
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from app.backtest_ports import Wanted
 from app.backtests import Audit, BacktestRuns
 from app.errands import Errands
+from app.ports import Row
 from app.seam import Clock, Tasks
+from app.what_if import Facts, WhatIfDesk
 from services.beside import MAIN
-from services.children.folders import RunFolders, Sources
+from services.children import shelf
+from services.children.folders import RunFolders, Sources, backtest_arguments
 from services.children.process import Children, Limits
 from services.children.uploads import LIMITS as UPLOAD
-from services.children.uploads import Uploads
+from services.children.uploads import Uploads, series_row
 from services.database import Database
 from services.database.backtests import Backtests
 from services.settings import Settings
 
-__all__ = ["BacktestRuns", "Limits", "Uploads", "backtests_of", "uploads_of"]
+__all__ = ["BacktestRuns", "Limits", "Uploads", "backtests_of", "shelf_rows", "uploads_of", "what_if_of"]
 
 BACKTEST = Limits(seconds=2 * 3600, memory_mb=1024)
 
@@ -37,13 +41,7 @@ def backtests_of(
     program: Path = MAIN,
 ) -> BacktestRuns:
     """`approved`: SHA-256 of each strategy that may run, by name; `kept`: where its bytes are."""
-    sources = Sources(
-        data_dir=settings.data_dir,
-        config_dir=settings.config_dir,
-        approved=approved,
-        kept=kept,
-        cash=settings.paper_cash,
-    )
+    sources = _sources(settings, approved, kept)
     root = settings.data_dir / "backtests"
     return BacktestRuns(
         Backtests(database),
@@ -54,6 +52,40 @@ def backtests_of(
         new_id=new_id,
         clock=clock,
         tasks=tasks,
+    )
+
+
+def what_if_of(
+    settings: Settings,
+    errands: Errands,
+    *,
+    approved: Callable[[], Mapping[str, str]],
+    kept: Callable[[str], Path],
+    facts: Facts,
+    new_id: Callable[[], str],
+    tasks: Tasks,
+) -> WhatIfDesk:
+    """Comparisons of rules, in the same line as backtests."""
+
+    def arguments(wanted: Wanted, given: Path, results: Path) -> tuple[str, ...]:
+        return (*backtest_arguments(wanted, given, results), "--no-report")
+
+    folders = RunFolders(settings.data_dir / "what-if", _sources(settings, approved, kept), arguments)
+    return WhatIfDesk(folders, errands, facts, new_id=new_id, tasks=tasks)
+
+
+def shelf_rows(settings: Settings) -> list[Row]:
+    """Candles that are stored, with what their manifests say."""
+    return [series_row(each) for each in shelf.series_in(settings.data_dir)]
+
+
+def _sources(settings: Settings, approved: Callable[[], Mapping[str, str]], kept: Callable[[str], Path]) -> Sources:
+    return Sources(
+        data_dir=settings.data_dir,
+        config_dir=settings.config_dir,
+        approved=approved,
+        kept=kept,
+        cash=settings.paper_cash,
     )
 
 

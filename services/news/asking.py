@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from datetime import datetime, timedelta
 
-from app.ports import NewsSourceState
+from app.news_ports import NewsSourceState
 from app.seam import Clock
 from services.news.source import Source, SourceError, SourceRefused, SourceUsedUp
 from services.news.web import LONGEST_WAIT

@@ -12,7 +12,7 @@ from functools import partial
 
 from app.core.errors import StoreError
 from app.core.model import NewsEvent
-from app.ports import NewsSourceState, NewsStore
+from app.news_ports import NewsSourceState, NewsStore
 from app.seam import Clock, Tasks
 from services.news.asking import Asking
 from services.news.source import Classifier, Item, Source, SourceDown, SourceError

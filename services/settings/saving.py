@@ -52,23 +52,31 @@ def changed_rules(
     return rules_of(texts, config_dir, backtest), texts
 
 
-def save_strategy(
-    config_dir: Path, rule: StrategyRule, sha256: str, others: Sequence[StrategyRule]
+def save_votes(
+    config_dir: Path,
+    rules: Sequence[tuple[StrategyRule, str]],
+    others: Sequence[StrategyRule],
+    thresholds: Mapping[str, Decimal],
 ) -> Callable[[], None]:
-    """Enablement and weight of one strategy, and the SHA-256 of the approved file unless empty.
+    """Enablement and weight of strategies, each with the SHA-256 of its approved file unless empty, and thresholds.
 
     `others` are those that the file does not name where it names none: once it names one, only named ones exist.
     Returns the function that puts the file back as it was. Raises ConfigError with nothing changed.
     """
     path = config_dir / "strategies.yml"
-    before = text_of(path)
-    values: dict[str, Change] = {}
-    for each in () if _names_strategies(before) else others:
+    undo, values = put_back(path), dict[str, Change](thresholds)
+    new = () if not rules or _names_strategies(text_of(path)) else others
+    for each, sha256 in (*((other, "") for other in new), *rules):
         values |= {f"strategies.{each.name}.enabled": each.enabled, f"strategies.{each.name}.weight": each.weight}
-    values |= {f"strategies.{rule.name}.enabled": rule.enabled, f"strategies.{rule.name}.weight": rule.weight}
-    if sha256:
-        values[f"strategies.{rule.name}.sha256"] = sha256
+        if sha256:
+            values[f"strategies.{each.name}.sha256"] = sha256
     save_rules(config_dir, {"strategies.yml": values})
+    return undo
+
+
+def put_back(path: Path) -> Callable[[], None]:
+    """A function that gives a file its present text again."""
+    before = text_of(path)
     return lambda: path.unlink(missing_ok=True) if before is None else _replace(path, before)
 
 

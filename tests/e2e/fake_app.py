@@ -26,6 +26,7 @@ from tests.builders import NOON, a_signal, d
 from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
 from tests.integration.test_store_reading import fill_the_store
 from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
+from tests.ui_controls import FakeWhatIf, vital_signs, with_controls
 from tests.ui_history import fill_history
 from tests.ui_insights import set_fresh, set_insights, some_candles
 
@@ -68,6 +69,8 @@ def set_scene(desk: Desk, scene: str) -> None:
             a_position("p4", "64400", "0.0078", status=PositionStatus.CLOSING, stop_confirmed=False),
         ]
         view.now = view.now.__class__(**{**_fields(view.now), "max_loss_if_server_dies": d("140.2")})
+    if scene == "controls":
+        with_controls(desk)
     if scene == "alarm":
         told = Told(id=7, event=AlertEvent.KILL_SWITCH, text="down 50.12 % in all, limit 50 %", at=NOW)
         other = Told(id=6, event=AlertEvent.STOP_MISSING, text="position p1 has had no certain stop for 30 s", at=NOW)
@@ -160,7 +163,8 @@ def main() -> None:
 
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
     runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
-    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles))
+    more = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, **more))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app import codec
+from app.backtest_ports import Busy
 from app.channels import ChannelDown, ChannelState, Sent
 from app.core.alerts import KINDS, AlertEvent
 from app.core.errors import StoreError
@@ -546,3 +547,25 @@ async def test_a_kill_switch_closes_everything_while_mail_is_down_and_every_mess
     firsts = [subject for subject in mail.subjects if subject.startswith("[PAPER] Kill switch")]
     assert len(firsts) == 1
     assert len({str(each["Message-ID"]) for each in mail.mails}) == len(mail.mails)
+
+
+# ---------------------------------------------------------------- tried by a person
+
+
+async def test_a_person_tries_a_channel_and_learns_how_it_went(open_desk: OpenDesk, mail: MailServer) -> None:
+    desk = open_desk(by_mail(mail))
+    await desk.notifier.open()
+    state = await desk.notifier.test("email")
+    assert (state.status, state.error) == ("ok", "")
+    assert mail.subjects == ["[PAPER] Test: this channel works; asked for in Controls"]
+    assert desk.state().status == "ok"
+    with pytest.raises(Busy):
+        await desk.notifier.test("email")
+    with pytest.raises(KeyError):
+        await desk.notifier.test("pigeon")
+    mail.stop()
+    desk.clock.forward(minutes=1)
+    failed = await desk.notifier.test("email")
+    assert failed.status == "failing"
+    assert failed.error
+    assert desk.state().status == "failing"

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from app.core.alerts import AlertEvent
 from app.core.errors import ConfigError, SecondFactorNeeded, StoreError
 from app.core.messages import ChangeVoting
 from app.core.model import Direction
+from app.faces import Wish
 from app.ports import Conflict, Who
 from app.replaying import replayed_day
 from app.strategy_files import Unfit
+from services.settings import load_rules
 from tests.builders import NOON
 from tests.loop_lag import Lag
 from tests.swap_floor import BUYS, ME, SwapFloor, a_file, sha
@@ -421,3 +424,32 @@ async def test_a_file_that_goes_and_a_person_who_changes_another_do_not_undo_eac
     assert floor.row("good")["weight"] == 5
     assert floor.row("mine")["configured"] is False
     assert await floor.votes() == {"good": "ok"}
+
+
+async def test_several_weights_and_a_threshold_change_together_with_one_code(opening: Opening) -> None:
+    floor = await opening(good=GOOD, mine=FIRST)
+    floor.codes.is_enrolled = True
+    wishes = [Wish(name="good", weight=Decimal(10)), Wish(name="mine", weight=Decimal(90))]
+    codeless = replace(ME, otp=None)
+    await floor.control.change_votes(ME, wishes, {"buy_threshold": "65"})
+    assert floor.codes.asked == 1
+    assert {rule.name: rule.weight for rule in floor.voting().strategies} == {"good": 10, "mine": 90}
+    assert floor.voting().buy_threshold == 65
+    saved = load_rules(floor.config).rules.voting
+    assert (saved.buy_threshold, [rule.weight for rule in saved.strategies]) == (65, [10, 90])
+    told = [(line["action"], line["target"]) for line in floor.audit]
+    assert told == [("change_strategy", "good"), ("change_strategy", "mine"), ("change_threshold", "buy_threshold")]
+
+    await floor.control.change_votes(
+        codeless, [], {"buy_threshold": 80, "min_participation": 5}
+    )  # harder to buy: no code
+    assert (floor.voting().buy_threshold, floor.voting().min_participation) == (80, 5)
+    for riskier in ({"buy_threshold": 79}, {"sell_threshold": 90}, {"sell_threshold": 50}):
+        with pytest.raises(SecondFactorNeeded):
+            await floor.control.change_votes(codeless, [], riskier)
+    nothing = [Wish(name=name, weight=Decimal(0)) for name in ("good", "mine")]
+    with pytest.raises(Unfit, match="at least one strategy must have a weight"):
+        await floor.control.change_votes(ME, nothing, {})
+    with pytest.raises(Unfit, match="between 1 and 100"):
+        await floor.control.change_votes(ME, [Wish(name="good", weight=Decimal(1))], {"buy_threshold": 101})
+    assert {rule.name: rule.weight for rule in floor.voting().strategies} == {"good": 10, "mine": 90}

@@ -3,13 +3,14 @@
 import asyncio
 import shutil
 from collections import namedtuple
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from app.core.messages import Gate, GateClosed, GateOpened, TimePassed
 from app.jobs import Health, Job, health, tick
-from app.seam import Tasks
+from app.seam import Tasks, clock
 from services.health import look
 from services.kill_seal import KillFile
 from services.scheduler import Scheduler, guarded
@@ -40,7 +41,7 @@ async def test_jobs_run_and_a_failing_one_runs_again() -> None:
             again.set()
         raise RuntimeError("on purpose")
 
-    scheduler = Scheduler()
+    scheduler = Scheduler(clock)
     scheduler.start(
         [
             Job(name="fails", run=fails, every_seconds=0.01),
@@ -48,6 +49,14 @@ async def test_jobs_run_and_a_failing_one_runs_again() -> None:
         ]
     )
     await asyncio.wait_for(again.wait(), 5)
+    failing, daily = scheduler.rows()
+    assert (failing["every"], failing["outcome"], failing["error"]) == (
+        *("every 0.01 s", "failed"),
+        "RuntimeError: on purpose",
+    )
+    assert failing["last_at"] <= clock.now() <= failing["next_at"] + timedelta(seconds=5)
+    assert (daily["every"], daily["last_at"], daily["outcome"]) == ("daily at 03:30 UTC", None, None)
+    assert (daily["next_at"].hour, daily["next_at"].minute) == (3, 30)
     scheduler.stop()
     scheduler.stop()
 
