@@ -39,7 +39,10 @@ class Admin:
             with box("admin-part"):
                 Text("Account", "group-title", "h3")
                 with box("admin-links"):
+                    Text("Your account", "button link", "a").props("href=/account")
                     Text("Change password", "button link", "a").props("href=/password")
+                    if frame.has("settings"):
+                        Button("Settings", lambda: frame.go("settings"), "quiet").mark("admin-settings")
 
     def _build_lock(self) -> None:
         with box("admin-part") as self._lock:

@@ -45,10 +45,11 @@ class Limits:
             self._groups = box("limit-groups")
             with box("save-bar") as self._bar:
                 self._told = Text(classes="save-told").props("role=status").mark("limits-told")
+                brief = Text(classes="soft brief").mark("limits-brief")
                 Button("Discard", self._discard, "quiet").mark("limits-discard")
                 self._try = Button("What if?", self._what_if_start, "quiet").mark("limits-what-if")
                 self._save_button = Button("Save …", self._save, "resume").mark("limits-save")
-            self._what_if = WhatIfBox(frame, "limits", self.proposal)
+            self._what_if = WhatIfBox(frame, "limits", self.proposal, brief)
             explained("What counts when?", EXPLAINED)
 
     def proposal(self) -> Proposal:
@@ -57,14 +58,16 @@ class Limits:
     def update(self, status: Status) -> None:
         face = self._frame.doors.view.limits()
         base = dict(face.values), [(each.id, each.name) for each in face.pending]
-        if base != self._base:
+        if base != self._base:  # first look, saved or discarded, or a limit came into force: then what was typed stays
+            kept = {} if self._base is None else self.draft
             self._base = base
-            self._build(face)
+            self._build(face, kept)
         self._used.say(used_words(face))
         self._show()
 
-    def _build(self, face: LimitsFace) -> None:
-        self.draft, self._wrong, self._fields = {}, set(), {}
+    def _build(self, face: LimitsFace, kept: dict[str, Limit]) -> None:
+        self.draft = {name: value for name, value in kept.items() if value != face.values[name]}
+        self._wrong, self._fields = set(), {}
         self._groups.clear()
         with self._groups:
             for name, (title, meaning) in names.GROUPS.items():
@@ -93,7 +96,8 @@ class Limits:
             Text(meaning, "soft", "p")
             with box("limit-fields"):
                 for key in keys:
-                    self._fields[key.name] = LimitField(key, face.values[key.name], self._set)
+                    now = face.values[key.name]
+                    self._fields[key.name] = LimitField(key, now, self.draft.get(key.name, now), self._set)
 
     # ------------------------------------------------------------ what was changed
 
@@ -198,22 +202,22 @@ def warned(face: LimitsFace, wanted: dict[str, Limit], riskier: Sequence[str]) -
 class LimitField:
     """One limit: its value to be changed, and below it what it means, its bounds, its default, and the change."""
 
-    def __init__(self, key: LimitKey, now: Limit, changed: Callable[..., None]) -> None:
+    def __init__(self, key: LimitKey, now: Limit, shown: Limit, changed: Callable[..., None]) -> None:
         self._key, self._now, self._changed = key, now, changed
         with box("limit-field"):
             if key.options:
                 Text(names.called(key.name), "caption")
-                first = now.value if isinstance(now, EntryOrder) else str(now)
+                first = shown.value if isinstance(shown, EntryOrder) else str(shown)
                 options = {option: names.ORDERS.get(option, option) for option in key.options}
                 Choice(names.called(key.name), options, first, self._chosen)
             else:
-                self._build_input()
+                self._build_input(shown)
             self._note = Text("", "soft")
             Text(self._help(), "soft limit-help")
-        self._say(now, good=True)
+        self._say(shown, good=True)
 
-    def _build_input(self) -> None:
-        value = names.said(self._key.name, self._now).partition("\u00a0")[0]
+    def _build_input(self, shown: Limit) -> None:
+        value = names.said(self._key.name, shown).partition("\u00a0")[0]
         field = ui.input(names.LIMITS[self._key.name][1], value=value, on_change=self._typed)
         field.props("inputmode=decimal outlined dense autocomplete=off").mark(f"limit-{self._key.name}")
         if unit := names.unit_of(self._key.name):

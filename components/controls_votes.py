@@ -54,10 +54,11 @@ class Votes:
             self._preview = Preview()
             with box("save-bar") as self._bar:
                 self._told = Text(classes="save-told").props("role=status").mark("votes-told")
+                brief = Text(classes="soft brief").mark("votes-brief")
                 Button("Discard", self._discard, "quiet").mark("votes-discard")
                 self._try = Button("What if?", self._what_if_start, "quiet").mark("votes-what-if")
                 Button("Save …", self._save, "resume").mark("votes-save")
-            self._what_if = WhatIfBox(frame, "votes", self.proposal)
+            self._what_if = WhatIfBox(frame, "votes", self.proposal, brief)
             explained("Why is a code asked for?", WHY_CODE)
             explained(
                 "Where do strategies come from?",
@@ -78,31 +79,37 @@ class Votes:
         face = view.vote()
         numbers = [(key.name, getattr(face.rules, key.name)) for key in face.keys]
         base = [[(row["name"], row["enabled"], row["weight"]) for row in self._rows], numbers]
-        if base != self._base:  # first look, saved here or elsewhere, or a file came or went
+        if base != self._base:  # first look, saved or discarded, or a file came or went: then what was moved stays
+            kept = ({}, {}) if self._base is None else (self.wishes, self.thresholds)
             self._base = base
-            self._build()
+            self._build(*kept)
         for row in self._rows:
             self._cards[row["name"]].update(row)
         self._show()
 
-    def _build(self) -> None:
-        self.wishes, self.thresholds, self._cards = {}, {}, {}
+    def _build(self, wishes: Mapping[str, Wish], thresholds: Mapping[str, Decimal]) -> None:
+        self.wishes, self._cards = {}, {}
         self._list.clear()
         with self._list:
             for row in self._rows:
-                self._cards[row["name"]] = StrategyCard(row, self._wish, self._ask_to_enable)
+                wish = wishes.get(row["name"])
+                self._cards[row["name"]] = StrategyCard(row, wish, self._wish, self._ask_to_enable)
+                if wish is not None and differs(wish, row):
+                    self.wishes[wish.name] = wish
         self._empty.set_visibility(not self._rows)
         self._numbers.clear()
         face = self._frame.doors.view.vote()
+        now = {key.name: getattr(face.rules, key.name) for key in face.keys}
+        self.thresholds = {name: value for name, value in thresholds.items() if value != now[name]}
         with self._numbers:
             for key in face.keys:
-                Threshold(key, getattr(face.rules, key.name), self._set_threshold)
+                shown = self.thresholds.get(key.name, now[key.name])
+                Threshold(key, now[key.name], shown, self._set_threshold)
 
     # ------------------------------------------------------------ wishes
 
     def _wish(self, wish: Wish, row: Row) -> None:
-        changed = wish.enabled not in (None, row["enabled"]) or wish.weight not in (None, row["weight"])
-        if changed:
+        if differs(wish, row):
             self.wishes[wish.name] = wish
         else:
             self.wishes.pop(wish.name, None)
@@ -130,7 +137,7 @@ class Votes:
         self._told.say(f"{told}; {would}" if would else told)
 
     def _discard(self) -> None:
-        self._build()
+        self._base = None
         self.update(self._frame.doors.view.status())
 
     # ------------------------------------------------------------ saving
@@ -172,6 +179,11 @@ class Votes:
         self._question.ask(title, text, yes="Save", no="Leave it", work=save, code=wanted)
 
 
+def differs(wish: Wish, row: Row) -> bool:
+    """Whether it asks for anything that is not so."""
+    return wish.enabled not in (None, row["enabled"]) or wish.weight not in (None, row["weight"])
+
+
 def _told(wish: Wish) -> str:
     parts = [] if wish.enabled is None else ["on" if wish.enabled else "off"]
     parts += [] if wish.weight is None else [f"weight {plain(wish.weight)}"]
@@ -181,9 +193,14 @@ def _told(wish: Wish) -> str:
 class StrategyCard:
     """One strategy. What was changed is told to `wish`."""
 
-    def __init__(self, row: Row, wish: Callable[[Wish, Row], None], enable: Callable[[Row], None]) -> None:
+    def __init__(
+        self, row: Row, wished: Wish | None, wish: Callable[[Wish, Row], None], enable: Callable[[Row], None]
+    ) -> None:
         self._row, self._wish, self._enable = row, wish, enable
         self.enabled, self.weight = bool(row["enabled"]), Decimal(row["weight"])
+        if wished is not None:
+            self.enabled = self.enabled if wished.enabled is None else wished.enabled
+            self.weight = self.weight if wished.weight is None else wished.weight
         name = str(row["name"])
         with box("strategy", "li").mark(f"strategy-{name}"):
             with box("strategy-head"):
@@ -295,10 +312,12 @@ def facts(row: Row) -> list[tuple[str, str]]:
 class Threshold:
     """A number that the vote is held by."""
 
-    def __init__(self, key: LimitKey, now: Decimal, changed: Callable[[str, Decimal | None, Decimal], None]) -> None:
+    def __init__(
+        self, key: LimitKey, now: Decimal, shown: Decimal, changed: Callable[[str, Decimal | None, Decimal], None]
+    ) -> None:
         self._key, self._now, self._changed = key, now, changed
         with box("limit-field"):
-            field = ui.input(names.called(key.name), value=plain(now), on_change=self._typed)
+            field = ui.input(names.called(key.name), value=plain(shown), on_change=self._typed)
             field.props("inputmode=decimal outlined dense autocomplete=off").mark(f"limit-{key.name}")
             if unit := names.unit_of(key.name):
                 field.props["suffix"] = unit

@@ -14,10 +14,11 @@ ROWS = ("Return", "Deepest fall", "Trades", "Worst day")
 
 
 class WhatIfBox:
-    """Stands below the changes of one panel. `proposal` is what is changed there now."""
+    """Stands below the changes of one panel. `proposal` is what is changed there now; `brief`, nearer to the thumb,
+    says in a few words how far it is."""
 
-    def __init__(self, frame: Frame, place: str, proposal: Callable[[], Proposal]) -> None:
-        self._frame, self._place, self._proposal = frame, place, proposal
+    def __init__(self, frame: Frame, place: str, proposal: Callable[[], Proposal], brief: Text) -> None:
+        self._frame, self._place, self._proposal, self._brief = frame, place, proposal, brief
         self._told = ""
         with box("what-if").mark(f"what-if-{place}") as self._whole:
             with box("what-if-head"):
@@ -78,6 +79,7 @@ class WhatIfBox:
         self._since.show(found.since)
         self._until.show(found.until)
         self._said.say(self._told or (self._words(found) if mine else ""))
+        self._brief.say(self._told or (_brief(found) if mine else ""))
         self._note.say(found.note if mine and found.status == "done" else "")
         if found.now is not None and found.new is not None:
             self._fill(found.now, found.new)
@@ -100,6 +102,15 @@ class WhatIfBox:
             for cell, figures in zip(cells, (now, new), strict=True):
                 text, tone = _figure(name, figures)
                 cell.say(text, tone)
+
+
+def _brief(found: WhatIf) -> str:
+    if found.status == "running":
+        return f"Comparing … {found.progress_pct:.0f} %"
+    if found.now is None or found.new is None:
+        return "No comparison: see below"
+    now, new = (_figure("Return", each)[0] for each in (found.now, found.new))
+    return f"Last days: {now} now, {new} with your changes"
 
 
 def _row(name: str) -> tuple[Text, Text]:

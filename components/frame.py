@@ -60,6 +60,10 @@ class Frame:
                 self._places[tab.name] = box(f"tab tab-{tab.name}").props(f"id=tab-{tab.name}")
         self.go(wanted if wanted in self._tabs else self.shown)
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a place."""
+        return name in self._tabs
+
     def on_go(self, told: Callable[[str], None]) -> None:
         """`told` hears the name of each tab that is shown from now on."""
         self._listeners.append(told)

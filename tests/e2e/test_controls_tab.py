@@ -212,6 +212,28 @@ async def test_what_waits_is_shown_and_taken_back() -> None:
         assert field.value == "3"
 
 
+async def test_what_was_typed_stays_when_another_limit_comes_into_force() -> None:
+    desk = with_controls(Desk())
+    async with signed_in(desk) as user:
+        controls(user, "limits")
+        put(user, "limit-max_open_positions", "2")
+        put(user, "limit-buy_threshold", "80")
+        user.find(marker="switch-news_analyzer").click()
+        desk.view.limits_now = limits_of(replace(RiskLimits(), position_size_pct=d(8)))
+        desk.view.strategy_rows = [row for row in desk.view.strategy_rows if row["name"] != "broken"]
+        await show(desk)
+        assert text_of(user, "limits-told") == "Not saved: 1 at once"
+        assert text_of(user, "votes-told").startswith("2 changes not saved")
+        values = [
+            str(field.value)  # type: ignore[attr-defined]
+            for mark in ("limit-position_size_pct", "limit-max_open_positions", "limit-buy_threshold")
+            for field in user.find(marker=mark).elements
+        ]
+        assert values == ["8", "2", "80"]
+        user.find(marker="limits-discard").click()
+        await user.should_not_see(marker="limits-told")
+
+
 async def test_before_saving_the_last_30_days_are_seen_with_and_without() -> None:
     desk, what_if = with_controls(Desk()), FakeWhatIf()
     async with signed_in(desk, what_if=what_if) as user:
@@ -223,6 +245,7 @@ async def test_before_saving_the_last_30_days_are_seen_with_and_without() -> Non
         what_if.finish()
         await show(desk)
         assert text_of(user, "now-Return") == "▼ −1.24 %"
+        assert text_of(user, "limits-brief") == "Last days: ▼ −1.24 % now, ▲ +0.61 % with your changes"
         assert text_of(user, "new-Return") == "▲ +0.61 %"
         assert text_of(user, "now-Deepest fall") == "−3.10 %"
         assert text_of(user, "new-Trades") == "9"
