@@ -12,6 +12,7 @@ from app.core.model import Candle
 from app.faces import WhatIfs
 from app.ports import Control, EngineView, Reader, Row
 from app.seam import Clock, Tasks
+from app.settings_ports import SettingsDesk
 
 HealthWord = Literal["ok", "starting", "degraded"]
 
@@ -111,6 +112,7 @@ class Doors:
     vital_signs: Callable[[], Awaitable[Row]] = _nothing_yet
     incident: Callable[[], Awaitable[tuple[str, str] | None]] = _none  # name and text of the newest report
     data: CandleData | None = None
+    settings: SettingsDesk | None = None
     upload_bytes: int = 20 * 2**20
 
     @property
