@@ -22,6 +22,7 @@ from components.live import Live
 from components.login import add_login, address
 from components.positions import Positions
 from components.quick_stats import QuickStats
+from components.settings import SettingsPage
 from components.theme import HEAD, add_assets
 
 SWEEP_SECONDS = 5.0
@@ -48,6 +49,7 @@ TABS = (
         '<circle cx="12" cy="9" r="2"/><circle cx="19" cy="15" r="2"/>',
     ),
     Tab("backtest", "Backtest", BacktestTab, icon='<path d="M4 20V4M4 20h16M8 16l4-5 3 3 5-7"/>'),
+    Tab("settings", "Settings", SettingsPage),
 )
 
 # How `ui.run` must be called: host and port come from the settings.

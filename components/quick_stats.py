@@ -113,6 +113,7 @@ def _menu(username: str) -> None:
             ui.html(MENU, sanitize=False)
         with box("menu-items"):
             Text(f"Signed in as {username}", "caption")
+            Text("Settings", "menu-item", "a").props("href=/?tab=settings")
             Text("Change password", "menu-item", "a").props("href=/password")
             with box("", "form").props("method=post action=/logout"):
                 Text("Sign out", "menu-item", "button").props("type=submit")

@@ -1,6 +1,6 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `first` (the
+Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `settings`, `first` (the
 random first password). Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `hang`,
 `end-session`; each is answered on stdout once it is done.
 """
@@ -29,6 +29,7 @@ from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_resu
 from tests.ui_controls import FakeWhatIf, vital_signs, with_controls
 from tests.ui_history import fill_history
 from tests.ui_insights import set_fresh, set_insights, some_candles
+from tests.ui_settings import FakeSettings, with_settings
 
 
 class RealClock(Clock):
@@ -164,7 +165,8 @@ def main() -> None:
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
     runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
     more = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
-    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, **more))
+    settings = with_settings(desk) if scene == "settings" else FakeSettings()
+    build(desk.doors(settings=settings, backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, **more))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN)
 

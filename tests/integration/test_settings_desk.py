@@ -41,13 +41,14 @@ class SettingsFloor(LimitsFloor):
     async def row(self, name: str) -> SettingRow:
         return next(row for row in (await self.settings.look()).rows if row.name == name)
 
-    async def edit(self, name: str, text: str) -> Edit:
-        return Edit(name=name, was=(await self.row(name)).value, text=text)
+    async def edits(self, **texts: str) -> list[Edit]:
+        """Dots of a name are written __, and dashes ___."""
+        values = {row.name: row.value for row in (await self.settings.look()).rows}
+        names = {name.replace("___", "-").replace("__", "."): text for name, text in texts.items()}
+        return [Edit(name=name, was=values[name], text=text) for name, text in names.items()]
 
     async def change(self, who: Who = ME, **texts: str) -> None:
-        """Dots of a name are written __."""
-        edits = [await self.edit(name.replace("__", "."), text) for name, text in texts.items()]
-        await self.settings.save(who, edits)
+        await self.settings.save(who, await self.edits(**texts))
 
     async def secret(self, name: str) -> SecretRow:
         return next(row for row in (await self.settings.look()).secrets if row.name == name)
@@ -121,17 +122,17 @@ async def test_what_the_start_would_refuse_is_refused_before_anything_is_written
 ) -> None:
     floor.codes.is_enrolled = True
     with pytest.raises(Unfit, match=why):
-        await floor.settings.save(ME, [await floor.edit("alerts.max_per_hour", "30"), await floor.edit(name, text)])
+        await floor.change(alerts__max_per_hour="30", **{name.replace(".", "__"): text})
     assert floor.difference("app.yml") == floor.audit == []
 
 
 async def test_an_unknown_key_and_one_that_somebody_else_changed_are_refused(floor: SettingsFloor) -> None:
     with pytest.raises(Unfit, match="is no setting"):
         await floor.settings.check([Edit(name="alerts.nothing", was="", text="1")])
-    shown = await floor.edit("cycle_seconds", "120")
+    shown = await floor.edits(cycle_seconds="120")
     await floor.change(cycle_seconds="90")
     with pytest.raises(Conflict, match="has been changed to 90 meanwhile"):
-        await floor.settings.save(ME, [shown])
+        await floor.settings.save(ME, shown)
 
 
 async def test_quiet_hours_are_set_and_switched_off_again(floor: SettingsFloor) -> None:
@@ -153,8 +154,7 @@ async def test_a_file_that_names_no_strategy_keeps_them_all_when_one_is_changed(
     (floor.config / "app.yml").unlink()
     before = load_rules(floor.config).rules.voting.strategies
     await floor.change(strategies__news_analyzer__opinion_ttl_seconds="900")
-    edit = await floor.edit("deepseek.prices.deepseek-flash.input_usd", "0.5")
-    await floor.settings.save(ME, [edit])
+    await floor.change(deepseek__prices__deepseek___flash__input_usd="0.5")
     loaded = load_rules(floor.config)
     after = loaded.rules.voting.strategies
     assert [(each.name, each.weight, each.enabled) for each in after] == [
