@@ -80,16 +80,28 @@ class Fold:
 
 
 class Fields:
+    """Those that are changed here, then those that are changed elsewhere."""
+
     def __init__(self, page: "SettingsPage", rows: Sequence[SettingRow], meaning: str) -> None:
         self.elements: dict[str, ui.element] = {}
+        self._page = page
         Text(meaning, "soft", "p")
-        if any(row.counts is Counts.CONTROLS for row in rows):
+        in_order = sorted(rows, key=names.order)  # those of one strategy together
+        self._build([row for row in in_order if row.counts is Counts.NEXT_START])
+        fixed = [row for row in in_order if row.counts is not Counts.NEXT_START]
+        if any(row.counts is Counts.CONTROLS for row in fixed):
             with box("admin-links"):
-                Button("Change in Controls", lambda: page.frame.go("controls"), "quiet").props("data-tab=controls")
+                Button("Change these in Controls", self._controls, "quiet").props("data-tab=controls")
+        self._build(fixed)
+
+    def _build(self, rows: Sequence[SettingRow]) -> None:
         with box("limit-fields"):
             for row in rows:
-                field = SettingField(row, page.draft.get(row.name, row.value), page.set)
+                field = SettingField(row, self._page.draft.get(row.name, row.value), self._page.set)
                 self.elements[row.name] = field.whole
+
+    def _controls(self) -> None:
+        self._page.frame.go("controls")
 
 
 class SettingsPage:
@@ -177,7 +189,7 @@ class SettingsPage:
     def _fold_of_group(self, name: str, rows: Sequence[SettingRow]) -> None:
         title, meaning = names.GROUPS[name]
         waiting = sum(row.value != row.running and row.counts is Counts.NEXT_START for row in rows)
-        said = f"{waiting} from the next start on" if waiting else f"{len(rows)} settings"
+        said = f"{waiting} from the next start on" if waiting else f"{len(rows)} setting{'s' if len(rows) > 1 else ''}"
         items = {row.name: names.searched(row) for row in rows}
         if rows:
             self._fold(name, title, said, items, lambda: Fields(self, rows, meaning))
@@ -213,7 +225,9 @@ class SettingsPage:
         text = str(self._search.value or "").lower().strip()
         words = text.split() if len(text) > 1 else []
         count = sum([fold.search(words) for fold in self._folds.values()])
-        said = f"{count} settings found" if count else "Nothing is called so. Try another word."
+        said = (
+            f"{count} setting{'s' if count > 1 else ''} found" if count else "Nothing is called so. Try another word."
+        )
         self._found.say(said if words else "", "soft" if words else "soft none")
 
     # ------------------------------------------------------------ what was changed

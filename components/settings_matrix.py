@@ -29,7 +29,8 @@ class Matrix:
         with box("matrix"):
             Text(
                 "Tap to change: on comes with a sound, silent without one where the channel can, off not at all. "
-                "A pale word means that the event follows its level.",
+                "A pale word means that the event follows its level. Other: Telegram, Discord, ntfy and the like, by "
+                "APPRISE_URLS.",
                 "soft",
                 "p",
             )

@@ -39,7 +39,7 @@ class Secrets:
         with box("secret-row", "li").mark(f"secret-{row.name}") as whole:
             with box("secret-words"):
                 Text(row.name, "setting-key strong")
-                Text(row.meaning, "soft")
+                Text(plainly(row.meaning), "soft")
                 state = f"✓ set: {row.source}" if row.set else "not set"
                 Text(state, f"secret-state {'good' if row.set else ''}").mark(f"state-{row.name}")
             with box("secret-buttons"):
@@ -59,7 +59,7 @@ class Secrets:
 
         self._frame.controls.question.ask(
             f"Remove {row.name}?",
-            f"{row.meaning}. The running trader keeps it until the next start. It cannot be brought back from here.",
+            f"{plainly(row.meaning)}. The running trader keeps it until the next start. It cannot be brought back.",
             yes="Remove",
             no="Keep it",
             work=remove,
@@ -92,7 +92,7 @@ class SecretDialog:
     def ask(self, row: SecretRow) -> None:
         self._name = row.name
         self._title.say(f"{'Replace' if row.set else 'Set'} {row.name}")
-        self._text.say(f"{row.meaning}. {COUNTS} It is not shown again.")
+        self._text.say(f"{plainly(row.meaning)}. {COUNTS} It is not shown again.")
         self._empty()
         self._code.set_visibility(wants_code(self._frame.doors.view.status()))
         self._dialog.open()
@@ -143,6 +143,12 @@ class Environment:
                 with box("environment-row", "li").mark(f"environment-{row.name}") as whole:
                     Text(row.name, "setting-key strong")
                     Text(row.value or "not set", "setting-value wrapping")
-                    Text(row.meaning, "soft")
-                    Text(row.source or "as it comes", "soft setting-source")
+                    Text(plainly(row.meaning), "soft")
+                    Text(row.source or ("as it comes" if row.value else ""), "soft setting-source")
                 self.elements[row.name] = whole
+
+
+def plainly(meaning: str) -> str:
+    """Without the marks of the written page."""
+    text = meaning.replace("`", "")
+    return text[:1].upper() + text[1:]

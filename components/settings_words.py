@@ -111,8 +111,14 @@ def said(row: SettingRow, text: str) -> str:
     if row.kind == "words":
         return f"{len(text.split(','))} words"
     unit = unit_of(row)
-    shown = OPTIONS.get(text, text) if row.options else text
+    shown = OPTIONS.get(text, text) if row.options or row.kind == "switch" else text
     return shown if not unit else f"${shown}" if unit == "$" else f"{shown}\u00a0{unit}"
+
+
+def order(row: SettingRow) -> str:
+    """What belongs to one strategy or model stands together; else as the table has it."""
+    parts = row.name.split(".")
+    return parts[1] if parts[0] in ("strategies", "deepseek") and len(parts) > 2 else ""
 
 
 def searched(row: SettingRow) -> str:

@@ -1,8 +1,8 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `settings`, `first` (the
-random first password). Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `hang`,
-`end-session`; each is answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `settings`,
+`first` (the random first password). Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds),
+`hang`, `end-session`; each is answered on stdout once it is done.
 """
 
 import asyncio

@@ -171,7 +171,7 @@ async def test_only_what_is_in_the_store_can_be_removed() -> None:
 
 async def test_the_environment_is_shown_with_where_it_comes_from() -> None:
     async with at_the_settings("environment") as (user, _, _):
-        await user.should_see("port the dashboard listens on")
+        await user.should_see("Port the dashboard listens on")
         await user.should_see(".env line 1")
         await user.should_not_see("setting-TRADER_PORT")
 
