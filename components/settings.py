@@ -4,6 +4,7 @@ Nothing is written before it was checked as at a start and seen as "was → will
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Protocol
 
 from nicegui import events, ui
@@ -41,7 +42,8 @@ class Fold:
     ) -> None:
         self._items, self._build = items, build
         self._content: Content | None = None
-        self.opened = False  # by hand
+        self.opened = False  # by hand, not by a search
+        self._is_open = False
         with box(f"section section-{name}", "details").mark(f"settings-{name}") as self._whole:
             with box("section-head", "summary"):
                 Text(title, "section-title", "h2")
@@ -54,7 +56,7 @@ class Fold:
             self._whole.props["open"] = True
         else:
             self._whole.props.pop("open", None)
-        self._whole.update()
+        self._is_open = wanted
         if wanted and self._content is None:
             with self._place:
                 self._content = self._build()
@@ -75,8 +77,9 @@ class Fold:
 
     def _toggled(self, event: events.GenericEventArguments) -> None:
         wanted = event.args if isinstance(event.args, bool) else True
-        self.opened = wanted
-        self.open(wanted)
+        if wanted != self._is_open:  # else the browser says what it was told
+            self.opened = wanted
+            self.open(wanted)
 
 
 class Fields:
@@ -86,7 +89,7 @@ class Fields:
         self.elements: dict[str, ui.element] = {}
         self._page = page
         Text(meaning, "soft", "p")
-        in_order = sorted(rows, key=names.order)  # those of one strategy together
+        in_order = sorted(rows, key=names.owner)  # those of one strategy together
         self._build([row for row in in_order if row.counts is Counts.NEXT_START])
         fixed = [row for row in in_order if row.counts is not Counts.NEXT_START]
         if any(row.counts is Counts.CONTROLS for row in fixed):
@@ -95,10 +98,14 @@ class Fields:
         self._build(fixed)
 
     def _build(self, rows: Sequence[SettingRow]) -> None:
-        with box("limit-fields"):
-            for row in rows:
-                field = SettingField(row, self._page.draft.get(row.name, row.value), self._page.set)
-                self.elements[row.name] = field.whole
+        for owner, mine in groupby(rows, names.owner):
+            with box("setting-group"):
+                if owner:
+                    Text(owner, "group-title", "h3")
+                with box("limit-fields"):
+                    for row in mine:
+                        field = SettingField(row, self._page.draft.get(row.name, row.value), self._page.set)
+                        self.elements[row.name] = field.whole
 
     def _controls(self) -> None:
         self._page.frame.go("controls")

@@ -28,7 +28,7 @@ class SettingField:
             elif row.kind in (FieldKind.CHOICE, FieldKind.SWITCH):
                 self._build_choice(text)
             elif row.kind is FieldKind.WORDS:
-                field = ui.textarea(names.called(row), value=text, on_change=self._typed)
+                field = ui.textarea(names.label(row), value=text, on_change=self._typed)
                 field.props("outlined dense autogrow autocomplete=off").mark(f"setting-{row.name}")
             else:
                 self._build_input(text)
@@ -38,17 +38,17 @@ class SettingField:
         self._say(text)
 
     def _build_fixed(self) -> None:
-        Text(names.called(self._row), "caption")
+        Text(names.label(self._row), "caption")
         Text(names.said(self._row, self._row.value), "setting-value wrapping")
 
     def _build_choice(self, text: str) -> None:
         row = self._row
-        Text(names.called(row), "caption")
+        Text(names.label(row), "caption")
         options = row.options or ("true", "false")
-        Choice(names.called(row), {option: names.OPTIONS.get(option, option) for option in options}, text, self._chosen)
+        Choice(names.label(row), {option: names.OPTIONS.get(option, option) for option in options}, text, self._chosen)
 
     def _build_input(self, text: str) -> None:
-        field = ui.input(names.called(self._row), value=text, on_change=self._typed)
+        field = ui.input(names.label(self._row), value=text, on_change=self._typed)
         field.props("outlined dense autocomplete=off").mark(f"setting-{self._row.name}")
         if self._row.kind in (FieldKind.NUMBER, FieldKind.WHOLE):
             field.props("inputmode=decimal")

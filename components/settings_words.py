@@ -45,15 +45,15 @@ _CALLED = {
     "alerts.quiet_hours.end": "Quiet until",
 }
 _LAST = {
-    "enabled": "votes",
-    "weight": "weight",
-    "ask": "is asked",
-    "every_seconds": "seconds between questions, at least",
-    "opinion_ttl_seconds": "seconds that an opinion counts",
-    "sha256": "approved file (SHA-256)",
-    "cached_usd": "cached text in",
-    "input_usd": "text in",
-    "output_usd": "text out",
+    "enabled": "Votes",
+    "weight": "Weight",
+    "ask": "Is asked",
+    "every_seconds": "Seconds between questions",
+    "opinion_ttl_seconds": "Seconds an opinion counts",
+    "sha256": "Approved file (SHA-256)",
+    "cached_usd": "Cached text in",
+    "input_usd": "Text in",
+    "output_usd": "Text out",
 }
 _UNITS = {"_pct": "%", "_usd": "$", "min_notional": "$", "price_tick": "$"}
 OPTIONS = {
@@ -84,20 +84,37 @@ def group_of(row: SettingRow) -> str:
     return "limits" if row.file == "risk.yml" else "vote"
 
 
-def called(row: SettingRow) -> str:
+def owner(row: SettingRow) -> str:
+    """The strategy or model that a key belongs to, or ""."""
+    parts = row.name.split(".")
+    if parts[0] == "strategies" and len(parts) > 2:
+        return parts[1]
+    if parts[0] == "deepseek":
+        return (
+            row.name.removeprefix("deepseek.prices.").rpartition(".")[0] if parts[1] == "prices" else "What they know"
+        )
+    return ""
+
+
+def label(row: SettingRow) -> str:
+    """Beside its owner's name."""
     if row.name in _CALLED:
         return _CALLED[row.name]
     first, _, rest = row.name.partition(".")
     if first == "strategies":
-        strategy, _, last = rest.partition(".")
-        return f"{strategy} {_LAST.get(last, last.removeprefix('settings.').replace('_', ' '))}"
+        last = rest.partition(".")[2]
+        return _LAST.get(last, last.removeprefix("settings.").replace("_", " ").capitalize())
     if first == "deepseek":
-        kind, _, rest = rest.partition(".")
-        if kind == "cutoffs":
-            return f"{rest}: last day it knows"
-        model, _, last = rest.rpartition(".")
-        return f"{model}: {_LAST.get(last, last)}"
+        last = rest.rpartition(".")[2]
+        return _LAST[last] if last in _LAST else f"{rest.removeprefix('cutoffs.')}: last day it knows"
     return controls_words.called(row.name)
+
+
+def called(row: SettingRow) -> str:
+    """Anywhere."""
+    whose = owner(row)
+    named = whose and not row.name.startswith("deepseek.cutoffs.")
+    return f"{whose}: {label(row)}" if named else label(row)
 
 
 def unit_of(row: SettingRow) -> str:
@@ -113,12 +130,6 @@ def said(row: SettingRow, text: str) -> str:
     unit = unit_of(row)
     shown = OPTIONS.get(text, text) if row.options or row.kind == "switch" else text
     return shown if not unit else f"${shown}" if unit == "$" else f"{shown}\u00a0{unit}"
-
-
-def order(row: SettingRow) -> str:
-    """What belongs to one strategy or model stands together; else as the table has it."""
-    parts = row.name.split(".")
-    return parts[1] if parts[0] in ("strategies", "deepseek") and len(parts) > 2 else ""
 
 
 def searched(row: SettingRow) -> str:
