@@ -7,7 +7,7 @@ ARGS ?=
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: run setup test proofs check bench sentiment chaos-blackbox mutation lock browser
+.PHONY: run setup test proofs check bench fuzz-api sentiment chaos-blackbox mutation icons lock browser
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -61,6 +61,14 @@ bench: $(VENV)/.dev browser
 # about half an hour.
 chaos-blackbox: $(VENV)/.dev
 	$(BIN)/python -m tests.chaos.blackbox $(ARGS)
+
+# Icons and splash screens, drawn anew from components/assets/icon.svg.
+icons: $(VENV)/.dev browser
+	$(BIN)/python -m tests.tools.icons
+
+# Sends the running API whatever its description allows, and what it does not; some minutes.
+fuzz-api: $(VENV)/.dev
+	$(BIN)/python -m tests.tools.fuzz_api $(ARGS)
 
 # Changes the rules of money one by one and sees whether a test notices; about half an hour.
 mutation: $(VENV)/.dev

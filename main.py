@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from services.deepseek import DeepSeek
     from services.logs import Logs
     from services.news import NewsDesk
+    from services.notifications.push import WebPush
     from services.settings import LoadedRules, Settings
     from services.throw_away import ThrowAwayBooks
     from strategies.runtime import LocalStrategies
@@ -325,9 +326,11 @@ class Trader:
             return lasting(state) if state.reconciled else None
 
         settings = self.settings
+        self.outbox = DatabaseOutbox(self.database, self.ledger.name)
+        self.push = web_push(settings, self.database, self.tasks)
         return Notifier(
-            outbox=DatabaseOutbox(self.database, self.ledger.name),
-            channels=channels(settings, self.tasks),
+            outbox=self.outbox,
+            channels=[*channels(settings, self.tasks), self.push],
             rules=self.loaded.app["alerts"],
             sender=sender_of(settings, self.ledger, self.logs.clean),
             lasting=true_now,
@@ -440,6 +443,7 @@ class Trader:
     def start_jobs(self) -> None:
         from app.core.messages import Gate
         from app.jobs import Job, health, reconcile, tick
+        from services.database import DatabaseDays
         from services.database.logs_store import LogStore
         from services.health import look
         from services.scheduler import Scheduler, guarded
@@ -458,6 +462,11 @@ class Trader:
             await write_candles()  # on a fast market a day is over before they were written by themselves
             if not self.nightly.busy:  # it takes its time, and the other jobs go on meanwhile
                 self.tasks.start(guarded("review", self.nightly.run)(), "review")
+
+        days = DatabaseDays(self.database, self.ledger.name)
+
+        async def write_days() -> None:
+            await self.tasks.in_thread(lambda: days.gather(self.session.now()))
 
         async def prune_logs() -> None:
             await self.tasks.in_thread(lambda: logs.prune(clock.now()))
@@ -480,6 +489,7 @@ class Trader:
                 Job(name="system log", run=write_logs, every_seconds=2),
                 Job(name="old logs", run=prune_logs, daily_at="00:20"),
                 Job(name="candles", run=write_candles, every_seconds=5),
+                Job(name="days", run=write_days, every_seconds=60),
                 Job(name="review", run=review, every_seconds=60),
             ]
         )
@@ -949,6 +959,7 @@ def serve(trader: Trader) -> None:
         record=record,
         clock=clock,
         tasks=trader.tasks,
+        factor_stays=settings.mode == "live",
     )
     trader.two_factor = lambda: auth.two_factor
     control = Controls(
@@ -1018,6 +1029,9 @@ def serve(trader: Trader) -> None:
             settings=desk,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
+            push=trader.push,
+            looked=trader.outbox,
+            metrics_token=settings.metrics_token.reveal() if settings.metrics_token else None,
             vital_signs=trader.vital_signs(),
             incident=lambda: trader.tasks.in_thread(IncidentFolder(settings.data_dir).newest),
         )
@@ -1654,13 +1668,15 @@ def secrets(arguments: argparse.Namespace) -> int:
 def rotate(arguments: argparse.Namespace) -> int:
     """A new key for everything that is sealed, beside a running trader."""
     from services.auth import SeedRows
-    from services.database import Users, open_database
+    from services.database import Ledgers, Users, open_database
+    from services.notifications.push_key import PushKeyRow
     from services.secrets import rotating
     from services.secrets.commands import SecretSettings
 
     database = open_database(settings_of().database_url.reveal())
     try:
-        lines = rotating.run(SecretSettings(dict(os.environ), env_file()), SeedRows(Users(database)))
+        rows = rotating.Together(SeedRows(Users(database)), PushKeyRow(Ledgers(database, min)))
+        lines = rotating.run(SecretSettings(dict(os.environ), env_file()), rows)
     finally:
         database.close()
     print("\n".join(lines))
@@ -1713,7 +1729,8 @@ def alert(arguments: argparse.Namespace) -> int:
     try:
         if arguments.verb == "test":
             sender = sender_of(settings, ledger, Redactor(settings.secrets()).text)
-            made = channels(settings, tasks)
+            push = web_push(settings, database, tasks)
+            made = [*channels(settings, tasks), *([push] if push.reaches else [])]
             lines, good = asyncio.run(commands.test(made, arguments.channel, outbox, sender, clock))
         elif arguments.verb == "seen":
             ids = [arguments.id] if arguments.id is not None else None
@@ -1730,6 +1747,25 @@ def alert(arguments: argparse.Namespace) -> int:
         database.close()
     print("\n".join(lines))
     return 0 if good else 1
+
+
+def web_push(settings: "Settings", database: "Database", tasks: "Tasks") -> "WebPush":
+    """Alerts on the phones and browsers that asked for them. Its key is not made before the first of them asks."""
+    from services.database import Audit, Ledgers, PushDevices
+    from services.notifications import push_key, push_subject
+    from services.notifications.push import WebPush
+    from services.secrets import Vault
+
+    kept, seals, audit = Ledgers(database, min), Vault(settings.secrets_key_file, settings.data_dir), Audit(database)
+    return WebPush(
+        PushDevices(database),
+        key=lambda: push_key.load(kept, seals),
+        subject=push_subject(settings),
+        hosts=settings.push_hosts,
+        record=lambda **line: audit.record(clock.now(), **line),
+        clock=clock,
+        tasks=tasks,
+    )
 
 
 def sender_of(settings: "Settings", ledger: LedgerRow, clean: Callable[[str], str]) -> "Sender":

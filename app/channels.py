@@ -48,6 +48,10 @@ class Channel(Protocol):
     def kind(self) -> str:
         """Its column in the matrix: email, sms, push, apprise."""
 
+    @property
+    def reaches(self) -> int:
+        """How many receivers it has now. While it has none, no letter is written for it and it is not shown."""
+
     async def send(self, message: Message) -> Sent: ...
 
     async def find(self, message: Message) -> Sent | None:

@@ -22,6 +22,19 @@ SAME_AGAIN = timedelta(minutes=10)  # the same words within this time share one 
 FOR_GRAVE = 4  # one in so many messages of an hour is kept for grave alerts
 LINES_SHOWN = 30
 SHORT = 300  # characters of a text message
+BODY_LINES = 5
+TABS = {
+    AlertEvent.EXIT_FILL: "history",
+    **dict.fromkeys((AlertEvent.ANALYST, AlertEvent.NEWS_SOURCE, AlertEvent.STRATEGY_WEAK), "insights"),
+    **dict.fromkeys(
+        (
+            *(AlertEvent.STRATEGY, AlertEvent.STRATEGIES_FAIL, AlertEvent.CHANNEL_DOWN, AlertEvent.CLOCK),
+            *(AlertEvent.DISK, AlertEvent.LIVE_CHECK, AlertEvent.PARITY_MISMATCH, AlertEvent.INCIDENT_REPORT),
+        ),
+        "controls",
+    ),
+    AlertEvent.HISTORY: "backtest",
+}
 
 
 class Loud(StrEnum):
@@ -137,6 +150,10 @@ class Message:
     grave: bool
     silent: bool
     at: datetime
+    title: str = ""  # subject and text once more, for a screen that shows them apart
+    body: str = ""
+    topic: str = ""  # a newer message with the same topic takes the place of this one
+    tab: str = ""  # where on the dashboard to look
 
 
 def batches(due: Sequence[Letter], sent_in_the_hour: int, most: int) -> list[list[Letter]]:
@@ -199,7 +216,20 @@ class Sender:
             grave=any(letter.grave and letter.round != OVER for letter in letters),
             silent=all(letter.silent for letter in letters),
             at=max(letter.told.at if letter.round == FIRST else letter.due_at for letter in letters),
+            title=masked(self.clean(f"[{self.label}] {_titles(letters)}")),
+            body=self._body(letters),
+            topic=_topic(letters),
+            tab=TABS.get(first.told.event, "positions"),
         )
+
+    def _body(self, letters: Sequence[Letter]) -> str:
+        """Each thing once; where there are several, each with its title."""
+        groups = [group[0] for group in _groups_of_words(letters)]
+        if len(groups) == 1:
+            return one_line(masked(self.clean(groups[0].told.text)), SHORT)
+        lines = [one_line(f"{_title(each)}: {each.told.text}", SHORT // 2) for each in groups[:BODY_LINES]]
+        more = [f"and {len(groups) - BODY_LINES} more"] if len(groups) > BODY_LINES else []
+        return "\n".join([*(masked(self.clean(line)) for line in lines), *more])
 
 
 def _title(letter: Letter) -> str:
@@ -213,6 +243,13 @@ def _titles(letters: Sequence[Letter]) -> str:
     titles = list(dict.fromkeys(_title(letter) for letter in letters))
     shown = ", ".join(titles[:3])
     return f"{shown} and {len(titles) - 3} more" if len(titles) > 3 else shown
+
+
+def _topic(letters: Sequence[Letter]) -> str:
+    """What lasts is told again and again, and its end: the newest word of it is enough."""
+    events = {letter.told.event for letter in letters}
+    event = next(iter(events))
+    return event.value if len(events) == 1 and KINDS[event].lasting else ""
 
 
 def _lines(letters: Sequence[Letter]) -> list[str]:

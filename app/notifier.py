@@ -210,6 +210,7 @@ class Notifier:
         self._lasting, self._tell, self._clock, self._tasks = lasting, tell, clock, tasks
         self.posts: list[Post] = []
         self.unseen: tuple[Told, ...] = ()  # grave alerts that nobody has acknowledged, the newest first
+        self.latest = ""  # the id of the newest alert that was posted since the start
         self._told_of: set[str] = set()
         self._said: dict[tuple[AlertEvent, str], datetime] = {}
         self._no_store_since: datetime | None = None
@@ -217,7 +218,12 @@ class Notifier:
 
     def states(self) -> list[ChannelState]:
         """Of the channels that are set up, in their order."""
-        return [post.state for post in self.posts]
+        return [post.state for post in self.reaching]
+
+    @property
+    def reaching(self) -> list[Post]:
+        """Those with somebody at the other end."""
+        return [post for post in self.posts if post.channel.reaches]
 
     async def acknowledge(self, who: str, ids: Sequence[int] | None) -> int:
         """A person has seen grave alerts (None: all); returns how many were new."""
@@ -293,6 +299,7 @@ class Notifier:
         if fresh:
             letters = [letter for alert in fresh for letter in self._letters(alert, now)]
             self._outbox.post(fresh, letters)
+            self.latest = str(fresh[-1].id)
         unseen = self._outbox.unseen(now - SHOWN_FOR)
         if true_now is not None:
             self._remind(unseen, now, true_now)
@@ -308,7 +315,7 @@ class Notifier:
         self._said.setdefault(words, now)
         return [
             self._letter(alert, post, FIRST, due)
-            for post in self.posts
+            for post in self.reaching
             if self._rules.loud(alert.event, post.channel.kind) is not Loud.OFF and not self._useless(alert, post)
         ]
 
@@ -333,10 +340,10 @@ class Notifier:
             last = alert.repeated_at or alert.at
             if alert.event not in true_now:
                 had_it = set(self._outbox.receivers(alert))
-                posts = [post for post in self.posts if post.channel.name in had_it]
+                posts = [post for post in self.reaching if post.channel.name in had_it]
                 self._outbox.over(alert, now, [self._letter(alert, post, OVER, now) for post in posts])
             elif now - last >= self._rules.repeat:
-                loud = [p for p in self.posts if self._rules.loud(alert.event, p.channel.kind) is Loud.ON]
+                loud = [p for p in self.reaching if self._rules.loud(alert.event, p.channel.kind) is Loud.ON]
                 letters = [self._letter(alert, post, alert.repeated + 1, now) for post in loud]
                 self._outbox.repeat(alert, letters)
 
@@ -344,7 +351,7 @@ class Notifier:
 
     def _tell_of_failing_channels(self, now: datetime) -> None:
         """Once for each time a channel fails: at once where it refuses us, else after ten minutes."""
-        for post in self.posts:
+        for post in self.reaching:
             name, state = post.channel.name, post.state
             since = post.failing_since
             long = since is not None and now - since >= TOLD_AFTER
@@ -362,7 +369,7 @@ class Notifier:
             return
         self._told_directly_at = now
         alert = Told(id=0, event=AlertEvent.DATABASE, text=str(error), at=now)
-        for post in self.posts:
+        for post in self.reaching:
             letter = self._letter(alert, post, FIRST, now)
             self._tasks.start(self._directly(post.channel, self._sender.compose([letter])), "telling directly")
 

@@ -327,6 +327,7 @@ class Status:
     user_data: str | None = None  # how a real account's orders are heard of: a stream's name, or "polling every …"
     channels: tuple[ChannelState, ...] = ()  # those for alerts that are set up
     unseen_alerts: tuple[Told, ...] = ()  # grave ones that nobody has acknowledged, the newest first
+    latest_alert: str = ""  # the id of the newest of all that people were told since the start
     last_replay: Row | None = None  # {day, identical, at, difference} of the newest day that was replayed
 
 

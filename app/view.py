@@ -38,11 +38,15 @@ class Alerts(Protocol):
     @property
     def unseen(self) -> Sequence[Told]: ...
 
+    @property
+    def latest(self) -> str: ...
+
     def states(self) -> Sequence[ChannelState]: ...
 
 
 class NoAlerts:
     unseen: tuple[Told, ...] = ()
+    latest = ""
 
     def states(self) -> Sequence[ChannelState]:
         return ()
@@ -112,6 +116,7 @@ class View:
             user_data=self._user_data(),
             channels=tuple(self.alerts.states()),
             unseen_alerts=tuple(self.alerts.unseen),
+            latest_alert=self.alerts.latest,
             last_replay=self.last_replay(),
         )
 

@@ -4,14 +4,14 @@ A position changes rarely, so it is kept as spans of candles over which nothing 
 """
 
 from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
 from decimal import Decimal
 
 import numpy as np
 
 from app.core.model import Position
 from app.core.money import ZERO
+from app.core.values import changed, value
 from backtest.series import Floats, Times
 
 ROOM = 4096
@@ -94,7 +94,7 @@ def average_exposure_pct(curve: EquityCurve) -> float:
     return float(shares.mean() * 100) if len(shares) else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Span:
     """A position over the candles `first` to `end` (not included) of the curve, while nothing about it changed.
 
@@ -116,8 +116,10 @@ class PositionSpans:
         self._done: list[Span] = []
         self._running: dict[str, tuple[Position, Span]] = {}
 
-    def add(self, positions: Iterable[Position], first: int, end: int) -> bool:
+    def add(self, positions: Collection[Position], first: int, end: int) -> bool:
         """These were open over the candles `first` to `end`; True where one of them held something."""
+        if not positions and not self._running:
+            return False
         running: dict[str, tuple[Position, Span]] = {}
         for position in positions:
             if position.remaining > ZERO:
@@ -129,12 +131,12 @@ class PositionSpans:
     def _going_on(self, position: Position, first: int, end: int) -> Span:
         before = self._running.get(position.id)
         if before is not None and before[0] is position:
-            return replace(before[1], end=end)
+            return changed(before[1], end=end)
         span = _span(position, first, end)
         if before is None or before[1].end != first:
             return span
-        if replace(span, first=before[1].first) == replace(before[1], end=end):
-            return replace(before[1], end=end)
+        if _figures(span) == _figures(before[1]):
+            return changed(before[1], end=end)
         self._done.append(before[1])
         return span
 
@@ -145,6 +147,10 @@ class PositionSpans:
 
 def _by_beginning(span: Span) -> tuple[int, str]:
     return span.first, span.position_id
+
+
+def _figures(span: Span) -> tuple[float | None, ...]:
+    return span.quantity, span.entry_price, span.stop_price, span.cost
 
 
 def _span(position: Position, first: int, end: int) -> Span:

@@ -5,26 +5,25 @@ only have said HOLD, and entries that were refused for certain, are not held and
 decision to sell keeps who said what, but not in which words.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
 
-from app.core import life, risk, stops
-from app.core.alerts import AlertEvent
+from app.core import life, stops
 from app.core.decisions import Shown
 from app.core.messages import CandleClosed, SignalGiven, VoteCalled
-from app.core.model import Candle, LatchKind, OrderStatus, Position, PositionStatus
+from app.core.model import EPOCH, Candle, LatchKind, OrderStatus, Position, PositionStatus
 from app.core.portfolio import midnight, next_midnight
-from app.core.state import held
 from backtest import search
 from backtest.curve import EquityCurve
 from backtest.hearing import Heard
+from backtest.marks import Marks
 from backtest.replay import Replay, Run
-from backtest.search import NEVER, NEVER_ASKED, Asked, Levels, Thresholds
+from backtest.search import NEVER, NEVER_ASKED, Asked, Thresholds
 from backtest.series import at_ms, candle_at, ms_of
 
-NOWHERE = float("inf")
 REPORT_EVERY = 20_000  # minutes
 
 
@@ -56,6 +55,8 @@ class FastForward(Replay):
         self._heard, self._in_words = heard, in_words
         self._series, self._market = heard.series, heard.market
         self._voters, self._voices = heard.voters, heard.voices
+        self._marks = Marks(self._rules, self.simulator.instrument)
+        self._day = EPOCH, 0
         self.run.curve = EquityCurve(over=(heard.market.closed_ms, heard.market.close))
         self._asked = Asked(*(np.full(len(self._voters), value, dtype=np.int64) for value in (NEVER, -1, NEVER_ASKED)))
         self._told = [(NEVER, False)] * len(self._voters)
@@ -75,7 +76,7 @@ class FastForward(Replay):
                 minute,
                 self._next_date(minute),
                 self._market,
-                self._levels(),
+                self._marks.levels(self.engine.state, trading=self.engine.trading),
                 self._voices,
                 self._asked,
                 self._thresholds,
@@ -106,94 +107,17 @@ class FastForward(Replay):
         state, closed = self.engine.state, self._market.closed_ms
         ends = [len(closed)]
         if state.account is not None:
-            ends.append(int(np.searchsorted(closed, ms_of(next_midnight(state.account.day)))))
+            ends.append(self._end_of(state.account.day))
         latch = state.latches.get(LatchKind.RUNAWAY)
         if self._reset_runaway and latch is not None:
             ends.append(int(np.searchsorted(self._series.ts, ms_of(next_midnight(latch.at)))))
         return max(minute, min(ends))
 
-    def _levels(self) -> Levels:
-        state, limits = self.engine.state, self._rules.risk
-        positions = list(state.positions.values())
-        account = state.account
-        cash = float(account.cash) if account else 0.0
-        size = self.simulator.instrument
-        rise_to, high = self._rising(positions)
-        return Levels(
-            stop=max((float(position.stop_price or 0) for position in positions), default=0.0),
-            fall_to=self._falling(),
-            rise_to=rise_to,
-            high=high,
-            trading=self.engine.trading,
-            sells=bool(positions),
-            buys=self._buys(),
-            used_ms=ms_of(state.entry_candle_at) if state.entry_candle_at else NEVER,
-            rested_ms=self._rested_ms(),
-            cash=cash,
-            held=float(held(state)),
-            kept=1 - float(size.taker_fee_pct) / 100,
-            size_pct=float(limits.position_size_pct),
-            exposure_pct=float(limits.max_exposure_pct),
-            least=float(risk.NOTIONAL_MARGIN * size.min_notional),
-            step=float(size.quantity_step or 0),
-        )
-
-    def _buys(self) -> bool:
-        """Whether an entry might be approved before anything else changes."""
-        state, limits = self.engine.state, self._rules.risk
-        most = limits.entry.max_entries_per_day
-        used_up = most is not None and state.account is not None and state.account.day_entries >= most
-        return len(state.positions) < limits.max_open_positions and not used_up
-
-    def _rested_ms(self) -> int:
-        """The opening time of the first candle after the rest that follows an exit."""
-        exit_at, rest = self.engine.state.exit_at, self._rules.risk.entry.cooldown_candles
-        if exit_at is None or rest is None:
-            return NEVER
-        length = self._rules.voting.timeframe_seconds * 1000
-        day = ms_of(midnight(exit_at))
-        return day + ((ms_of(exit_at) - day) // length + rest + 1) * length
-
-    def _rising(self, positions: Sequence[Position]) -> tuple[float, float]:
-        """(a close from which some stop may be moved up, and the high that it must pass as well)."""
-        trailing = self._rules.risk.trailing
-        movable = [position for position in positions if position.attempts < life.TRAIL_UNTIL]
-        if trailing is None or not movable:
-            return NOWHERE, NOWHERE
-        activate = 1 + float(trailing.activate_pct) / 100
-        step = (1 + float(trailing.min_step_pct) / 100) / (1 - float(trailing.distance_pct) / 100)
-        levels = [
-            max(float(each.entry_price) * activate, float(each.stop_price or 0) * step) * (1 - search.CLOSE)
-            for each in movable
-        ]
-        return min(levels), min(float(position.highest_close) for position in movable)
-
-    def _falling(self) -> float:
-        """The highest price at which a loss reaches a limit that has not been told of. 0 where nothing is held."""
-        state, limits = self.engine.state, self._rules.risk
-        account, quantity = state.account, held(state)
-        if account is None or quantity <= 0:
-            return 0.0
-        values = [self._wire()]
-        day, whole = account.units * account.day_nav / 100, account.units / 100
-        if limits.daily_loss_limit_pct is not None and LatchKind.DAILY_LOSS not in state.latches:
-            values.append(day * (100 - limits.daily_loss_limit_pct))
-        if limits.kill_switch_loss_pct is not None and LatchKind.KILL_SWITCH not in state.latches:
-            values.append(whole * (100 - limits.kill_switch_loss_pct))
-        if AlertEvent.DAILY_LOSS_WARNING not in state.warned:
-            values.append(day * (100 - limits.warnings.daily_loss_pct))
-        if AlertEvent.TOTAL_LOSS_WARNING not in state.warned:
-            values.append(whole * (100 - limits.warnings.total_loss_pct))
-        kept = quantity * (100 - self.simulator.instrument.taker_fee_pct) / 100
-        margin = account.cash * Decimal("1e-9")
-        return float((max(values) + margin - account.cash) / kept) * (1 + search.CLOSE)
-
-    def _wire(self) -> Decimal:
-        """The equity below which what was bought today is too much of it; votes look at that, too."""
-        state, most = self.engine.state, self._rules.risk.tripwires.notional_per_day_pct
-        if most is None or state.account is None or not self.engine.trading:
-            return Decimal(0)
-        return state.account.day_notional / most * 100
+    def _end_of(self, day: datetime) -> int:
+        """The first minute that closes on a later day."""
+        if self._day[0] != day:
+            self._day = day, int(np.searchsorted(self._market.closed_ms, ms_of(next_midnight(day))))
+        return self._day[1]
 
     # ------------------------------------------------------------ one candle that matters
 
@@ -225,24 +149,24 @@ class FastForward(Replay):
 
     def _tell_late(self, minute: int) -> None:
         candle = candle_at(self._series, minute)
-        self._now = candle.closed_at
-        self._tell(CandleClosed(at=candle.closed_at, candle=candle, late=True))
+        self._now = at = candle.closed_at
+        self._tell(CandleClosed(at=at, candle=candle, late=True))
         if self._decides_at_open and minute + 1 < len(self._series):
-            self._tell_price(candle.closed_at, Decimal(repr(float(self._series.open[minute + 1]))))
+            self._tell_price(at, Decimal(repr(float(self._series.open[minute + 1]))))
 
-    def _ask(self, candle: Candle) -> None:
+    def _ask(self, candle: Candle, at: datetime) -> None:
         """Nobody is asked while trading is not open; where nothing can come of a vote, none is held."""
-        minute = self._minute
+        minute, state = self._minute, self.engine.state
         if not self._market.due[minute] or not self.engine.trading:
             return
         said = search.vote(minute, self._market, self._voices, self._asked, self._thresholds)
-        idle = said == 0 or (said < 0 and not self.engine.state.positions) or (said > 0 and not self._buys())
-        if idle and self._market.seen[minute] > self._falling():
+        idle = said == 0 or (said < 0 and not state.positions) or (said > 0 and not self._marks.buys(state))
+        if idle and self._market.seen[minute] > self._marks.falling(state, trading=True):
             return
         for who in range(len(self._voters)):
             if self._asked.row[who] != NEVER_ASKED:
                 self._give(who, in_words=said > 0 and self._in_words)
-        self._tell(VoteCalled(at=candle.closed_at, shown=self._shown(minute)))
+        self._tell(VoteCalled(at=at, shown=self._shown(minute)))
 
     def _give(self, who: int, *, in_words: bool) -> None:
         """What it was asked last, unless that was told. Words cost, so only those of an entry are asked for."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from itertools import tee, zip_longest
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,11 @@ class Replay:
         self._rules, self._version, self._config_sha256 = rules, version, config_sha256
         self._reset_runaway = reset_runaway
         self._decides_at_open = simulation.decides_at == "open"
+        self._kept: dict[type, list[Any]] = {
+            Trade: self.run.trades,
+            Fill: self.run.fills,
+            Decision: self.run.decisions,
+        }
         self._now: datetime | None = None
         self._todo: deque[Action] = deque()
 
@@ -154,15 +159,14 @@ class Replay:
             self._report(self.simulator.cancels(candle.opened_at))
             self._report(self.simulator.at_open(candle))
             self._report(self.simulator.new_stops(candle))
-        self._now = candle.closed_at
-        self._tell(CandleClosed(at=candle.closed_at, candle=candle))
+        self._now = at = candle.closed_at
+        self._tell(CandleClosed(at=at, candle=candle))
         if next_open is not None:
-            self._tell_price(candle.closed_at, next_open)
-        self._ask(candle)
+            self._tell_price(at, next_open)
+        self._ask(candle, at)
 
-    def _ask(self, candle: Candle) -> None:
+    def _ask(self, candle: Candle, at: datetime) -> None:
         """Nobody is asked while trading is not open."""
-        at = candle.closed_at
         self.cycle.remember(candle)
         due = self.cycle.due(at)
         if due is None or not self.engine.trading:
@@ -216,12 +220,9 @@ class Replay:
     def _handle(self, message: Event | Unlock) -> None:
         self._todo.extend(self.engine.handle(message))
         for changed in self.engine.changes:
-            if isinstance(changed, Trade):
-                self.run.trades.append(changed)
-            elif isinstance(changed, Fill):
-                self.run.fills.append(changed)
-            elif isinstance(changed, Decision):
-                self.run.decisions.append(changed)
+            kept = self._kept.get(type(changed))
+            if kept is not None:
+                kept.append(changed)
 
     def _perform_all(self) -> None:
         while self._todo:

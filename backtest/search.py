@@ -81,6 +81,26 @@ class Levels(NamedTuple):
     step: float
 
 
+NOTHING = Levels(
+    stop=0.0,
+    fall_to=0.0,
+    rise_to=0.0,
+    high=0.0,
+    trading=False,
+    sells=False,
+    buys=False,
+    used_ms=NEVER,
+    rested_ms=NEVER,
+    cash=0.0,
+    held=0.0,
+    kept=0.0,
+    size_pct=0.0,
+    exposure_pct=0.0,
+    least=0.0,
+    step=0.0,
+)
+
+
 @compiled
 def ahead(
     first: int, end: int, market: Market, levels: Levels, voices: Voices, asked: Asked, thresholds: Thresholds

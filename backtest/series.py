@@ -78,14 +78,15 @@ def candles(series: CandleSeries) -> Iterator[Candle]:
 
 
 def candle_at(series: CandleSeries, row: int) -> Candle:
-    return _exact(series, int(series.ts[row]), [float(getattr(series, name)[row]) for name in COLUMNS])
+    columns = series.open, series.high, series.low, series.close, series.volume
+    return _exact(series, int(series.ts[row]), [float(column[row]) for column in columns])
 
 
 def _exact(series: CandleSeries, ts: int, values: Sequence[float]) -> Candle:
-    open_, high, low, close, volume = (Decimal(repr(value)) for value in values)
+    open_, high, low, close, volume = [Decimal(repr(value)) for value in values]
     return Candle(
         symbol=series.symbol,
-        opened_at=EPOCH + timedelta(milliseconds=ts),
+        opened_at=at_ms(ts),
         seconds=series.seconds,
         open=open_,
         high=high,
@@ -104,7 +105,11 @@ def series_of(given: Sequence[Candle]) -> CandleSeries:
 
 def rows_of(series: CandleSeries) -> Floats:
     """As strategies are shown a history: opened at (ms since 1970), open, high, low, close, volume."""
-    return np.column_stack((series.ts, *(getattr(series, name) for name in COLUMNS))).astype(np.float64, copy=False)
+    rows = np.empty((len(series), 1 + len(COLUMNS)), order="F")  # whoever reads them reads whole columns
+    rows[:, 0] = series.ts
+    for place, name in enumerate(COLUMNS, 1):
+        rows[:, place] = getattr(series, name)
+    return rows
 
 
 def joined(parts: Sequence[CandleSeries]) -> CandleSeries:

@@ -9,7 +9,7 @@ Fed with prices (`at_price`), an order fills at the first price after it arrived
 a stop with a limit that the price has jumped waits until the price is back at its limit, as on the real exchange.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,12 +19,13 @@ from app.core.model import Candle, Fill, Instrument, OrderReport, OrderStatus, O
 from app.core.money import ZERO, part
 from app.core.orders import TERMINAL
 from app.core.rules import Simulation
+from app.core.values import changed, value
 
 STOPS = {"market": OrderType.STOP_LOSS, "limit": OrderType.STOP_LOSS_LIMIT}
 JUMPED = "a gap jumped the stop; sold at the market by the watchdog"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Resting:
     """An order that the pretend exchange holds. `armed` is False for a stop not yet tried in this candle.
 
@@ -73,8 +74,8 @@ class Simulator:
             raise ExchangeRefused("Unknown order sent.", code="-2011")
         if now:
             return self._end(client_order_id, OrderStatus.CANCELED, at)
-        self.book.resting[client_order_id] = replace(resting, cancelling=True)
-        return replace(self.book.reports[client_order_id], status=OrderStatus.CANCELLING)
+        self.book.resting[client_order_id] = changed(resting, cancelling=True)
+        return changed(self.book.reports[client_order_id], status=OrderStatus.CANCELLING)
 
     def replace(self, old_id: str, order: PlaceOrder, at: datetime) -> tuple[OrderReport, OrderReport]:
         """Cancel and place in one go, in force at once. Nothing happens when the old order is not open."""
@@ -143,7 +144,8 @@ class Simulator:
         """
         reports = []
         for resting in self._stops():
-            self.book.resting[resting.order.client_order_id] = replace(resting, armed=True)
+            if not resting.armed:
+                self.book.resting[resting.order.client_order_id] = changed(resting, armed=True)
             reports += self._try_stop(resting, candle, watched=watched)
         return reports
 
@@ -161,7 +163,7 @@ class Simulator:
         """Step 3. Stops placed since step 1 are tried against the same low."""
         reports = []
         for resting in [each for each in self._stops() if not each.armed]:
-            self.book.resting[resting.order.client_order_id] = replace(resting, armed=True)
+            self.book.resting[resting.order.client_order_id] = changed(resting, armed=True)
             reports += self._try_stop(resting, candle, watched=True)
         return reports
 
@@ -196,7 +198,7 @@ class Simulator:
             return []
         limit = _limit_of(order)
         if limit is not None and bid < limit:
-            self.book.resting[order.client_order_id] = replace(resting, triggered=True)
+            self.book.resting[order.client_order_id] = changed(resting, triggered=True)
             return []
         worse = self._worse(bid, Side.SELL)
         return [self._fill(resting, worse if limit is None else max(worse, limit), at)]
@@ -217,7 +219,7 @@ class Simulator:
             return [self._fill(resting, worse, candle.opened_at, JUMPED)]
         if candle.high >= limit:
             return [self._fill(resting, limit, candle.opened_at)]
-        self.book.resting[resting.order.client_order_id] = replace(resting, armed=True, triggered=True)
+        self.book.resting[resting.order.client_order_id] = changed(resting, armed=True, triggered=True)
         return []
 
     def _take(self, resting: Resting, price: Decimal, at: datetime) -> OrderReport:

@@ -24,7 +24,7 @@ from app.ports import StrategyFace
 from app.seam import seeded
 from backtest.curve import average_exposure_pct
 from backtest.replay import Run
-from backtest.running import Plan, Progress, run
+from backtest.running import Plan, Progress, hear, run_on
 from backtest.series import candle_at, ms_of
 from backtest.timeline import Recorded, Timeline
 
@@ -69,7 +69,7 @@ def voices(
 
     def traded(changed: Plan) -> Run:
         nonlocal done
-        finished = run(changed)
+        finished = run_on(hear(changed), changed, in_words=False)
         done += 1
         if progress is not None:
             progress(100 * done / whole)

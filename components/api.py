@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
@@ -20,20 +20,18 @@ from components import api_docs
 from components.api_backtests import Testing
 from components.api_health import Looking
 from components.api_limits import Limiting
-from components.api_parts import CODE_WANTED, Gate, Names, Page, Strict, address_of
+from components.api_parts import CODE_WANTED, Gate, Moment, Names, Nothing, Page, Strict, address_of
+from components.api_push import Pushing
 from components.csv_text import csv_lines
 from components.doors import Doors, HealthWord
 from components.idempotency import Bodies
+from components.metrics import Metrics
 from components.problems import Problem, add_problems
 from components.wire import candle_row, checklist_row, status_row, wire
 
 API = "/api"
 UNREAD = "the store does not answer; try again"
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
-
-
-class Nothing(Strict):
-    """No body, or an empty object."""
 
 
 class Credentials(Strict):
@@ -57,6 +55,10 @@ class Unlocking(Strict):
 
 
 class StrategyChange(Strict):
+    """At least one of `enabled` and `weight`."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["enabled"]}, {"required": ["weight"]}]})
+
     enabled: bool | None = None
     weight: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
@@ -72,15 +74,15 @@ class PositionsPage(Page):
 
 
 class TradesPage(Page):
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class NewsPage(Page):
     """By when they were published."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class CandlesPage(Names):
@@ -94,8 +96,8 @@ class LogsPage(Page):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
 
 
-def add_api(web: FastAPI, doors: Doors) -> FastAPI:
-    """Put `/health` and `/api` on the application; again replaces what was there."""
+def add_api(web: FastAPI, doors: Doors, open_pages: Callable[[], int] = lambda: 0) -> FastAPI:
+    """Put `/health`, `/metrics` and `/api` on the application; again replaces what was there."""
     api = FastAPI(
         title="bitcoin-autotrader", version=doors.view.status().version, openapi_url=None, docs_url=None, redoc_url=None
     )
@@ -105,11 +107,16 @@ def add_api(web: FastAPI, doors: Doors) -> FastAPI:
     Reading(doors).add(api, gate)
     Acting(doors).add(api, gate)
     Testing(doors).add(api, gate)
+    Pushing(doors).add(api, gate)
     Limiting(doors).add(api, gate)
     Looking(doors).add(api, gate)
     api_docs.add(api, gate.signed_in)
     web.router.routes[:] = [each for each in web.router.routes if not (isinstance(each, Mount) and each.path == API)]
-    web.router.routes[:0] = [Route("/health", Health(doors.health)), Mount(API, api)]
+    web.router.routes[:0] = [
+        Route("/health", Health(doors.health)),
+        Route("/metrics", Metrics(doors, open_pages).__call__, methods=["GET"]),
+        Mount(API, api),
+    ]
     return api
 
 
@@ -158,6 +165,8 @@ class Reading:
             ("/v1/strategies/{name}", self.strategy),
             ("/v1/live-check", self.live_check),
             ("/v1/logs", self.logs),
+            ("/v1/stats/daily", self.days),
+            ("/v1/audit", self.audit),
         ):
             api.add_api_route(path, work, methods=["GET"], dependencies=needs, response_model=None)
 
@@ -253,6 +262,14 @@ class Reading:
 
     async def logs(self, page: Annotated[LogsPage, Query()]) -> Response:
         return _listed(*await self._rows("logs", page, **({"level": page.level} if page.level else {})))
+
+    async def days(self, page: Annotated[Page, Query()]) -> Response:
+        """Each UTC day's trades, result and drawdown."""
+        return _listed(*await self._rows("stats/daily", page))
+
+    async def audit(self, page: Annotated[Page, Query()]) -> Response:
+        """Who did what, from where: sign-ins, orders, changes, and what was refused."""
+        return _listed(*await self._rows("audit", page))
 
     async def _rows(self, kind: str, page: Page, **filters: Any) -> tuple[list[Row], int]:
         try:

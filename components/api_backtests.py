@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Query, Request, Response
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse
 
@@ -77,7 +77,10 @@ def fair(cash: Decimal) -> Decimal:
     return cash
 
 
-Midnight = Annotated[datetime, BeforeValidator(midnight)]
+Midnight = Annotated[datetime, BeforeValidator(midnight), WithJsonSchema({"type": "string", "format": "date"})]
+DOLLARS = {
+    "anyOf": [{"type": "number", "minimum": 1, "maximum": 10**9}, {"type": "string", "pattern": r"^[1-9][0-9]{0,8}$"}]
+}
 
 
 class Configuration(Strict):
@@ -91,7 +94,7 @@ class BacktestWanted(Strict):
     data: Annotated[str, Field(min_length=1, max_length=64)]
     since: Midnight | None = None
     until: Midnight | None = None
-    cash: Annotated[Decimal, BeforeValidator(dollars), AfterValidator(fair)] | None = None
+    cash: Annotated[Decimal, BeforeValidator(dollars), AfterValidator(fair), WithJsonSchema(DOLLARS)] | None = None
     config: Configuration | None = None
     changes: Annotated[dict[str, bool | int | float | str], Field(max_length=64, default_factory=dict)]
     kind: Annotated[Kind, Field(strict=False)] = Kind.BACKTEST

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Response
 from starlette.responses import HTMLResponse, JSONResponse
 
+from components.api_shapes import described
 from components.doors import SignedIn
 
 Gate = Callable[..., Awaitable[SignedIn]]
@@ -14,10 +15,10 @@ Gate = Callable[..., Awaitable[SignedIn]]
 
 def add(api: FastAPI, gate: Gate) -> None:
     async def openapi() -> Response:
-        return JSONResponse(api.openapi())
+        return JSONResponse(described(api))
 
     async def docs() -> Response:
-        return HTMLResponse(_page(api.openapi()))
+        return HTMLResponse(_page(described(api)))
 
     for path, work in (("/openapi.json", openapi), ("/docs", docs)):
         api.add_api_route(path, work, methods=["GET"], dependencies=[Depends(gate)], include_in_schema=False)

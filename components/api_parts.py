@@ -1,10 +1,11 @@
 """What every part of the API is built from: strict bodies, query names, pages, and the gate."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.core.errors import NotAuthorized, SecondFactorNeeded, StoreError, TraderError
 from app.ports import Conflict, Who
@@ -21,10 +22,24 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Nothing(Strict):
+    """No body, or an empty object."""
+
+
 class Names(BaseModel):
     """Query names: unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def as_written(given: object) -> object:
+    """Times are RFC 3339. A bare number would be taken for seconds since 1970."""
+    if not isinstance(given, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", given):
+        raise ValueError("must be a time such as 2026-11-23T02:30:00Z")
+    return given
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(as_written)]
 
 
 class Page(Names):
@@ -48,6 +63,8 @@ class Gate:
         if who is None:
             headers = {"www-authenticate": "Bearer"}
             raise Problem(401, "get a token at /api/v1/token and send it as `Authorization: Bearer …`", headers=headers)
+        if who.read_only and request.method not in ("GET", "HEAD"):
+            raise Problem(403, "this token may only read; a program that acts signs in at /api/v1/token")
         if who.must_change:
             raise Problem(403, "change the first password in the browser before anything else")
         return who

@@ -11,6 +11,7 @@ from app.checklist import Checklist
 from app.core.model import Candle
 from app.faces import WhatIfs
 from app.ports import Control, EngineView, Reader, Row
+from app.push import Push
 from app.seam import Clock, Tasks
 from app.settings_ports import SettingsDesk
 
@@ -30,6 +31,10 @@ class SignedIn(Protocol):
     @property
     def expires_at(self) -> datetime: ...
 
+    @property
+    def read_only(self) -> bool:
+        """A token that may look at everything and do nothing."""
+
 
 class Answer(Protocol):
     """To a try to sign in; `secret` is the cookie's content or the token."""
@@ -47,8 +52,121 @@ class Answer(Protocol):
     def retry_after_seconds(self) -> int: ...
 
 
+class Browser(Protocol):
+    """A signed-in browser, as its owner sees it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def agent(self) -> str: ...
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def since(self) -> datetime: ...
+
+    @property
+    def current(self) -> bool: ...
+
+
+class Browsers(Protocol):
+    """The sign-ins of whoever holds the cookie `secret`."""
+
+    async def signed_in(self, secret: str) -> Sequence[Browser]:
+        """This one first, then the newest."""
+
+    async def end_other(self, secret: str, id: str, address: str) -> bool: ...
+
+    async def end_others(self, secret: str, address: str) -> int: ...
+
+
+class Enrolment(Protocol):
+    """`address` is what the picture says; `secret` the same for people who type."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def secret(self) -> str: ...
+
+
+class Codes(Protocol):
+    """New recovery codes, to be shown once; else `why` not, in words."""
+
+    @property
+    def why(self) -> str: ...
+
+    @property
+    def codes(self) -> tuple[str, ...]: ...
+
+
+class Factor(Protocol):
+    """Enrolling and leaving a second factor. What wants a code takes a recovery code, too. "" is done, else why not."""
+
+    @property
+    def stays(self) -> bool:
+        """It can be renewed, not removed."""
+
+    def enrolled(self, username: str) -> bool: ...
+
+    def codes_left(self, username: str) -> int:
+        """Recovery codes not used yet. Blocking."""
+
+    async def begin(self, who: str, secret: str, password: str, code: str, address: str) -> str: ...
+
+    def pending(self, secret: str) -> Enrolment | None:
+        """What is shown to this browser until its first code."""
+
+    def give_up(self, secret: str) -> None: ...
+
+    async def enrol(self, who: str, secret: str, code: str, address: str) -> Codes: ...
+
+    async def renew_codes(self, who: str, password: str, code: str, address: str) -> Codes: ...
+
+    async def remove(self, who: str, secret: str, password: str, code: str, address: str) -> str: ...
+
+
+class ReadToken(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def created_at(self) -> datetime: ...
+
+    @property
+    def expires_at(self) -> datetime | None: ...
+
+    @property
+    def used_at(self) -> datetime | None: ...
+
+
+class ReadTokens(Protocol):
+    """Tokens that may only read."""
+
+    async def make(self, who: str, name: str, days: int | None, address: str) -> tuple[str, str]:
+        """("", its text, to be shown once), or (why not, "")."""
+
+    async def of(self, who: str) -> Sequence[ReadToken]: ...
+
+    async def revoke(self, who: str, id: str, address: str) -> bool: ...
+
+
 class Auth(Protocol):
     """Sign-in. Everything that is slow in it runs beside the loop."""
+
+    @property
+    def browsers(self) -> Browsers: ...
+
+    @property
+    def factor(self) -> Factor: ...
+
+    @property
+    def read_tokens(self) -> ReadTokens: ...
 
     async def sign_in(self, username: str, password: str, otp: str | None, address: str, agent: str = "") -> Answer: ...
 
@@ -59,6 +177,9 @@ class Auth(Protocol):
     async def bearer(self, text: str) -> SignedIn | None: ...
 
     async def sign_out(self, secret: str, address: str = "") -> None: ...
+
+    async def end_all(self, username: str, address: str = "") -> None:
+        """Sign out everywhere, programs too."""
 
     async def change_password(self, who: str, current: str | None, new: str, address: str) -> str | None:
         """Why not, in words; None when done and every session of this user has ended."""
@@ -71,6 +192,16 @@ class Answers(Protocol):
         """(SHA-256 of the request, status, answer), if not older than `since`."""
 
     def remember(self, username: str, key: str, body_sha256: str, status: int, answer: str, now: datetime) -> None: ...
+
+
+class Looked(Protocol):
+    """Which alerts a person has looked at. Synchronous; always called beside the loop. Raises StoreError."""
+
+    def unread(self, username: str) -> int:
+        """How many alerts came since this person last looked."""
+
+    def look(self, username: str) -> None:
+        """This person sees them all now."""
 
 
 async def _nothing_yet() -> Row:
@@ -113,7 +244,10 @@ class Doors:
     incident: Callable[[], Awaitable[tuple[str, str] | None]] = _none  # name and text of the newest report
     data: CandleData | None = None
     settings: SettingsDesk | None = None
+    push: Push | None = None
+    looked: Looked | None = None
     upload_bytes: int = 20 * 2**20
+    metrics_token: str | None = None  # lets a monitor on another machine read the figures
 
     @property
     def secure(self) -> bool:

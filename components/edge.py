@@ -6,21 +6,30 @@ Pure ASGI, since other middleware never sees websockets. Must never let a page o
 import http.cookies
 import ipaddress
 import json
-from urllib.parse import urlsplit
+import math
+from urllib.parse import parse_qs, urlsplit
 
 from nicegui import Client
-from nicegui import __version__ as nicegui_version
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.doors import Doors, SignedIn
+from components.failing import failed_answer
+from components.flood import Allowance, neighbours
+from components.sockets import Sockets
+from components.theme import LIBRARIES, PRIVATE_LIBRARIES
 
 MOST_BYTES = 1024 * 1024
+PER_SECOND, AT_ONCE = 200.0, 2000.0  # requests of one address: some hundred page loads at once
 UPLOAD = "/api/v1/data"
 SOCKET = "/_nicegui_ws"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-LIBRARIES = f"/_nicegui/{nicegui_version}/"
-PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
-OPEN = frozenset({"/health", "/login", "/favicon.ico", "/robots.txt"})
+OPEN = frozenset(
+    {
+        *("/health", "/metrics", "/login", "/favicon.ico", "/robots.txt"),
+        *("/manifest.webmanifest", "/sw.js", "/offline.html"),
+    }
+)
+OPEN_FOLDERS = ("/api/", "/assets/", "/icons/")
 CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src {connect}; frame-ancestors 'none'; "
@@ -31,8 +40,9 @@ CSP = (
 class Edge:
     """Host, Origin, session, size and headers. What it lets in finds who it is in `scope["signed_in"]`."""
 
-    def __init__(self, app: ASGIApp, doors: Doors) -> None:
-        self._app, self._doors = app, doors
+    def __init__(self, app: ASGIApp, doors: Doors, pages: "Pages | None" = None, at_once: float = AT_ONCE) -> None:
+        self._app, self._doors, self._pages = app, doors, pages or Pages(doors)
+        self._pace = Allowance(doors.clock, per_second=PER_SECOND, burst=at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -44,23 +54,45 @@ class Edge:
         if refusal := self._refusal(scope, headers, host):
             await _refuse(scope, receive, send, *refusal)
             return
+        if early := self._pace.refuse(neighbours((scope.get("client") or ("",))[0])):
+            await _refuse(scope, receive, send, 429, "Too many requests", "slow down", early)
+            return
         secret = cookie_value(headers.get("cookie", ""), self._doors.cookie)
         who = await self._doors.auth.session(secret) if secret else None
         scope["signed_in"], scope["session_secret"] = who, secret if who else None
-        if scope["type"] == "websocket" or scope["path"].startswith(SOCKET):
-            if who is None or who.must_change:
+        if scope["type"] == "websocket":
+            if who is None or who.must_change or secret is None:
                 await _refuse(scope, receive, send, 401, "Not signed in", "sign in at /login")
-                return
-        elif away := _sent_away(scope, who):
+            elif self._pages.owner(_page_of(scope)) not in (None, secret):
+                await _refuse(scope, receive, send, 403, "Not your page", "reload the page")
+            else:
+                await self._socket(scope, receive, send, secret)
+            return
+        if away := _sent_away(scope, who):
             await _redirect(send, away)
             return
+        await self._answer(scope, headers, receive, send)
+
+    async def _answer(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         answer = Answering(send)
         try:
             await self._app(scope, limited(receive, self._most(scope)), answer)
         except TooLarge:
             await _refuse(scope, receive, send, 413, "Too large", f"at most {self._most(scope)} bytes are taken")
+        except Exception as error:
+            if not answer.begun:  # before the layers outside answer: theirs would come without our headers
+                what = f"{scope['method']} {scope['path']}"
+                await failed_answer(what, error, headers.get("accept", ""))(scope, receive, answer)
+            raise
         else:
             await answer.end()
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send, secret: str) -> None:
+        line = self._pages.sockets.open(secret, receive, send)
+        try:
+            await self._app(scope, line.receive, line.send)
+        finally:
+            self._pages.sockets.closed(line)
 
     def _refusal(self, scope: Scope, headers: dict[str, str], host: str) -> tuple[int, str, str] | None:
         """(status, title, detail) of what must not come in at all."""
@@ -95,7 +127,7 @@ class Edge:
             b"permissions-policy": b"camera=(), microphone=(), geolocation=(), payment=()",
         }
         if self._doors.secure:
-            extra[b"strict-transport-security"] = b"max-age=31536000"
+            extra[b"strict-transport-security"] = b"max-age=31536000; includeSubDomains"
         private = scope["type"] == "http" and not scope["path"].startswith(("/assets/", LIBRARIES))
 
         async def dressed(message: Message) -> None:
@@ -115,6 +147,11 @@ class Pages:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._secrets: dict[str, str] = {}
+        self.sockets = Sockets(doors)
+
+    def owner(self, id: str) -> str | None:
+        """The session that opened this page; None where it has none."""
+        return self._secrets.get(id)
 
     def enter(self, client: Client, secret: str) -> None:
         self._secrets[client.id] = secret
@@ -132,6 +169,7 @@ class Pages:
             self._secrets.pop(id, None)
             if (client := Client.instances.get(id)) is not None:
                 client.delete()
+        await self.sockets.sweep()
 
 
 class Answering:
@@ -139,6 +177,10 @@ class Answering:
 
     def __init__(self, send: Send) -> None:
         self._send, self._begun, self._ended = send, False, False
+
+    @property
+    def begun(self) -> bool:
+        return self._begun
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -148,7 +190,9 @@ class Answering:
         await self._send(message)
 
     async def end(self) -> None:
-        if self._begun and not self._ended:
+        if not self._begun:
+            await self._send({"type": "http.response.start", "status": 500, "headers": []})
+        if not self._ended:
             await self._send({"type": "http.response.body", "body": b""})
 
 
@@ -215,6 +259,12 @@ def _own_origin(headers: dict[str, str], host: str, *, needs_one: bool) -> bool:
     return origin.partition("://")[2] == host
 
 
+def _page_of(scope: Scope) -> str:
+    """The page that a websocket's address names."""
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return str(query.get("client_id", [""])[0])
+
+
 def _declared_length(headers: dict[str, str]) -> int:
     text = headers.get("content-length", "0")
     return int(text) if text.isascii() and text.isdigit() else 0
@@ -223,7 +273,7 @@ def _declared_length(headers: dict[str, str]) -> int:
 def _sent_away(scope: Scope, who: SignedIn | None) -> str | None:
     """Where a page's visitor must go first. The API answers for itself."""
     path = scope["path"]
-    if path in OPEN or path == "/api" or path.startswith(("/api/", "/assets/")):
+    if path in OPEN or path == "/api" or path.startswith(OPEN_FOLDERS):
         return None
     if path.startswith(LIBRARIES) and not path.startswith(PRIVATE_LIBRARIES):
         return None
@@ -239,13 +289,17 @@ async def _redirect(send: Send, where: str) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, title: str, detail: str) -> None:
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, title: str, detail: str, retry_after: float = 0.0
+) -> None:
     if scope["type"] == "websocket":
         await receive()  # the connect
         await send({"type": "websocket.close", "code": 4403 if status == 403 else 4401})
         return
     body = json.dumps({"title": title, "status": status, "detail": detail}).encode()
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    if retry_after:
+        headers.append((b"retry-after", str(math.ceil(retry_after)).encode()))
     if status == 413:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

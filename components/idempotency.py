@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.doors import Doors, SignedIn
@@ -21,14 +22,19 @@ KEPT = frozenset({200, 202, 404, 409})  # what a repeat gets again; a refusal ma
 
 
 class Bodies:
-    """Reads each POST's body whole before anything looks at it."""
+    """Reads the body of each request that may change something, whole, before anything looks at it."""
 
     def __init__(self, app: ASGIApp, doors: Doors, signed_in: Callable[[Request], Awaitable[SignedIn]]) -> None:
         self._app, self._doors, self._signed_in = app, doors, signed_in
         self._under_way: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or is_upload(scope):
+        if (
+            scope["type"] != "http"
+            or scope["method"] not in ("POST", "DELETE")
+            or is_upload(scope)
+            or not _is_known(scope)
+        ):
             await self._app(scope, receive, send)
             return
         try:
@@ -83,6 +89,11 @@ class Bodies:
             await send(message)
 
         await self._app(scope, receive, listening)
+
+
+def _is_known(scope: Scope) -> bool:
+    """What no route takes is told so, whatever key and body it came with."""
+    return any(route.matches(scope)[0] is Match.FULL for route in scope["app"].routes)
 
 
 async def _whole(receive: Receive) -> bytes:

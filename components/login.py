@@ -6,24 +6,18 @@ Works without scripts and with password managers. Every POST's Origin was checke
 from collections.abc import Awaitable, Callable
 from html import escape
 
-from nicegui import __version__ as nicegui_version
 from starlette.applications import Starlette
-from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from app.core.errors import StoreError
+from components.account import add_account
 from components.doors import Doors
-from components.theme import ICON, LOGIN_STYLE, SCRIPT, STYLE
+from components.plain import CLEARED, address, fields, page, said
+from components.second_factor import add_second_factor
 
 DAY_SECONDS = 86_400
-LIBRARIES = f"/_nicegui/{nicegui_version}/static/"
-NEEDED = (  # what the dashboard loads first: fetched while the password is being typed
-    "quasar.umd.prod.js", "vue.esm-browser.prod.js", "socket.io.min.js", "nicegui.js", "dompurify.mjs",
-    "immutable.es.js", "lang/en-US.umd.prod.js", "quasar.unimportant.prod.css", "quasar.important.prod.css",
-    "nicegui.css", "fonts.css",
-)  # fmt: skip
 WRONG = "That user name, password or code is not right."
 NO_BOOKS = (
     "Nobody can sign in while the books cannot be written: look at disk and database. Stops on the exchange stay."
@@ -41,6 +35,8 @@ def add_login(web: Starlette, doors: Doors, ended: Callable[[], Awaitable[None]]
         Route("/password", login.show_password, methods=["GET"]),
         Route("/password", login.change_password, methods=["POST"]),
     ]
+    add_account(web, doors, ended)
+    add_second_factor(web, doors, ended)
 
 
 class Login:
@@ -50,53 +46,56 @@ class Login:
     async def show(self, request: Request) -> Response:
         if request.scope.get("signed_in") is not None:
             return RedirectResponse("/", 303)
-        return _page(_login_form())
+        return page("Sign in", _login_form())
 
     async def enter(self, request: Request) -> Response:
-        form = await request.form(max_files=0, max_fields=10)
-        username, password, otp = (_text(form, name) for name in ("username", "password", "otp"))
+        username, password, otp, spare = await fields(request, "username", "password", "otp", "recovery")
         agent = request.headers.get("user-agent", "")
         try:
-            answer = await self._doors.auth.sign_in(username, password, otp or None, address(request), agent)
+            answer = await self._doors.auth.sign_in(username, password, spare or otp or None, address(request), agent)
         except StoreError:
-            return _page(_login_form(username, NO_BOOKS), 503, {"retry-after": "30"})
+            return page("Sign in", _login_form(username, NO_BOOKS), 503, {"retry-after": "30"})
         if answer.outcome == "ok":
+            if before := request.scope.get("session_secret"):  # a new sign-in of a browser replaces its old one
+                await self._doors.auth.sign_out(before, address(request))
+                await self._ended()
             return self._signed_in(answer.secret, "/password" if answer.must_change else "/")
         if answer.outcome == "too_many":
             minutes = answer.retry_after_seconds // 60 + 1
             text = f"Too many tries. Please wait {minutes} minute{'s' if minutes > 1 else ''}, then try again."
-            return _page(_login_form(username, text), 429, {"retry-after": str(answer.retry_after_seconds)})
+            return page("Sign in", _login_form(username, text), 429, {"retry-after": str(answer.retry_after_seconds)})
         if answer.outcome == "code_needed":
-            return _page(_login_form(username, CODE_NEEDED, code=True), 401)
-        return _page(_login_form(username, WRONG, code=bool(otp)), 401)
+            return page("Sign in", _login_form(username, CODE_NEEDED, code=True), 401)
+        return page("Sign in", _login_form(username, WRONG, code=bool(otp or spare)), 401)
 
     async def leave(self, request: Request) -> Response:
         if secret := request.scope.get("session_secret"):
             await self._doors.auth.sign_out(secret, address(request))
             await self._ended()
-        response = RedirectResponse("/login", 303)
+        response = RedirectResponse("/login", 303, CLEARED)
         response.delete_cookie(self._doors.cookie, path="/", secure=self._doors.secure, httponly=True, samesite="lax")
         return response
 
     async def show_password(self, request: Request) -> Response:
-        return _page(_password_form(request.scope["signed_in"].must_change))
+        return page("Password", _password_form(request.scope["signed_in"].must_change))
 
     async def change_password(self, request: Request) -> Response:
         who = request.scope["signed_in"]
-        form = await request.form(max_files=0, max_fields=10)
-        new = _text(form, "new")
-        if new != _text(form, "repeat"):
-            return _page(_password_form(who.must_change, "The two new passwords are not the same."), 422)
-        current = None if who.must_change else _text(form, "current")
+        given, new, repeat = await fields(request, "current", "new", "repeat")
+        if new != repeat:
+            return page("Password", _password_form(who.must_change, "The two new passwords are not the same."), 422)
+        current = None if who.must_change else given
         why = await self._doors.auth.change_password(who.username, current, new, address(request))
         if why is not None:
-            return _page(_password_form(who.must_change, f"{why}."), 422)
+            return page("Password", _password_form(who.must_change, f"{why}."), 422)
         await self._ended()
         agent = request.headers.get("user-agent", "")
         answer = await self._doors.auth.sign_in(who.username, new, None, address(request), agent)
         if answer.outcome == "ok":
             return self._signed_in(answer.secret, "/")
-        return _page(_login_form(who.username, "The password is changed. Sign in with the new one.", good=True))
+        return page(
+            "Sign in", _login_form(who.username, "The password is changed. Sign in with the new one.", good=True)
+        )
 
     def _signed_in(self, secret: str, where: str) -> Response:
         response = RedirectResponse(where, 303)
@@ -112,46 +111,23 @@ class Login:
         return response
 
 
-def address(request: Request) -> str:
-    return request.client.host if request.client else ""
-
-
-def _text(form: FormData, name: str) -> str:
-    value = form.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _page(content: str, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
-    prefetched = "".join(f'<link rel="prefetch" href="{LIBRARIES}{name}">' for name in NEEDED)
-    return HTMLResponse(
-        f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Sign in · bitcoin-autotrader</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
-<link rel="icon" type="image/svg+xml" href="{ICON}"><link rel="stylesheet" href="{LOGIN_STYLE}">
-{prefetched}<link rel="prefetch" href="{STYLE}"><link rel="prefetch" href="{SCRIPT}"></head>
-<body><main><h1><img src="{ICON}" alt="" width="36" height="36">bitcoin-autotrader</h1>
-{content}</main></body></html>""",
-        status,
-        headers,
-    )
-
-
-def _said(text: str, good: bool) -> str:
-    return f'<p class="{"good" if good else "said"}" role="alert">{escape(text)}</p>' if text else ""
-
-
 def _login_form(username: str = "", text: str = "", *, code: bool = False, good: bool = False) -> str:
     first, then = ("", "autofocus") if username else ("autofocus", "")
     digits = (
         '<label>Code <small>six digits, if you use a second factor</small><input name="otp" inputmode="numeric" '
-        f'autocomplete="one-time-code" pattern="[0-9 ]*" maxlength="7" {"required" if code else ""}></label>'
+        'autocomplete="one-time-code" pattern="[0-9 ]*" maxlength="7"></label>'
     )
-    return f"""{_said(text, good)}<form method="post" action="/login">
+    lost = (
+        "<details><summary>Phone lost?</summary><label>Recovery code <small>each is good once</small>"
+        '<input name="recovery" autocomplete="off" autocapitalize="none" spellcheck="false" maxlength="40"></label>'
+        "</details>"
+    )
+    return f"""{said(text, good=good)}<form method="post" action="/login">
 <label>User name<input name="username" autocomplete="username" autocapitalize="none" spellcheck="false"
  required maxlength="64" value="{escape(username[:64])}" {first}></label>
 <label>Password<input name="password" type="password" autocomplete="current-password" required
  maxlength="200" {then}></label>
-{digits}<button>Sign in</button></form>"""
+{digits}{lost if code else ""}<button>Sign in</button></form>"""
 
 
 def _password_form(first: bool, text: str = "") -> str:
@@ -171,9 +147,9 @@ def _password_form(first: bool, text: str = "") -> str:
     away = (
         '<form method="post" action="/logout"><button class="quiet">Sign out</button></form>'
         if first
-        else '<p class="away"><a href="/">Back to the dashboard</a></p>'
+        else '<p class="away"><a href="/account">Back to your account</a></p>'
     )
     rules = 'type="password" autocomplete="new-password" required minlength="12" maxlength="128"'
-    return f"""<h2>Choose a password</h2>{why}{_said(text, False)}<form method="post" action="/password">{current}
+    return f"""<h2>Choose a password</h2>{why}{said(text)}<form method="post" action="/password">{current}
 <label>New password <small>12 characters or more; four random words do well</small><input name="new" {rules}></label>
 <label>The same again<input name="repeat" {rules}></label><button>Change password</button></form>{away}"""

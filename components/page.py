@@ -14,18 +14,25 @@ from components.controls import Person
 from components.controls_tab import ControlsTab
 from components.doors import Doors
 from components.edge import Edge, Pages
+from components.failing import failed_page
 from components.frame import Frame, Tab
 from components.going_live import GoingLive
 from components.history import History
 from components.insights import Insights
 from components.live import Live
-from components.login import add_login, address
+from components.login import add_login
+from components.notices import Notices
+from components.plain import address
 from components.positions import Positions
+from components.push_switch import InstallHint
+from components.pwa import APP_HEAD, add_pwa
 from components.quick_stats import QuickStats
 from components.settings import SettingsPage
+from components.sockets import keep_to_own_pages
 from components.theme import HEAD, add_assets
 
 SWEEP_SECONDS = 5.0
+WHOLE_HEAD = HEAD + APP_HEAD
 
 TABS = (
     Tab(
@@ -78,10 +85,13 @@ def build(doors: Doors) -> Live:
     """Register everything on NiceGUI's app."""
     live, pages = Live(doors.view, doors.clock, doors.tasks), Pages(doors)
     web.config.socket_io_js_transports = ["websocket"]
-    web.add_middleware(Edge, doors=doors)
+    web.add_middleware(Edge, doors=doors, pages=pages)
+    keep_to_own_pages(pages.owner)
+    web.on_page_exception(failed_page)
     add_assets(web)
     add_login(web, doors, pages.sweep)
-    add_api(web, doors)
+    add_api(web, doors, lambda: len(pages.sockets))
+    add_pwa(web)
     web.timer(SWEEP_SECONDS, pages.sweep)
 
     @ui.page("/", title="bitcoin-autotrader", dark=None, reconnect_timeout=120)
@@ -98,10 +108,12 @@ def build(doors: Doors) -> Live:
 
 def _dashboard(frame: Frame, live: Live, wanted: str) -> None:
     """`wanted` is the tab that the address names: a reload, a shared link and a tapped notification come back to it."""
-    ui.add_head_html(HEAD)
+    ui.add_head_html(WHOLE_HEAD)
     banners = Banners()
     alerts = Alerts(frame.controls)
-    stats = QuickStats(frame.controls, frame.username)
+    notices = Notices(frame.doors, frame.person, frame.username)
+    stats = QuickStats(frame.controls, frame.username, notices.button)
+    InstallHint()
     going_live = GoingLive(frame.doors)
     frame.on_go(lambda name: stats.shrink(name != TABS[0].name))
     frame.build(wanted)
@@ -110,6 +122,7 @@ def _dashboard(frame: Frame, live: Live, wanted: str) -> None:
         status = frame.doors.view.status()
         banners.update(status)
         alerts.update(status)
+        notices.update(status)
         stats.update(status)
         going_live.update()
         frame.update(status)

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,16 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         405: f"{request.method} is not possible at this address",
     }.get(error.status_code, str(error.detail))
     title = TITLES.get(error.status_code, "error")
-    return Problem(error.status_code, detail, title=title, headers=dict(error.headers or {})).response()
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["allow"] = ", ".join(_methods(request))
+    return Problem(error.status_code, detail, title=title, headers=headers).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """What this address takes: the first route that has it knows only its own method."""
+    found = (each for each in request.app.routes if each.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for each in found for method in getattr(each, "methods", None) or ()})
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

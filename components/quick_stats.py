@@ -1,5 +1,7 @@
 """The head of every tab: price with its age, equity, today, what the trader is doing, and how safe the money is."""
 
+from collections.abc import Callable
+
 from nicegui import ui
 
 from app.ports import Status
@@ -20,9 +22,11 @@ SHIELD = (
 class QuickStats:
     """`bar` stays on top while the page scrolls; the rest is the first card."""
 
-    def __init__(self, controls: Controls, username: str) -> None:
+    def __init__(self, controls: Controls, username: str, bell: Callable[[], object] = lambda: None) -> None:
+        """`bell` puts the way to the alerts where it is called."""
         with box("bar", "header"):
             self._build_bar()
+            bell()
             _menu(username)
         with box("stats", "section").props('aria-label="Account"') as self._stats:
             with box("worth"):
@@ -114,6 +118,6 @@ def _menu(username: str) -> None:
         with box("menu-items"):
             Text(f"Signed in as {username}", "caption")
             Text("Settings", "menu-item", "a").props("href=/?tab=settings")
-            Text("Change password", "menu-item", "a").props("href=/password")
+            Text("Your account", "menu-item", "a").props("href=/account")
             with box("", "form").props("method=post action=/logout"):
                 Text("Sign out", "menu-item", "button").props("type=submit")

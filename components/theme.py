@@ -9,12 +9,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
+from nicegui import __version__ as nicegui_version
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+LIBRARIES = f"/_nicegui/{nicegui_version}/"  # what comes with NiceGUI
+PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
 ASSETS = Path(__file__).with_name("assets")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+LIBRARIES = f"/_nicegui/{nicegui_version}/"  # NiceGUI's own files, for everybody
+PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -25,7 +30,7 @@ def _joined(folder: str) -> bytes:
 CONTENT = {
     "trader.css": _joined("style"),
     "trader.js": _joined("script"),
-    **{name: (ASSETS / name).read_bytes() for name in ("login.css", "icon.svg")},
+    **{name: (ASSETS / name).read_bytes() for name in ("login.css", "plain.js", "icon.svg")},
 }
 
 
@@ -35,6 +40,7 @@ def _address(name: str) -> str:
 
 
 STYLE, SCRIPT, LOGIN_STYLE, ICON = (_address(name) for name in ("trader.css", "trader.js", "login.css", "icon.svg"))
+PLAIN_SCRIPT = _address("plain.js")
 HEAD = (
     f'<link rel="stylesheet" href="{STYLE}"><script defer src="{SCRIPT}"></script>'
     f'<link rel="icon" type="image/svg+xml" href="{ICON}">'
@@ -45,7 +51,7 @@ HEAD = (
 
 
 def add_assets(web: FastAPI) -> None:
-    for address in (STYLE, SCRIPT, LOGIN_STYLE, ICON):
+    for address in (STYLE, SCRIPT, LOGIN_STYLE, ICON, PLAIN_SCRIPT):
         web.router.routes.append(Route(address, _server(address.rsplit("/", 1)[1])))
 
 

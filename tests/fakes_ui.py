@@ -9,19 +9,25 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from app.backtest_ports import Busy
 from app.channels import ChannelState
 from app.checklist import Checklist, Item, Verdict
+from app.core.alerts import KINDS, AlertEvent, AlertLevel
 from app.core.decisions import Decision, Outcome, Vote, VoteTerm
 from app.core.errors import ConfigError, NotAuthorized, SecondFactorNeeded, StoreError
 from app.core.model import Direction, Order, Position, PositionStatus, Signal, SignalStatus
 from app.core.rules import VotingRules
 from app.faces import LimitsFace, VoteFace, Wish
+from app.notices import Told
 from app.ports import Conflict, Row, Status, Who
+from app.push import Device, Subscription
 from app.seam import Clock, Tasks
 from app.strategy_files import Unfit
 from components.doors import Doors
-from services.auth import Auth, LoginSession, Passwords, User
+from services.auth import Auth, LoginSession, Passwords, ReadToken, User
+from services.notifications.push import WebPush
 from tests.builders import a_signal, d, shown
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -50,11 +56,12 @@ class HandClock(Clock):
 
 
 class MemoryUsers:
-    """services.auth.Store in two dicts."""
+    """services.auth.Store in three dicts."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self.sessions: dict[str, LoginSession] = {}
+        self.tokens: dict[str, ReadToken] = {}
         self.full = False  # as a disk is
 
     def get_user(self, username: str) -> User | None:
@@ -95,6 +102,29 @@ class MemoryUsers:
 
     def delete_expired(self, now: datetime) -> None:
         self.sessions = {id: each for id, each in self.sessions.items() if each.expires_at > now}
+
+    def add_token(self, token: ReadToken) -> None:
+        self.tokens[token.id] = token
+
+    def find_token(self, sha256: str) -> ReadToken | None:
+        return next((each for each in self.tokens.values() if each.sha256 == sha256), None)
+
+    def tokens_of(self, username: str) -> Sequence[ReadToken]:
+        return [each for each in self.tokens.values() if each.username == username]
+
+    def token_used(self, id: str, at: datetime) -> None:
+        if self.full:
+            raise StoreError("the database cannot be written: database or disk is full")
+        self.tokens[id] = replace(self.tokens[id], used_at=at)
+
+    def delete_token(self, username: str, id: str) -> bool:
+        mine = id in self.tokens and self.tokens[id].username == username
+        if mine:
+            del self.tokens[id]
+        return mine
+
+    def delete_tokens(self, username: str) -> None:
+        self.tokens = {id: each for id, each in self.tokens.items() if each.username != username}
 
 
 class PlainSeals:
@@ -217,6 +247,24 @@ def a_decision(action: str = "HOLD", score: str = "31.2", **changes: Any) -> Dec
     return replace(standard, **changes)
 
 
+def an_alert_row(id: int = 1, event: str = "entry_fill", text: str = "0.0078 BTC at 64,250.50", **changes: Any) -> Row:
+    """As the store's reader words it; a higher `id` is newer."""
+    kind = KINDS[AlertEvent(event)]
+    standard = {
+        "id": str(id),
+        "at": f"{NOW - timedelta(minutes=30 - id):%Y-%m-%dT%H:%M:%S.000Z}",
+        "event": event,
+        "level": kind.level.value,
+        "title": kind.title,
+        "text": text,
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+        "over_at": None,
+        "letters": [],
+    }
+    return {**standard, **changes}
+
+
 def a_strategy_row(name: str = "technical_indicators", **changes: Any) -> Row:
     """On, with weight 30, as it came with the program."""
     standard = {
@@ -299,6 +347,7 @@ class FakeControl:
         self.refusal = ""
         self.busy: Busy | None = None
         self.code = ""  # the second factor's one good code, where one is enrolled
+        self.acknowledged: Callable[[Sequence[int] | None], None] = lambda _: None
 
     async def pause(self, who: Who) -> None:
         self.orders.append(("pause", who.username, ""))
@@ -382,7 +431,9 @@ class FakeControl:
 
     async def acknowledge(self, who: Who, ids: Sequence[int] | None) -> int:
         self.orders.append(("acknowledge", who.username, "all" if ids is None else " ".join(map(str, ids))))
-        self._view.set(unseen_alerts=())
+        self.acknowledged(ids)
+        left = [told for told in self._view.now.unseen_alerts if ids is not None and told.id not in ids]
+        self._view.set(unseen_alerts=tuple(left))
         return 1
 
     async def close_all(self, who: Who) -> Sequence[str]:
@@ -398,6 +449,42 @@ def a_checklist(*, passed: bool = False) -> Checklist:
         cure = "run: main.py user totp"
         factor = Item(name="second factor", verdict=Verdict.FAILED, seen="admin has none", cure=cure)
     return Checklist(at=NOW, items=(Item(name="key", verdict=Verdict.PASSED, seen="is taken, and may trade"), factor))
+
+
+class FakeLooked:
+    """components.doors.Looked in a dict: how many alerts there were when each person last looked."""
+
+    def __init__(self, reader: "FakeReader") -> None:
+        self._reader = reader
+        self.seen: dict[str, int] = {}
+
+    def unread(self, username: str) -> int:
+        return len(self._reader.rows.get("alerts", [])) - self.seen.get(username, 0)
+
+    def look(self, username: str) -> None:
+        self.seen[username] = len(self._reader.rows.get("alerts", []))
+
+
+class MemoryDevices:
+    """app.push.Devices in a dict."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Device] = {}
+
+    def all(self) -> Sequence[Device]:
+        return list(self.rows.values())
+
+    def put(self, username: str, subscription: Subscription, agent: str, at: datetime) -> Device:
+        same = next((each for each in self.rows.values() if each.subscription.endpoint == subscription.endpoint), None)
+        id = same.id if same else len(self.rows) + 1
+        self.rows[id] = Device(id=id, username=username, subscription=subscription, agent=agent, created_at=at)
+        return self.rows[id]
+
+    def remove(self, id: int) -> None:
+        self.rows.pop(id, None)
+
+    def note(self, id: int, sent_at: datetime | None, error: str) -> None:
+        self.rows[id] = replace(self.rows[id], sent_at=sent_at or self.rows[id].sent_at, error=error)
 
 
 class FakeReader:
@@ -446,16 +533,20 @@ class FakeReader:
 class Desk:
     """Everything a page needs, all of it fake but for sign-in, which is the real one over a store in memory."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, *, factor_stays: bool = False) -> None:
         self.clock = clock or HandClock()
+        self.factor_stays = factor_stays
         self.tasks = Tasks()
         self.view = FakeView()
         self.control = FakeControl(self.view)
+        self.control.acknowledged = self._seen
         self.reader = FakeReader()
+        self.looked = FakeLooked(self.reader)
         self.users = MemoryUsers()
         self.audit = AuditTrail()
         self.seals = PlainSeals()
         self.health = "ok"
+        self.quick = QUICK
         self.look: Row | None = None  # what a look at the insights gives
         self.auth = self.fresh_auth()
 
@@ -468,7 +559,8 @@ class Desk:
             record=self.audit,
             clock=self.clock,
             tasks=self.tasks,
-            passwords=QUICK,
+            passwords=self.quick,
+            factor_stays=self.factor_stays,
         )
 
     def doors(self, **changes: Any) -> Doors:
@@ -482,8 +574,35 @@ class Desk:
             tasks=self.tasks,
             health=lambda: self.health,  # type: ignore[arg-type,return-value]
             insights=self.insights,
+            looked=self.looked,
         )
         return replace(standard, **changes)
+
+    def a_push(self, *hosts: str, devices: MemoryDevices | None = None) -> WebPush:
+        """Real, over devices in memory, to a push service on this machine."""
+        private = ec.generate_private_key(ec.SECP256R1())
+        return WebPush(
+            devices or MemoryDevices(),
+            key=lambda: private,
+            subject="mailto:me@example.org",
+            hosts=hosts,
+            record=self.audit,
+            clock=self.clock,
+            tasks=self.tasks,
+        )
+
+    def tell(self, event: str, text: str = "something") -> None:
+        """People are told, as the notifier shows it to the pages."""
+        rows = self.reader.rows.setdefault("alerts", [])
+        rows.insert(0, an_alert_row(len(rows) + 1, event, text))
+        told = Told(id=len(rows), event=AlertEvent(event), text=text, at=NOW)
+        grave = (told,) if KINDS[told.event].level is AlertLevel.CRITICAL else ()
+        self.view.set(latest_alert=str(told.id), unseen_alerts=(*grave, *self.view.now.unseen_alerts))
+
+    def _seen(self, ids: Sequence[int] | None) -> None:
+        for row in self.reader.rows.get("alerts", []):
+            if ids is None or int(row["id"]) in ids:
+                row.update(acknowledged_at=row["at"], acknowledged_by="admin")
 
     async def insights(self) -> Row:
         if self.look is not None:

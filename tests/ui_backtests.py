@@ -107,7 +107,9 @@ class FakeBacktests:
         return next((row for row in self.rows if row["id"] == id), None)
 
     async def cancel(self, who: Who, id: str) -> None:
-        row = next(row for row in self.rows if row["id"] == id)
+        row = await self.get(id)
+        if row is None:
+            raise KeyError(id)
         if row["status"] in ("queued", "running"):
             row["status"] = "cancelled"
         else:

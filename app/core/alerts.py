@@ -3,8 +3,9 @@
 A grave event that lasts is repeated until a person has seen it or it is over.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from app.core.values import value
 
 
 class AlertLevel(StrEnum):
@@ -56,7 +57,7 @@ class AlertEvent(StrEnum):
     TEST = "test"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Kind:
     """`lasting`: it goes on until something changes, so it is repeated and its end is told. `advice`: what to do."""
 

@@ -1,11 +1,11 @@
 """What a vote was based on, how it went, and what became of it: the record that each decision keeps."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from app.core.model import Direction, Signal, SignalStatus
+from app.core.values import value
 
 
 class Outcome(StrEnum):
@@ -16,7 +16,7 @@ class Outcome(StrEnum):
     HOLD = "hold"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Shown:
     """Which candles a vote was based on: enough to find them again and to prove that they are the same."""
 
@@ -28,7 +28,7 @@ class Shown:
     contiguous: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class VoteTerm:
     """One strategy's part in a vote: weight × confidence × sign = product."""
 
@@ -40,7 +40,7 @@ class VoteTerm:
     product: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Vote:
     """The weighted vote with its arithmetic in `terms` and in words.
 
@@ -55,7 +55,7 @@ class Vote:
     without_headline: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RiskCheck:
     """One gate: what was measured, what it may be at most (or must be), and whether it let the entry pass."""
 
@@ -66,7 +66,7 @@ class RiskCheck:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Decision:
     """One vote and what became of it, with everything that led there."""
 

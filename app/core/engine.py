@@ -5,8 +5,6 @@ may change one thing, the latest quote; `touched` says whether the last message 
 belongs into the journal.
 """
 
-from dataclasses import replace
-from datetime import datetime
 from typing import assert_never
 
 from app.core import entries, flows, guards, life, orders, portfolio, recovery, reports, retries, watching
@@ -54,8 +52,12 @@ from app.core.model import ExitReason, LatchKind, OrderStatus, Quote
 from app.core.money import ONE, ZERO
 from app.core.state import PendingChange, State, at_of, liquidated, open_positions, standing
 from app.core.turn import Changed, Turn
+from app.core.values import changed
 
 __all__ = ["Engine"]
+
+BEGINS_BY_ITSELF = (PriceSeen, CandleClosed, Started)  # a new day begins on the new price, or by the new rules
+WEIGHED_AFTERWARDS = (OrderReported, OrderRefused, VoteCalled, AccountSeen)
 
 # Gates that people are told of when they close. Whoever watches the connection tells of it in its own time.
 TOLD = {
@@ -84,13 +86,12 @@ class Engine:
         """Take one message in. InvariantError means a bug: stop, recover from the journal."""
         turn = Turn(self.state, at_of(message, self.state))
         self.state.now = turn.now
-        if not isinstance(message, PriceSeen | CandleClosed | Started):
+        if not isinstance(message, BEGINS_BY_ITSELF):
             guards.new_day(turn)
         self._take(turn, message)
-        if isinstance(message, OrderReported | OrderRefused | VoteCalled | AccountSeen):
-            guards.check_losses(turn)
-            guards.check_tripwires(turn)
-        self.changes = tuple(turn.changes)
+        if isinstance(message, WEIGHED_AFTERWARDS):
+            guards.check(turn)
+        self.changes = tuple(turn.changes.values())
         self.touched = turn.touched or bool(turn.actions)
         return turn.actions
 
@@ -100,6 +101,8 @@ class Engine:
                 _price(turn, message)
             case CandleClosed():
                 _candle(turn, message)
+            case OrderReported(report=report):
+                reports.apply_report(turn, report)
             case TimePassed():
                 _time(turn)
             case SignalGiven(signal=signal):
@@ -127,7 +130,7 @@ def _price(turn: Turn, message: PriceSeen) -> None:
         return
     turn.state.quote = Quote(bid=message.bid, ask=message.ask, at=turn.now)
     guards.new_day(turn)
-    guards.check_losses(turn, sample=Sample.ASKED if message.source == "asked" else Sample.FEED)
+    guards.check_losses(turn, liquidated(turn.state), sample=Sample.ASKED if message.source == "asked" else Sample.FEED)
     _time(turn)
 
 
@@ -143,17 +146,13 @@ def _candle(turn: Turn, message: CandleClosed) -> None:
         state.quote = Quote(bid=candle.close, ask=candle.close, at=turn.now)
     guards.new_day(turn)
     if candle_fed and not message.late:
-        guards.check_losses(turn, sample=Sample.FEED)
+        guards.check_losses(turn, liquidated(state), sample=Sample.FEED)
     for position in open_positions(state):
-        if candle.opened_at >= _minute(position.opened_at):
+        if candle.closed_at > position.opened_at:
             life.trail(turn, position, candle.close, late=message.late)
     _time(turn)
     if turn.touched:
         state.last_candle_at = candle.opened_at
-
-
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)
 
 
 def _time(turn: Turn) -> None:
@@ -173,6 +172,8 @@ def _time(turn: Turn) -> None:
 def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
     state = turn.state
     match message:
+        case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
+            _order(turn, message)
         case Started():
             recovery.started(turn, message)
         case AccountSeen():
@@ -184,14 +185,10 @@ def _exchange(turn: Turn, message: Event | AnyCommand) -> None:
                 retries.start_anew(turn)
             state.instrument = instrument
             turn.touch()
-        case OrderReported(report=report):
-            reports.apply_report(turn, report)
         case OrderRefused():
             reports.refused(turn, message)
         case OrderNotFound():
             reports.not_found(turn, message)
-        case OrderSending() | OrderNotSent() | OrderUncertain() | CancelUncertain():
-            _order(turn, message)
         case FlowSeen():
             flows.seen(turn, message)
         case NoticeGiven(event=event, text=text):
@@ -220,7 +217,7 @@ def _order(turn: Turn, message: OrderSending | OrderNotSent | OrderUncertain | C
     match message:
         case OrderSending():
             if order.status is OrderStatus.INTENT:
-                turn.put(replace(turn.move(order, OrderStatus.SENDING), sent_at=turn.now))
+                turn.put(orders.moved(order, OrderStatus.SENDING, turn.now, sent_at=turn.now))
         case OrderNotSent(reason=reason) if orders.can_become(order, OrderStatus.NOT_SENT):
             reports.follow_up(turn, turn.move(order, OrderStatus.NOT_SENT, reason))
         case OrderNotSent(reason=reason):
@@ -288,7 +285,7 @@ def _change(turn: Turn, command: ChangeRisk | TakeBack | ChangeVoting) -> None:
         case TakeBack(change_id=id):
             state.pending = [change for change in state.pending if change.id != id]
         case ChangeVoting(rules=rules):
-            state.rules = replace(state.rules, voting=rules.voting)
+            state.rules = changed(state.rules, voting=rules.voting)
         case _ as unexpected:
             assert_never(unexpected)
 
@@ -298,7 +295,7 @@ def _change_risk(turn: Turn, command: ChangeRisk) -> None:
     state = turn.state
     state.pending = [change for change in state.pending if change.name != command.name]
     if command.now:
-        state.rules = replace(state.rules, risk=carried(state.rules.risk, command.before, command.limits))
+        state.rules = changed(state.rules, risk=carried(state.rules.risk, command.before, command.limits))
         return
     state.pending.append(
         PendingChange(

@@ -1,10 +1,9 @@
 """From a vote to an order: hold it, judge it, and keep the decision with everything that led there."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from app.core import life, orders, portfolio, risk
-from app.core.decisions import Decision, Outcome, Shown, Vote
+from app.core.decisions import Decision, Outcome, RiskCheck, Shown, Vote
 from app.core.messages import VoteCalled
 from app.core.model import Direction, ExitReason, Order, OrderBook, Position, PositionStatus, Role
 from app.core.money import ZERO, part
@@ -21,6 +20,7 @@ from app.core.state import (
     standing,
 )
 from app.core.turn import Turn
+from app.core.values import changed
 from app.core.voting import hold_vote
 
 
@@ -54,8 +54,8 @@ def _sell(turn: Turn, shown: Shown, vote: Vote) -> None:
     decision = _decision(turn, shown, vote, Outcome.ORDER, vote.text)
     for position in closing:
         life.begin_close(turn, position, ExitReason.VOTE, decision=decision)
-    ids = tuple(order.id for order in turn.changes if isinstance(order, Order))
-    _keep(turn, replace(decision, order_ids=ids))
+    ids = tuple(order.id for order in turn.changes.values() if isinstance(order, Order))
+    _keep(turn, changed(decision, order_ids=ids))
 
 
 def _sellable(turn: Turn) -> list[Position]:
@@ -65,10 +65,9 @@ def _sellable(turn: Turn) -> list[Position]:
 def _buy(turn: Turn, shown: Shown, vote: Vote, book: OrderBook | None) -> None:
     verdict = risk.review(_facts(turn, shown, book), turn.limits, turn.instrument)
     if isinstance(verdict, Refused):
-        decision = _decision(turn, shown, vote, Outcome.REFUSED, verdict.reason)
-        _keep(turn, replace(decision, risk_checks=verdict.checks))
+        _keep(turn, _decision(turn, shown, vote, Outcome.REFUSED, verdict.reason, verdict.checks))
         return
-    decision = replace(_decision(turn, shown, vote, Outcome.ORDER, vote.text), risk_checks=verdict.checks)
+    decision = _decision(turn, shown, vote, Outcome.ORDER, vote.text, verdict.checks)
     state = turn.state
     state.trade_number += 1
     started = state.started
@@ -87,7 +86,7 @@ def _buy(turn: Turn, shown: Shown, vote: Vote, book: OrderBook | None) -> None:
     state.entry_candle_at = shown.last_at
     turn.set_account(day_entries=turn.account.day_entries + 1)
     turn.do(place)
-    _keep(turn, replace(decision, order_ids=(place.client_order_id,)))
+    _keep(turn, changed(decision, order_ids=(place.client_order_id,)))
 
 
 def _reasoning(decision: Decision) -> str:
@@ -96,7 +95,9 @@ def _reasoning(decision: Decision) -> str:
     return "; ".join([decision.vote.text, *said, *without])
 
 
-def _decision(turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: str) -> Decision:
+def _decision(
+    turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: str, risk_checks: tuple[RiskCheck, ...] = ()
+) -> Decision:
     state, rules, started = turn.state, turn.state.rules.voting, turn.state.started
     names = {term.strategy for term in vote.terms}
     return Decision(
@@ -113,6 +114,7 @@ def _decision(turn: Turn, shown: Shown, vote: Vote, outcome: Outcome, reason: st
         vote=vote,
         shown=shown,
         signals=tuple(signal for name, signal in sorted(state.signals.items()) if name in names),
+        risk_checks=risk_checks,
         buy_threshold=rules.buy_threshold,
         sell_threshold=rules.sell_threshold,
         min_participation=rules.min_participation,

@@ -1,7 +1,7 @@
 """What every price and every message is checked against: a new day, loss limits, kill switch, tripwires, warnings."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 
 from app.core import life, portfolio, risk
@@ -12,11 +12,13 @@ from app.core.messages import ConfirmPrice, SealKillSwitch
 from app.core.model import ExitReason, LatchKind, OrderStatus, Role
 from app.core.state import KillEvidence, equity, liquidated, live_orders, open_positions
 from app.core.turn import Turn
+from app.core.values import changed
 
 # The kill switch believes two sources so far apart, three prices of one over so long, or two closes of a candle feed.
 KILL_APART = timedelta(seconds=2)
 KILL_SPAN = timedelta(seconds=10)
 ASK_EVERY = timedelta(seconds=1)
+DAY = timedelta(days=1)
 
 
 class Sample(Enum):
@@ -30,7 +32,7 @@ class Sample(Enum):
 def new_day(turn: Turn) -> None:
     """Start the day of `turn.now` if it is a later one. The exchange's date decides, and it never goes back."""
     state = turn.state
-    if state.account is None or portfolio.midnight(turn.now) <= state.account.day:
+    if state.account is None or turn.now < state.account.day + DAY:
         return
     turn.touch()
     state.account = portfolio.new_day(state.account, turn.now, equity(state), liquidated(state))
@@ -39,46 +41,48 @@ def new_day(turn: Turn) -> None:
         turn.alert(AlertEvent.DAILY_LOSS_OVER, "a new UTC day has begun; entries are possible again")
     due = [change for change in state.pending if change.effective_at <= turn.now]
     for change in due:
-        state.rules = replace(state.rules, risk=carried(state.rules.risk, change.before, change.limits))
+        state.rules = changed(state.rules, risk=carried(state.rules.risk, change.before, change.limits))
         state.pending.remove(change)
 
 
-def check_losses(turn: Turn, *, sample: Sample = Sample.NONE) -> None:
-    """Daily limit and kill switch on the current price; a `sample` may count towards the kill."""
+def check(turn: Turn) -> None:
+    """After anything that moves money or orders."""
+    if turn.state.account is not None:
+        value = liquidated(turn.state)
+        check_losses(turn, value)
+        check_tripwires(turn, value)
+
+
+def check_losses(turn: Turn, value: Decimal, *, sample: Sample = Sample.NONE) -> None:
+    """Daily limit and kill switch on the current price, at which all is worth `value`; a `sample` may count towards
+    the kill."""
     state, limits = turn.state, turn.limits
     if state.account is None or state.quote is None or not state.reconciled:
         return
-    value = liquidated(state)
-    day_loss = portfolio.day_loss_pct(state.account, value)
-    total_loss = portfolio.total_loss_pct(state.account, value)
+    day_loss, total_loss = portfolio.losses_pct(state.account, value)
     if risk.reached(day_loss, limits.daily_loss_limit_pct):
         latch(turn, LatchKind.DAILY_LOSS, f"down {day_loss:.2f} % today, limit {limits.daily_loss_limit_pct} %")
     if sample is not Sample.NONE:
-        _sample_kill(turn, sample, risk.reached(total_loss, limits.kill_switch_loss_pct), f"{total_loss:.2f}")
-    _warn(
-        turn, AlertEvent.DAILY_LOSS_WARNING, day_loss >= limits.warnings.daily_loss_pct, f"down {day_loss:.2f} % today"
-    )
-    _warn(
-        turn,
-        AlertEvent.TOTAL_LOSS_WARNING,
-        total_loss >= limits.warnings.total_loss_pct,
-        f"down {total_loss:.2f} % in all",
-    )
+        _sample_kill(turn, sample, total_loss)
+    if day_loss >= limits.warnings.daily_loss_pct:
+        _warn(turn, AlertEvent.DAILY_LOSS_WARNING, f"down {day_loss:.2f} % today")
+    if total_loss >= limits.warnings.total_loss_pct:
+        _warn(turn, AlertEvent.TOTAL_LOSS_WARNING, f"down {total_loss:.2f} % in all")
 
 
-def _warn(turn: Turn, event: AlertEvent, reached: bool, text: str) -> None:
+def _warn(turn: Turn, event: AlertEvent, text: str) -> None:
     """Once a day."""
-    if reached and event not in turn.state.warned:
+    if event not in turn.state.warned:
         turn.state.warned.append(event)
         turn.alert(event, text)
 
 
-def _sample_kill(turn: Turn, sample: Sample, reached: bool, loss: str) -> None:
+def _sample_kill(turn: Turn, sample: Sample, loss_pct: Decimal) -> None:
     """One bad price must not fire: the loss has to stand in several prices, and in two sources where there are two."""
     state = turn.state
     if LatchKind.KILL_SWITCH in state.latches:
         return
-    if not reached:
+    if not risk.reached(loss_pct, turn.limits.kill_switch_loss_pct):
         if state.kill is not None:
             state.kill = None
             turn.touch()
@@ -87,7 +91,7 @@ def _sample_kill(turn: Turn, sample: Sample, reached: bool, loss: str) -> None:
     candle_fed = state.started is not None and state.started.candle_fed
     state.kill = _with_sample(state.kill or KillEvidence(ask_at=turn.now), sample, turn.now)
     if _is_believed(state.kill, candle_fed=candle_fed):
-        kill(turn, f"down {loss} % in all, limit {turn.limits.kill_switch_loss_pct} %")
+        kill(turn, f"down {loss_pct:.2f} % in all, limit {turn.limits.kill_switch_loss_pct} %")
 
 
 def seek_certainty(turn: Turn) -> None:
@@ -95,14 +99,14 @@ def seek_certainty(turn: Turn) -> None:
     seen, started = turn.state.kill, turn.state.started
     candle_fed = started is not None and started.candle_fed
     if seen is not None and not candle_fed and turn.now >= seen.ask_at:
-        turn.state.kill = replace(seen, ask_at=turn.now + ASK_EVERY)
+        turn.state.kill = changed(seen, ask_at=turn.now + ASK_EVERY)
         turn.do(ConfirmPrice(symbol=turn.instrument.symbol))
 
 
 def _with_sample(seen: KillEvidence, sample: Sample, at: datetime) -> KillEvidence:
     if sample is Sample.ASKED:
-        return replace(seen, asked=(*seen.asked, at))
-    return replace(seen, feed=(*seen.feed, at))
+        return changed(seen, asked=(*seen.asked, at))
+    return changed(seen, feed=(*seen.feed, at))
 
 
 def _is_believed(seen: KillEvidence, *, candle_fed: bool) -> bool:
@@ -133,7 +137,7 @@ def close_all(turn: Turn, reason: ExitReason, command_id: str = "") -> list[str]
     return closing
 
 
-def check_tripwires(turn: Turn) -> None:
+def check_tripwires(turn: Turn, value: Decimal) -> None:
     """Latch RUNAWAY where trading does more than it ever should."""
     state = turn.state
     if state.account is None or LatchKind.RUNAWAY in state.latches:
@@ -143,7 +147,7 @@ def check_tripwires(turn: Turn) -> None:
         reject_times=state.reject_times,
         day_notional=state.account.day_notional,
         stop_outs=state.stop_outs,
-        equity=liquidated(state),
+        equity=value,
     )
     if wire := risk.tripped(activity, turn.limits.tripwires, turn.now):
         latch(turn, LatchKind.RUNAWAY, wire)

@@ -1,11 +1,10 @@
 """Latches: locks that trading does not lift by itself. They survive restarts and never lift because P&L recovers."""
 
-from dataclasses import replace
-
 from app.core.alerts import AlertEvent
 from app.core.model import Latch, LatchKind
 from app.core.portfolio import next_midnight
 from app.core.turn import Turn
+from app.core.values import changed
 
 
 def latch(turn: Turn, kind: LatchKind, reason: str) -> bool:
@@ -24,5 +23,5 @@ def lift(turn: Turn, kind: LatchKind) -> bool:
     """Open the lock again (the daily one at midnight, the others by a person); False where it was open."""
     closed = turn.state.latches.pop(kind, None)
     if closed is not None:
-        turn.note(replace(closed, cleared_at=turn.now))
+        turn.note(changed(closed, cleared_at=turn.now))
     return closed is not None

@@ -3,7 +3,6 @@
 An exit never oversells: the stop holds the balance, so it is cancelled first, and only what is proved left is sold.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -27,6 +26,7 @@ from app.core.model import (
 from app.core.money import ZERO, plain
 from app.core.state import liquidated, live_orders
 from app.core.turn import Turn
+from app.core.values import changed
 
 MAX_EXITS = 5  # market sells tried for one position before a person must look
 MAX_STOP_FAILURES = 3
@@ -57,7 +57,7 @@ def protect(turn: Turn, position: Position) -> None:
         return
     position, place = _stop_order(turn, position, level, quantity)
     turn.put(
-        replace(
+        changed(
             position,
             stop_price=level,
             stop_order_id=place.client_order_id,
@@ -76,7 +76,7 @@ def _has_a_number(turn: Turn, position: Position) -> bool:
         text = f"position {position.id} has used up its order numbers; look at the exchange"
         turn.alert(AlertEvent.POSITION_STUCK, text)
     bare_since = position.unprotected_since or turn.now
-    turn.put(replace(position, status=PositionStatus.QUARANTINE, stop_confirmed=False, unprotected_since=bare_since))
+    turn.put(changed(position, status=PositionStatus.QUARANTINE, stop_confirmed=False, unprotected_since=bare_since))
     return False
 
 
@@ -89,7 +89,7 @@ def _stop_order(turn: Turn, position: Position, level: Decimal, quantity: Decima
 def stop_confirmed(turn: Turn, position: Position, stop: Order) -> None:
     """The exchange holds `stop`. Where the old half of a replacement stands beside the new one, it is cancelled."""
     if stop.id == position.stop_order_id:
-        position = replace(position, stop_price=stop.stop_price, stop_confirmed=True, unprotected_since=None)
+        position = changed(position, stop_price=stop.stop_price, stop_confirmed=True, unprotected_since=None)
         turn.put(position)
     if position.stop_confirmed:
         for other in live(turn, position):
@@ -117,7 +117,7 @@ def adopt_stop(turn: Turn, position: Position) -> bool:
     stop = others[-1]
     sure = stop.status in RESTING
     turn.put(
-        replace(
+        changed(
             position,
             stop_order_id=stop.id,
             stop_price=stop.stop_price if sure else position.stop_price,
@@ -135,7 +135,7 @@ def stop_lost(turn: Turn, position: Position, why: str, *, again: bool) -> None:
     if adopt_stop(turn, position):
         return
     steady = lost is not None and turn.now - lost.created_at >= STEADY_AFTER
-    position = replace(
+    position = changed(
         position,
         stop_confirmed=False,
         stop_order_id="",
@@ -169,7 +169,7 @@ def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None
     if position.status is not PositionStatus.OPEN or trailing is None:
         return
     if close > position.highest_close:
-        position = replace(position, highest_close=close)
+        position = changed(position, highest_close=close)
         turn.put(position)
     level = stops.trailed_price(position, trailing, turn.instrument)
     stop = turn.state.orders.get(position.stop_order_id)
@@ -179,7 +179,7 @@ def trail(turn: Turn, position: Position, close: Decimal, *, late: bool) -> None
     position, place = _stop_order(turn, position, level, quantity)
     turn.move(stop, OrderStatus.CANCELLING, f"replaced by {place.client_order_id}")
     turn.put(
-        replace(
+        changed(
             position,
             stop_order_id=place.client_order_id,
             stop_confirmed=False,
@@ -223,7 +223,7 @@ def begin_close(
     if position.exit_reason is not None or position.status in (PositionStatus.CLOSED, PositionStatus.QUARANTINE):
         return
     entering = position.status is PositionStatus.ENTERING
-    position = replace(
+    position = changed(
         position,
         status=PositionStatus.ENTERING if entering else PositionStatus.CLOSING,
         exit_reason=reason,
@@ -311,7 +311,7 @@ def _later(turn: Turn, position: Position) -> None:
     if not retries.wait(turn, position):
         _call_for_a_person(turn, position)
         return
-    turn.put(replace(position, stop_confirmed=False, unprotected_since=position.unprotected_since or turn.now))
+    turn.put(changed(position, stop_confirmed=False, unprotected_since=position.unprotected_since or turn.now))
 
 
 def _give_up(turn: Turn, position: Position) -> None:
@@ -321,7 +321,7 @@ def _give_up(turn: Turn, position: Position) -> None:
 
 def _call_for_a_person(turn: Turn, position: Position) -> Position:
     turn.alert(AlertEvent.POSITION_STUCK, f"position {position.id} could not be sold; look at the exchange")
-    position = replace(position, status=PositionStatus.QUARANTINE)
+    position = changed(position, status=PositionStatus.QUARANTINE)
     turn.put(position)
     return position
 
@@ -329,7 +329,7 @@ def _call_for_a_person(turn: Turn, position: Position) -> Position:
 def release(turn: Turn, position: Position) -> None:
     """A position in quarantine is one like the others again: a person has looked, or everything is to be sold."""
     if position.status is PositionStatus.QUARANTINE:
-        turn.put(replace(position, status=PositionStatus.OPEN, exit_reason=None))
+        turn.put(changed(position, status=PositionStatus.OPEN, exit_reason=None))
         turn.state.exits.pop(position.id, None)
         turn.state.refusals.pop(position.id, None)
 
@@ -339,8 +339,13 @@ def finish(turn: Turn, position: Position) -> None:
     left = position.remaining
     take_back_stops(turn, position, "the position is closed")
     turn.set_account(dust=turn.account.dust + left)
-    position = replace(
-        position, quantity=position.sold_quantity, closed_at=turn.now, stop_confirmed=False, unprotected_since=None
+    position = changed(
+        position,
+        status=PositionStatus.CLOSED,
+        quantity=position.sold_quantity,
+        closed_at=turn.now,
+        stop_confirmed=False,
+        unprotected_since=None,
     )
     reason = position.exit_reason or ExitReason.EMERGENCY
     if position.sold_quantity:
@@ -351,7 +356,7 @@ def finish(turn: Turn, position: Position) -> None:
 
 def shrink(turn: Turn, position: Position, gone: Decimal) -> None:
     """So much of `position` no longer exists. The rest is kept under a stop of its size and waits for a person."""
-    left = replace(position, quantity=position.quantity - gone, exit_reason=None, status=PositionStatus.QUARANTINE)
+    left = changed(position, quantity=position.quantity - gone, exit_reason=None, status=PositionStatus.QUARANTINE)
     turn.state.exits.pop(position.id, None)
     turn.state.retry_at.pop(position.id, None)
     turn.put(left)
@@ -423,14 +428,14 @@ def entry_ended(turn: Turn, position: Position) -> None:
     whole step is sold with this position.
     """
     if not position.net_quantity:
-        turn.forget_position(replace(position, closed_at=turn.now))
+        turn.forget_position(changed(position, status=PositionStatus.CLOSED, closed_at=turn.now))
         return
     dust = max(turn.account.dust, ZERO)  # less than none is what was sold beyond the books: not this position's matter
     available = position.net_quantity + dust
     quantity = turn.instrument.quantity_down(available)
     turn.set_account(dust=turn.account.dust - dust + available - quantity)
     wanted_out = position.exit_reason is not None
-    position = replace(
+    position = changed(
         position,
         status=PositionStatus.CLOSING if wanted_out else PositionStatus.OPEN,
         quantity=quantity,

@@ -4,7 +4,6 @@ Event: it happened. Command: a person asks. Action: the core asks the world. Eve
 market time in UTC; the engine knows no other clock. Messages only ever gain optional fields.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -25,9 +24,10 @@ from app.core.model import (
 )
 from app.core.money import ZERO
 from app.core.rules import RiskLimits, Rules
+from app.core.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Message:
     at: datetime
 
@@ -49,7 +49,7 @@ class Gate(StrEnum):
     MARKET_ENDED = "market_ended"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Started(Message):
     """The first message of every process: which program, rules and ledger. Trading waits for `AccountSeen`."""
 
@@ -65,14 +65,14 @@ class Started(Message):
     live_check: str = ""  # why the go-live list is not passed: entries stay shut from this message on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class InstrumentChanged(Message):
     """The exchange's rules for our symbol, read again."""
 
     instrument: Instrument
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PriceSeen(Message):
     """Best bid and ask; only prices that passed the adapter's sanity checks.
 
@@ -83,7 +83,7 @@ class PriceSeen(Message):
     source: str = "feed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CandleClosed(Message):
     """A closed 1-minute candle. `late` marks one that closed while the program was down."""
 
@@ -91,19 +91,19 @@ class CandleClosed(Message):
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TimePassed(Message):
     """Nothing but time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SignalGiven(Message):
     """One strategy answered, or failed to (see `signal.status`)."""
 
     signal: Signal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class VoteCalled(Message):
     """Everybody asked has answered or timed out: hold the vote on what was shown.
 
@@ -115,14 +115,14 @@ class VoteCalled(Message):
     preliminary: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderSending(Message):
     """The order is about to leave; from now on it may exist on the exchange."""
 
     client_order_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderNotSent(Message):
     """It never left: trading was paused, or another reason on our side."""
 
@@ -130,7 +130,7 @@ class OrderNotSent(Message):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderReported(Message):
     report: OrderReport
 
@@ -148,14 +148,14 @@ class Refusal(StrEnum):
     AUTH = "auth"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderRefused(Message):
     client_order_id: str
     refusal: Refusal
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderUncertain(Message):
     """Placing it ended in doubt: it may or may not exist."""
 
@@ -163,7 +163,7 @@ class OrderUncertain(Message):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CancelUncertain(Message):
     """Cancelling ended in doubt, or the exchange knows no such open order: ask what became of it."""
 
@@ -171,7 +171,7 @@ class CancelUncertain(Message):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderNotFound(Message):
     """A successful query that found nothing. Network trouble is no evidence and never becomes this message.
 
@@ -182,7 +182,7 @@ class OrderNotFound(Message):
     complete: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccountSeen(Message):
     """The exchange's truth, read whole: balances, our open orders, and reports of orders we had doubts about.
 
@@ -199,14 +199,14 @@ class AccountSeen(Message):
     flows: tuple[ListedFlow, ...] | None = ()  # of quote currency, lately; None: the list was asked for in vain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrdersListed(Message):
     """Our orders that the exchange lists as open, asked for at `at`; those it confirmed lately are among them."""
 
     open_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class FlowSeen(Message):
     """A deposit (positive) or withdrawal (negative) of quote currency."""
 
@@ -215,18 +215,18 @@ class FlowSeen(Message):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GateClosed(Message):
     gate: Gate
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GateOpened(Message):
     gate: Gate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NoticeGiven(Message):
     """Something outside the engine that people must be told: it becomes an alert, journalled like any other."""
 
@@ -260,7 +260,7 @@ Event = (
 # ---------------------------------------------------------------- commands: a person asks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Command(Message):
     """`id` is unique; `actor` is who asked. Authorisation happened in `app.control`."""
 
@@ -268,27 +268,27 @@ class Command(Message):
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Pause(Command):
     pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Resume(Command):
     pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ClosePosition(Command):
     position_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CloseAll(Command):
     pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ChangeRisk(Command):
     """`limits` at once where they are safer, else from the next 00:00 UTC on.
 
@@ -303,14 +303,14 @@ class ChangeRisk(Command):
     before: RiskLimits | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TakeBack(Command):
     """Take back a pending change of risk limits."""
 
     change_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ChangeVoting(Command):
     """New voting rules: enablement, weights, thresholds."""
 
@@ -318,7 +318,7 @@ class ChangeVoting(Command):
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Unlock(Command):
     """Clear a latch that only a person may clear."""
 
@@ -330,7 +330,7 @@ AnyCommand = Pause | Resume | ClosePosition | CloseAll | ChangeRisk | TakeBack |
 # ---------------------------------------------------------------- actions: the core asks the world
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PlaceOrder:
     """`limit` guards an entry's price; `stop_price` is a stop's trigger."""
 
@@ -345,14 +345,14 @@ class PlaceOrder:
     stop_price: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CancelOrder:
     client_order_id: str
     position_id: str
     symbol: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ReplaceStop:
     """Cancel `old_id` and place `order` in one request; if the cancel fails nothing is placed."""
 
@@ -360,7 +360,7 @@ class ReplaceStop:
     order: PlaceOrder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class QueryOrder:
     """What became of it? `complete` asks for the order list, the trade list and the balances too."""
 
@@ -371,7 +371,7 @@ class QueryOrder:
     complete: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ReadAccount:
     """Read the exchange's truth and answer with `AccountSeen`. `doubtful` are orders to ask for by name."""
 
@@ -380,26 +380,26 @@ class ReadAccount:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ConfirmPrice:
     """Ask for the price by another way than the feed; the answer is a PriceSeen from "asked"."""
 
     symbol: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SealKillSwitch:
     """Make the kill switch durable outside the database before anything is closed."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class UnsealKillSwitch:
     pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Alert:
     """Tell the people: `text` is a sentence without secrets."""
 

@@ -3,18 +3,20 @@
 Times are aware UTC; money is Decimal; a name ending in `_pct` is 0-100.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 
 from app.core.errors import DataError
 from app.core.money import ZERO, ceil_to, floor_to
+from app.core.values import value
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+@cache
 def timeframe_seconds(timeframe: str) -> int:
     """Seconds of a time frame such as "1m", "15m", "1h", "1d". Raises DataError for anything else."""
     count, unit = timeframe[:-1], timeframe[-1:]
@@ -25,7 +27,7 @@ def timeframe_seconds(timeframe: str) -> int:
 
 def require_utc(at: datetime, what: str) -> None:
     """Raise DataError unless `at` is aware and UTC."""
-    if at.utcoffset() != timedelta(0):
+    if at.tzinfo is not UTC and at.utcoffset() != timedelta(0):
         raise DataError(f"{what}: {at!r} is not in UTC")
 
 
@@ -101,7 +103,7 @@ class SignalStatus(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Candle:
     """One candle of `seconds` length. Impossible ones cannot be built: DataError names what is wrong."""
 
@@ -116,12 +118,13 @@ class Candle:
 
     def __post_init__(self) -> None:
         require_utc(self.opened_at, "candle")
-        for name in ("open", "high", "low", "close", "volume"):
-            if not getattr(self, name).is_finite():
+        open_, high, low, close = self.open, self.high, self.low, self.close
+        for name, number in (("open", open_), ("high", high), ("low", low), ("close", close), ("volume", self.volume)):
+            if not number.is_finite():
                 raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: {name} is not a finite number")
-        if self.low <= ZERO:
-            raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: low {self.low} is not positive")
-        if not self.low <= min(self.open, self.close) <= max(self.open, self.close) <= self.high:
+        if low <= ZERO:
+            raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: low {low} is not positive")
+        if not (low <= open_ <= high and low <= close <= high):
             raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: open and close must lie within low and high")
         if self.volume < ZERO:
             raise DataError(f"candle {self.opened_at:%Y-%m-%d %H:%M}: volume {self.volume} is negative")
@@ -131,7 +134,7 @@ class Candle:
         return self.opened_at + timedelta(seconds=self.seconds)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Quote:
     """Best bid and ask. On a candle feed both are the close."""
 
@@ -144,7 +147,7 @@ class Quote:
         return (self.bid + self.ask) / 2 if self.bid != self.ask else self.bid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderBook:
     """Price levels as (price, quantity), best first."""
 
@@ -153,7 +156,7 @@ class OrderBook:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NewsEvent:
     """One story, cleaned. `score` is -1 (bearish) to 1 (bullish); `severity` high, medium or low.
 
@@ -173,7 +176,7 @@ class NewsEvent:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MarketData:
     """What a strategy is shown: exactly its `startup_candles` newest closed candles, oldest first."""
 
@@ -185,7 +188,7 @@ class MarketData:
     order_book: OrderBook | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Without:
     """What a strategy says when it is not shown `headline`, the strongest one."""
 
@@ -194,7 +197,7 @@ class Without:
     confidence: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Signal:
     """One strategy's opinion. Confidence 0 means "no opinion"; a status other than OK or ABSTAINS means "missing".
 
@@ -220,7 +223,7 @@ class Signal:
             raise DataError(f"signal of {self.strategy}: confidence {self.confidence} is not within 0 and 100")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Instrument:
     """One market's rules, read from the exchange. The only place where numbers are rounded to its grid."""
 
@@ -260,7 +263,7 @@ class Instrument:
         return OrderType.STOP_LOSS if OrderType.STOP_LOSS in self.order_types else OrderType.STOP_LOSS_LIMIT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Fill:
     """One execution. `id` is the exchange's trade id: booked once however often it is reported."""
 
@@ -280,7 +283,7 @@ class Fill:
         return self.price * self.quantity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderReport:
     """What the exchange says of one order, whole: status and every fill so far. Applying it twice is harmless."""
 
@@ -295,7 +298,7 @@ class OrderReport:
     stop_price: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Order:
     """One order of ours through its whole life. `id` is its client order id."""
 
@@ -328,7 +331,7 @@ class Order:
         return "IOC" if self.type is OrderType.LIMIT else "GTC"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Position:
     """Bitcoin bought by one entry. `quantity` can be sold (fees in bitcoin taken off, on the step)."""
 
@@ -373,7 +376,7 @@ class Position:
         return self.quantity - self.sold_quantity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Trade:
     """A closed position. A position closed in parts is one trade at its average exit."""
 
@@ -406,7 +409,7 @@ class LatchKind(StrEnum):
     AUTH = "exchange_refuses"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Latch:
     """A lock that trading does not lift by itself. `lifts_at` is None where only a person can."""
 
@@ -417,7 +420,7 @@ class Latch:
     cleared_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Flow:
     """Money that came or went by the owner's hand, in quote currency: neutral to every loss figure."""
 
@@ -427,7 +430,7 @@ class Flow:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ListedFlow:
     """A deposit (positive) or withdrawal (negative) in the exchange's own list, and the fee named beside it."""
 

@@ -5,11 +5,14 @@ booked once, and a report may be applied any number of times.
 """
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 from app.core.errors import InvariantError
 from app.core.model import Fill, Order, OrderReport, OrderStatus, Role
+from app.core.values import changed
 
 S = OrderStatus
 
@@ -36,6 +39,36 @@ NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
     S.STUCK: frozenset({S.OPEN, S.PARTIAL, S.CANCELLING, S.NOT_PLACED}) | _ENDS,
 } | {end: frozenset() for end in TERMINAL}
 
+
+class Orders(dict[str, Order]):
+    """By id; `live` holds those once more that money may still move through: few, and asked for at every message.
+
+    Set and taken out one by one.
+    """
+
+    def __init__(self, orders: Mapping[str, Order] | None = None) -> None:
+        super().__init__(orders or {})
+        self.live = {id: order for id, order in self.items() if order.status in LIVE}
+
+    def __setitem__(self, id: str, order: Order) -> None:
+        super().__setitem__(id, order)
+        if order.status in LIVE:
+            self.live[id] = order
+        else:
+            self.live.pop(id, None)
+
+    def __delitem__(self, id: str) -> None:
+        super().__delitem__(id)
+        self.live.pop(id, None)
+
+    def pop(self, id: str, *default: Any) -> Any:
+        self.live.pop(id, None)
+        return super().pop(id, *default)
+
+    def __reduce__(self) -> tuple[type["Orders"], tuple[dict[str, Order]]]:
+        return Orders, (dict(self),)
+
+
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 LAST_ATTEMPT = 36**2 - 1  # an id has two digits for it
 ROLE_LETTERS = {Role.ENTRY: "E", Role.STOP: "S", Role.EXIT: "C"}
@@ -45,13 +78,28 @@ def can_become(order: Order, status: OrderStatus) -> bool:
     return status is order.status or status in NEXT[order.status]
 
 
-def moved(order: Order, status: OrderStatus, at: datetime, reason: str = "") -> Order:
+def moved(
+    order: Order,
+    status: OrderStatus,
+    at: datetime,
+    reason: str = "",
+    *,
+    exchange_order_id: str = "",
+    sent_at: datetime | None = None,
+) -> Order:
     """`order` in its next status; the same order where it is there already."""
     if status is order.status:
         return order
-    if not can_become(order, status):
+    if status not in NEXT[order.status]:
         raise InvariantError(f"order {order.id}: {order.status} cannot become {status}")
-    return replace(order, status=status, updated_at=at, reason=reason or order.reason)
+    return changed(
+        order,
+        status=status,
+        updated_at=at,
+        reason=reason or order.reason,
+        exchange_order_id=exchange_order_id or order.exchange_order_id,
+        sent_at=sent_at or order.sent_at,
+    )
 
 
 def with_fill(order: Order, fill: Fill) -> Order:
@@ -59,7 +107,7 @@ def with_fill(order: Order, fill: Fill) -> Order:
     filled = order.filled_quantity + fill.quantity
     if filled > order.quantity:
         raise InvariantError(f"order {order.id}: filled {filled} of {order.quantity}")
-    return replace(
+    return changed(
         order,
         filled_quantity=filled,
         filled_notional=order.filled_notional + fill.notional,
@@ -79,14 +127,13 @@ def reported(order: Order, report: OrderReport) -> Order:
         return order
     if status is S.OPEN and order.filled_quantity:
         status = S.PARTIAL
-    if order.status is S.CANCELLING and status in (S.OPEN, S.PARTIAL):
-        return replace(order, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
-    if status is order.status:
-        return replace(order, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
-    after = moved(order, status, report.at, report.reason)
-    return replace(after, exchange_order_id=report.exchange_order_id or order.exchange_order_id)
+    if status is order.status or (order.status is S.CANCELLING and status in (S.OPEN, S.PARTIAL)):
+        its = report.exchange_order_id or order.exchange_order_id
+        return order if its == order.exchange_order_id else changed(order, exchange_order_id=its)
+    return moved(order, status, report.at, report.reason, exchange_order_id=report.exchange_order_id)
 
 
+@lru_cache(maxsize=256)
 def base36(number: int, width: int) -> str:
     """`number` in base 36, padded with zeros. InvariantError where it does not fit."""
     digits = ""

@@ -4,7 +4,6 @@ An entry that bought becomes a position again; a stop that stands goes on protec
 other books (another tag) are left alone, and told of: another trader may be using the account.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from app.core import life, orders
@@ -13,6 +12,7 @@ from app.core.messages import CancelOrder, OrderNotFound, QueryOrder
 from app.core.model import Order, OrderReport, OrderStatus, OrderType, Position, PositionStatus, Role, Side
 from app.core.money import ZERO
 from app.core.turn import Turn
+from app.core.values import changed
 
 NOT_FOUND_NEEDED = 3
 USED = 100  # attempts that may have been made for a position before it was lost: their ids are never used again
@@ -49,7 +49,7 @@ def taken_in(turn: Turn, report: OrderReport) -> Order | None:
     if role is Role.ENTRY:
         _take_in_stops(turn, position)
     elif role is Role.EXIT and position.exit_reason is None:
-        turn.put(replace(position, status=PositionStatus.CLOSING))
+        turn.put(changed(position, status=PositionStatus.CLOSING))
     return order
 
 
@@ -107,7 +107,7 @@ def use_up(turn: Turn, id: str) -> None:
         turn.touch()
     position = turn.position(orders.position_of(id))
     if position is not None and orders.attempt_of(id) > position.attempts:
-        turn.put(replace(position, attempts=orders.attempt_of(id)))
+        turn.put(changed(position, attempts=orders.attempt_of(id)))
 
 
 def _entering(turn: Turn, id: str, at: datetime, why: str, decision_id: str = "") -> Position:
@@ -153,7 +153,7 @@ def _stand_under(turn: Turn, position: Position, report: OrderReport) -> Positio
         if order.role is Role.STOP and order.status is OrderStatus.INTENT:
             turn.move(order, OrderStatus.NOT_SENT, "another stop stands already")
     level = report.stop_price if report.stop_price is not None else position.stop_price
-    position = replace(position, stop_order_id=report.client_order_id, stop_price=level)
+    position = changed(position, stop_order_id=report.client_order_id, stop_price=level)
     turn.put(position)
     return position
 

@@ -6,18 +6,18 @@ sample standard deviation; drawdown comes as a summary that the caller takes ove
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate, pairwise
 from statistics import fmean, stdev
 
 from app.core.model import Trade
+from app.core.values import value
 
 DAYS_A_YEAR = 365
 MIN_DAYS = 30  # fewer daily returns than this tell nothing: the ratios are null
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Drawdown:
     """Deepest fall from a high, as a positive percentage; days at candle resolution; null where not recovered."""
 
@@ -26,7 +26,7 @@ class Drawdown:
     recovery_days: float | None  # from the deepest point back to the old high
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Curve:
     """What a run looked like over time. `daily` is equity at each UTC day's end, oldest first."""
 
@@ -43,7 +43,7 @@ class Curve:
     drawdown: Drawdown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Report:
     """Names of design 7.6. A ratio that cannot be told is None, and None becomes null."""
 

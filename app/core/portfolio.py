@@ -5,15 +5,15 @@ profit and loss. Losses are measured on NAV.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.core.model import Position
 from app.core.money import HUNDRED, ONE, ZERO, part
+from app.core.values import changed, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Account:
     """Quote amounts unless said otherwise. `nav` figures use the liquidation equity of `liquidation`."""
 
@@ -58,7 +58,10 @@ def next_midnight(at: datetime) -> datetime:
 
 def held(account: Account, positions: Iterable[Position]) -> Decimal:
     """Bitcoin of ours: what positions hold, and dust."""
-    return sum((position.remaining for position in positions), account.dust)
+    quantity = account.dust
+    for position in positions:
+        quantity += position.remaining
+    return quantity
 
 
 def equity(account: Account, quantity: Decimal, price: Decimal) -> Decimal:
@@ -77,21 +80,24 @@ def nav(account: Account, liquidated: Decimal) -> Decimal:
     return liquidated / account.units if account.units else account.idle_nav
 
 
-def day_loss_pct(account: Account, liquidated: Decimal) -> Decimal:
-    """The worse of marked-to-market (on NAV) and realised loss of the day, as a positive percentage; 0 in profit.
+def losses_pct(account: Account, liquidated: Decimal) -> tuple[Decimal, Decimal]:
+    """(loss of the day, loss since the ledger was opened) as positive percentages; 0 in profit.
 
-    An unrealised gain must not hide a realised loss, nor the reverse.
+    The day's is the worse of marked-to-market (on NAV) and realised: an unrealised gain must not hide a realised
+    loss, nor the reverse. The total is on NAV.
     """
-    marked = ZERO
-    if account.day_nav > ZERO:
-        marked = (ONE - nav(account, liquidated) / account.day_nav) * HUNDRED
+    value = nav(account, liquidated)
+    marked = (ONE - value / account.day_nav) * HUNDRED if account.day_nav > ZERO else ZERO
     realised = -account.day_realised / account.day_equity * HUNDRED if account.day_equity > ZERO else ZERO
-    return max(marked, realised, ZERO)
+    return max(marked, realised, ZERO), max((ONE - value) * HUNDRED, ZERO)
+
+
+def day_loss_pct(account: Account, liquidated: Decimal) -> Decimal:
+    return losses_pct(account, liquidated)[0]
 
 
 def total_loss_pct(account: Account, liquidated: Decimal) -> Decimal:
-    """Loss since the ledger was opened, on NAV, as a positive percentage; 0 in profit."""
-    return max((ONE - nav(account, liquidated)) * HUNDRED, ZERO)
+    return losses_pct(account, liquidated)[1]
 
 
 def with_flow(account: Account, amount: Decimal, liquidated: Decimal) -> Account:
@@ -99,7 +105,7 @@ def with_flow(account: Account, amount: Decimal, liquidated: Decimal) -> Account
     value = nav(account, liquidated)
     emptied = liquidated + amount <= ZERO
     units = ZERO if emptied or value <= ZERO else account.units + amount / value
-    return replace(
+    return changed(
         account,
         cash=account.cash + amount,
         units=units,
@@ -111,7 +117,7 @@ def with_flow(account: Account, amount: Decimal, liquidated: Decimal) -> Account
 
 def new_day(account: Account, at: datetime, shown_equity: Decimal, liquidated: Decimal) -> Account:
     """The base for the day of `at`: everything is marked to the market once, nothing is counted twice."""
-    return replace(
+    return changed(
         account,
         day=midnight(at),
         day_nav=nav(account, liquidated),

@@ -1,7 +1,6 @@
 """Start-up is recovery: what a new process makes of the books it finds, and of the exchange's own truth."""
 
 from collections.abc import Set
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -13,6 +12,7 @@ from app.core.model import ExitReason, LatchKind, OrderStatus, PositionStatus, Q
 from app.core.money import ZERO, plain
 from app.core.state import held, live_orders, open_positions
 from app.core.turn import BALANCES_LAG, Turn
+from app.core.values import changed
 
 SEEN_AGAIN = timedelta(seconds=10)
 FLOWS_LAG = timedelta(minutes=10)  # how long the exchange's list of deposits and withdrawals may not know one
@@ -98,7 +98,7 @@ def doubt_the_missing(turn: Turn, asked_at: datetime, mentioned: Set[str]) -> No
         position = turn.position(order.position_id)
         if position is not None and position.stop_order_id == order.id:
             since = position.unprotected_since or turn.now
-            turn.put(replace(position, stop_confirmed=False, unprotected_since=since))
+            turn.put(changed(position, stop_confirmed=False, unprotected_since=since))
 
 
 def _quiet(turn: Turn) -> bool:

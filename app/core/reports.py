@@ -1,6 +1,5 @@
 """What the exchange says of our orders: reports, refusals, doubts. Fills first, status second, each fill once."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -23,6 +22,7 @@ from app.core.model import (
 from app.core.money import ZERO
 from app.core.state import live_orders
 from app.core.turn import FENCE, Turn
+from app.core.values import changed
 
 # Nothing is wrong with the order: the exchange takes none of ours for now.
 NOT_NOW = frozenset({Refusal.BUSY, Refusal.MARKET_CLOSED, Refusal.ACCESS, Refusal.AUTH})
@@ -56,7 +56,7 @@ def apply_report(turn: Turn, report: OrderReport, asked_at: datetime | None = No
         return
     before = order.status
     after = orders.reported(order, report)
-    if after != order:
+    if after is not order:
         turn.put(after)
     turn.state.doubts.pop(after.id, None)
     if after.status is not before:
@@ -92,7 +92,7 @@ def _late(turn: Turn, order: Order, report: OrderReport, *, filled: bool, overta
 def book(turn: Turn, order: Order, fill: Fill) -> Order:
     """One new fill: into the order, the cash and the position."""
     worth = _fee_in_quote(turn, fill)
-    fill = replace(fill, position_id=order.position_id, fee_quote=worth)
+    fill = changed(fill, position_id=order.position_id, fee_quote=worth)
     turn.state.booked[fill.id] = order.id
     order = orders.with_fill(order, fill)
     turn.put(order)
@@ -108,23 +108,23 @@ def book(turn: Turn, order: Order, fill: Fill) -> Order:
         turn.set_account(cash=account.cash + fill.notional - fee_cash, dust=account.dust - fee_base)
     position = turn.position(order.position_id)
     if position is not None:
-        position = _position_with(position, fill, worth, fee_cash, fee_base)
-        if fill.side is Side.BUY and not position.stop_confirmed:
-            position = replace(position, unprotected_since=position.unprotected_since or turn.now)
-        turn.put(position)
+        turn.put(_position_with(position, fill, worth, fee_cash, fee_base, turn.now))
     else:  # its position is closed: what came late is ours all the same, or was
         moved = fill.quantity - fee_base if fill.side is Side.BUY else -fill.quantity
         turn.set_account(dust=turn.account.dust + moved)
     return order
 
 
-def _position_with(position: Position, fill: Fill, worth: Decimal, fee_cash: Decimal, fee_base: Decimal) -> Position:
+def _position_with(
+    position: Position, fill: Fill, worth: Decimal, fee_cash: Decimal, fee_base: Decimal, now: datetime
+) -> Position:
     """`cost` and `proceeds` are what cash really moved, plus fees that were not taken off what was bought or got."""
     third = worth - fee_cash
     if fill.side is Side.BUY:
         third = ZERO if fee_base else third
         got = fill.quantity - fee_base
-        return replace(
+        bare_since = position.unprotected_since or now
+        return changed(
             position,
             entry_quantity=position.entry_quantity + fill.quantity,
             entry_notional=position.entry_notional + fill.notional,
@@ -132,8 +132,9 @@ def _position_with(position: Position, fill: Fill, worth: Decimal, fee_cash: Dec
             net_quantity=position.net_quantity + got,
             quantity=position.quantity + got,
             cost=position.cost + fill.notional + fee_cash + third,
+            unprotected_since=position.unprotected_since if position.stop_confirmed else bare_since,
         )
-    return replace(
+    return changed(
         position,
         sold_quantity=position.sold_quantity + fill.quantity,
         proceeds=position.proceeds + fill.notional - fee_cash - third,
@@ -172,7 +173,7 @@ def follow_up(turn: Turn, order: Order, *, again: bool = True) -> None:
 def _stop_moved(turn: Turn, position: Position, order: Order, *, again: bool) -> None:
     resting, ended = order.status in life.RESTING, order.status in orders.TERMINAL
     if position.remaining <= ZERO:
-        life.finish(turn, replace(position, exit_reason=_stop_reason(turn, position, order)))
+        life.finish(turn, changed(position, exit_reason=_stop_reason(turn, position, order)))
     elif position.status is PositionStatus.CLOSING:
         if resting:
             life.cancel(turn, order)  # confirmed only after the close was asked for
@@ -254,7 +255,7 @@ def not_found(turn: Turn, message: OrderNotFound) -> None:
         return
     # Whoever waits for the proof may be without a stop: the next answer is wanted as soon as it counts, and not before.
     next_at = turn.now + NOT_FOUND_APART
-    doubt = replace(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now, next_at=next_at)
+    doubt = changed(doubt, not_found=doubt.not_found + 1, not_found_at=turn.now, next_at=next_at)
     turn.state.doubts[order.id] = doubt
     turn.touch()
     if doubt.not_found < NOT_FOUND_NEEDED:

@@ -4,8 +4,8 @@ Every comparison is written so that NaN cannot pass it, and data that is missing
 never rounded up, and never shrunk silently to what happens to be available.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,11 +14,12 @@ from app.core.model import Instrument, OrderBook, OrderType, Quote
 from app.core.money import HUNDRED, ZERO, bought, part, pct_of, plain
 from app.core.rules import EntryOrder, EntryRules, RiskLimits, Tripwires
 from app.core.stops import limit_price, protective_price
+from app.core.values import value
 
 NOTIONAL_MARGIN = Decimal("1.02")  # head-room over the exchange's minimum: prices move before an order arrives
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EntryFacts:
     """Everything that an entry is judged on. `equity` is the liquidation equity; None where it cannot be known."""
 
@@ -41,7 +42,7 @@ class EntryFacts:
     candle_fed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Approved:
     """The entry that may be sent."""
 
@@ -51,7 +52,7 @@ class Approved:
     checks: tuple[RiskCheck, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Refused:
     reason: str
     checks: tuple[RiskCheck, ...]
@@ -240,7 +241,7 @@ def reached(loss_pct: Decimal, limit_pct: Decimal | None) -> bool:
     return not loss_pct.is_finite() or loss_pct >= limit_pct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Activity:
     """What the tripwires watch. Times are of orders and of definitive rejects, oldest first."""
 
@@ -253,20 +254,24 @@ class Activity:
 
 def tripped(activity: Activity, wires: Tripwires, now: datetime) -> str | None:
     """Why trading ran away, or None."""
-    per_minute = _since(activity.order_times, now, minutes=1)
-    per_hour = _since(activity.order_times, now, minutes=60)
-    rejects = _since(activity.reject_times, now, minutes=10)
-    if wires.orders_per_minute is not None and per_minute > wires.orders_per_minute:
-        return f"{per_minute} orders within a minute, at most {wires.orders_per_minute}"
-    if wires.orders_per_hour is not None and per_hour > wires.orders_per_hour:
-        return f"{per_hour} orders within an hour, at most {wires.orders_per_hour}"
-    if wires.rejects_in_10_minutes is not None and rejects >= wires.rejects_in_10_minutes:
-        return f"{rejects} orders rejected within 10 minutes"
+    if wires.orders_per_minute is not None:
+        count = _since(activity.order_times, now, minutes=1)
+        if count > wires.orders_per_minute:
+            return f"{count} orders within a minute, at most {wires.orders_per_minute}"
+    if wires.orders_per_hour is not None:
+        count = _since(activity.order_times, now, minutes=60)
+        if count > wires.orders_per_hour:
+            return f"{count} orders within an hour, at most {wires.orders_per_hour}"
+    if wires.rejects_in_10_minutes is not None:
+        count = _since(activity.reject_times, now, minutes=10)
+        if count >= wires.rejects_in_10_minutes:
+            return f"{count} orders rejected within 10 minutes"
     if wires.stop_outs_in_a_row is not None and activity.stop_outs >= wires.stop_outs_in_a_row:
         return f"{activity.stop_outs} positions stopped out in a row"
-    share = pct_of(activity.day_notional, activity.equity)
-    if wires.notional_per_day_pct is not None and share > wires.notional_per_day_pct:
-        return f"bought {share:.0f} % of equity today, at most {wires.notional_per_day_pct} %"
+    if wires.notional_per_day_pct is not None:
+        share = pct_of(activity.day_notional, activity.equity)
+        if share > wires.notional_per_day_pct:
+            return f"bought {share:.0f} % of equity today, at most {wires.notional_per_day_pct} %"
     return None
 
 
@@ -279,5 +284,4 @@ def trade_loss_trips(profit_loss: Decimal, equity: Decimal, wires: Tripwires) ->
 
 
 def _since(times: Sequence[datetime], now: datetime, minutes: int) -> int:
-    start = now - timedelta(minutes=minutes)
-    return sum(1 for at in times if at > start)
+    return len(times) - bisect_right(times, now - timedelta(minutes=minutes))

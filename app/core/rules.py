@@ -3,11 +3,12 @@
 None switches a limit off, which only a backtest's own configuration may do.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
 
 from app.core.model import timeframe_seconds
+from app.core.values import value
 
 
 class EntryOrder(StrEnum):
@@ -15,7 +16,7 @@ class EntryOrder(StrEnum):
     MARKET = "market"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Trailing:
     """In per cent: activates this far in profit, stays this far below the highest close, moves in such steps."""
 
@@ -24,7 +25,7 @@ class Trailing:
     min_step_pct: Decimal = Decimal("0.25")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EntryRules:
     order: EntryOrder = EntryOrder.LIMIT_IOC
     max_slippage_pct: Decimal = Decimal("0.3")
@@ -35,13 +36,13 @@ class EntryRules:
     min_depth_pct: Decimal | None = Decimal(100)  # of the order, on offer within max_slippage_pct on both sides
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Warnings:
     daily_loss_pct: Decimal = Decimal(2)
     total_loss_pct: Decimal = Decimal(10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Tripwires:
     """Bug-catchers: far tighter than the loss limits, each latches RUNAWAY until a person looks."""
 
@@ -53,7 +54,7 @@ class Tripwires:
     rejects_in_10_minutes: int | None = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RiskLimits:
     position_size_pct: Decimal = Decimal(5)
     max_open_positions: int = 4
@@ -75,7 +76,7 @@ class Asking(StrEnum):
     CYCLE = "cycle"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StrategyRule:
     name: str
     enabled: bool
@@ -94,7 +95,7 @@ class StrategyRule:
         return self.enabled and self.configured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class VotingRules:
     cycle_seconds: int = 60
     timeframe: str = "1h"
@@ -118,7 +119,7 @@ class VotingRules:
         return rule.opinion_ttl_seconds or self.asking_seconds(rule) * 3 // 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Simulation:
     """The pretend exchange's prices. `fee_in` base is what Binance.US does on a buy.
 
@@ -137,7 +138,7 @@ class Simulation:
     stop: str = "market"  # or "limit"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Rules:
     risk: RiskLimits = field(default_factory=RiskLimits)
     voting: VotingRules = field(default_factory=VotingRules)

@@ -24,14 +24,16 @@ from app.core.model import (
     Signal,
 )
 from app.core.money import ZERO
+from app.core.orders import Orders
 from app.core.portfolio import Account
 from app.core.rules import RiskLimits, Rules
+from app.core.values import value
 
 SCHEMA = 2  # of a stored state; a checkpoint with another number is ignored in favour of the journal
 STALE_AFTER = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Doubt:
     """An order whose fate is being found out: when it left, since when and how often it is asked for, what is known."""
 
@@ -43,7 +45,7 @@ class Doubt:
     not_found_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PendingChange:
     """A looser limit that waits for 00:00 UTC and can be taken back until then."""
 
@@ -55,7 +57,7 @@ class PendingChange:
     before: RiskLimits | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class KillEvidence:
     """Prices in a row at which the total loss was reached: of the feed, and those that were asked for elsewhere."""
 
@@ -84,7 +86,7 @@ class State:
     account: Account | None = None
     gates: dict[str, str] = field(default_factory=dict)
     latches: dict[str, Latch] = field(default_factory=dict)
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: Orders = field(default_factory=Orders)
     positions: dict[str, Position] = field(default_factory=dict)
     doubts: dict[str, Doubt] = field(default_factory=dict)
     booked: dict[str, str] = field(default_factory=dict)  # fill id → client order id
@@ -119,6 +121,9 @@ class State:
     others: list[str] = field(default_factory=list)  # tags of other books whose orders were told of
     pending: list[PendingChange] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.orders = Orders(self.orders)  # a stored state has a plain dictionary of them
+
 
 # ---------------------------------------------------------------- derived figures
 
@@ -142,17 +147,16 @@ def liquidated(state: State) -> Decimal:
     """Cash and bitcoin sold at the bid less the taker fee: the stricter figure that risk uses."""
     if state.account is None:
         return ZERO
+    quantity = portfolio.held(state.account, state.positions.values())
     bid = state.quote.bid if state.quote else ZERO
     fee = state.instrument.taker_fee_pct if state.instrument else ZERO
-    return portfolio.liquidation(state.account, held(state), bid, fee)
+    return portfolio.liquidation(state.account, quantity, bid, fee)
 
 
 def live_orders(state: State, role: Role | None = None) -> list[Order]:
     """Orders that money may still move through. By id: a stored state does not keep the order of its dictionaries."""
-    found = [
-        order for order in state.orders.values() if order.status in orders.LIVE and (role is None or order.role is role)
-    ]
-    return sorted(found, key=_by_id)
+    found = [order for order in state.orders.live.values() if role is None or order.role is role]
+    return sorted(found, key=_by_id) if len(found) > 1 else found
 
 
 def _by_id(each: Order | Position) -> str:
@@ -161,11 +165,12 @@ def _by_id(each: Order | Position) -> str:
 
 def open_positions(state: State) -> list[Position]:
     """Positions that hold bitcoin or may yet, the oldest first."""
-    return sorted(state.positions.values(), key=_by_id)
+    found = list(state.positions.values())
+    return sorted(found, key=_by_id) if len(found) > 1 else found
 
 
 def in_doubt(state: State) -> list[Order]:
-    return [order for order in state.orders.values() if order.status in orders.IN_DOUBT]
+    return [order for order in state.orders.live.values() if order.status in orders.IN_DOUBT]
 
 
 def price_is_stale(state: State, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 Every change of state goes through a Turn, so that "did anything change?" has one answer.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,7 +22,6 @@ from app.core.model import (
     OrderStatus,
     OrderType,
     Position,
-    PositionStatus,
     Role,
     Side,
     Trade,
@@ -30,12 +29,13 @@ from app.core.model import (
 from app.core.portfolio import Account
 from app.core.rules import RiskLimits
 from app.core.state import Doubt, State
+from app.core.values import changed
 
 Changed = Order | Fill | Position | Trade | Decision | Latch | Flow
 QUERY_AFTER = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 25.0, 30.0)  # seconds after the doubt began
 QUERY_EVERY = timedelta(seconds=10)  # afterwards
-KEPT_ORDERS = 400  # ended ones, so that a late fill still finds its order
-KEPT_FOR = timedelta(days=1)  # on a market of candles, which tells of nothing late
+KEPT_ORDERS = 400  # ended ones at least, so that a late fill still finds its order
+FORGOTTEN_AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Turn:
     state: State
     now: datetime
     actions: list[Action] = field(default_factory=list)
-    changes: list[Changed] = field(default_factory=list)
+    changes: dict[tuple[type, object], Changed] = field(default_factory=dict)  # the newest form of each thing
     touched: bool = False
 
     # ------------------------------------------------------------ reading
@@ -73,33 +73,29 @@ class Turn:
         """Something besides the latest quote has changed: the message belongs into the journal."""
         self.touched = True
 
-    def put(self, changed: Order | Position) -> None:
+    def put(self, form: Order | Position) -> None:
         """Store the new form of an order or position."""
-        self.touch()
-        if isinstance(changed, Order):
-            self.state.orders[changed.id] = changed
-            if changed.status in orders.TERMINAL:
-                self.state.cancel_asked.pop(changed.id, None)
-            if changed.filled_quantity or changed.status is OrderStatus.OPEN:
-                self.state.refusals.pop(changed.position_id, None)
+        state = self.state
+        if isinstance(form, Order):
+            state.orders[form.id] = form
+            if form.status in orders.TERMINAL:
+                state.cancel_asked.pop(form.id, None)
+            if form.status is OrderStatus.OPEN or form.filled_quantity:
+                state.refusals.pop(form.position_id, None)
         else:
-            self.state.positions[changed.id] = changed
-        self._changed(changed)
+            state.positions[form.id] = form
+        self.note(form)
 
-    def note(self, changed: Fill | Trade | Decision | Latch | Flow) -> None:
-        """Something worth a row of its own."""
-        self.touch()
-        self._changed(changed)
-
-    def _changed(self, changed: Changed) -> None:
-        """Keep only the newest form of each thing."""
-        kind, id = type(changed), getattr(changed, "id", changed)
-        self.changes = [each for each in self.changes if type(each) is not kind or getattr(each, "id", each) != id]
-        self.changes.append(changed)
+    def note(self, form: Changed) -> None:
+        """Something worth a row of its own: only its newest form, in the place of the newest."""
+        self.touched = True
+        which = type(form), getattr(form, "id", form)
+        self.changes.pop(which, None)
+        self.changes[which] = form
 
     def set_account(self, **changes: Any) -> None:
         self.touch()
-        self.state.account = replace(self.account, **changes)
+        self.state.account = changed(self.account, **changes)
 
     def do(self, action: Action) -> None:
         self.touch()
@@ -125,7 +121,7 @@ class Turn:
         started = self.state.started
         if started is None:
             raise InvariantError("the engine was not started")
-        position = replace(position, attempts=position.attempts + 1)
+        position = changed(position, attempts=position.attempts + 1)
         side = Side.BUY if role is Role.ENTRY else Side.SELL
         id = orders.client_order_id(
             live=started.live,
@@ -152,8 +148,9 @@ class Turn:
             )
         )
         self.put(position)
-        self.state.order_times = [at for at in self.state.order_times if self.now - at < timedelta(hours=1)]
-        self.state.order_times.append(self.now)
+        an_hour_ago = self.now - timedelta(hours=1)
+        recent = [at for at in self.state.order_times if at > an_hour_ago]
+        self.state.order_times = [*recent, self.now]
         place = PlaceOrder(
             client_order_id=id,
             position_id=position.id,
@@ -191,7 +188,7 @@ class Turn:
         next_at = doubt.since + timedelta(seconds=QUERY_AFTER[step]) if step < len(QUERY_AFTER) else self.now
         if next_at <= self.now:
             next_at = self.now + (QUERY_EVERY if step >= len(QUERY_AFTER) else timedelta(seconds=0.5))
-        self.state.doubts[order.id] = replace(doubt, asked=step + 1, next_at=next_at, began=doubt.began or self.now)
+        self.state.doubts[order.id] = changed(doubt, asked=step + 1, next_at=next_at, began=doubt.began or self.now)
         fenced = self.now >= doubt.since + FENCE
         self.do(
             QueryOrder(
@@ -205,33 +202,32 @@ class Turn:
 
     def forget_position(self, position: Position) -> None:
         """A closed position leaves the state; its orders stay a while for late fills."""
-        self.put(replace(position, status=PositionStatus.CLOSED))
+        self.put(position)
         del self.state.positions[position.id]
         self.state.exits.pop(position.id, None)
         self.state.retry_at.pop(position.id, None)
         self.state.refusals.pop(position.id, None)
         self.state.trail_at.pop(position.id, None)
         self.state.bare = [id for id in self.state.bare if id != position.id]
-        for order in self.state.orders.values():
-            if order.position_id == position.id:
-                self.state.jumped.pop(order.id, None)
+        its_own = {id for id in self.state.jumped if self._is_of(position, id)}
+        self.state.jumped = {id: since for id, since in self.state.jumped.items() if id not in its_own}
         self._forget_orders()
 
-    def _forget_orders(self) -> None:
-        """Those that ended long ago, the oldest first. Whatever remains is looked through at every message."""
-        state = self.state
-        ended = [order for order in state.orders.values() if order.status in orders.TERMINAL]
-        old = [order for order in ended if self.now - order.updated_at >= KEPT_FOR] if self._candle_fed else []
-        if len(ended) <= KEPT_ORDERS and not old:
-            return
-        ended.sort(key=lambda order: (order.updated_at, order.id))
-        gone = {order.id for order in (*ended[:-KEPT_ORDERS], *old)}
-        state.orders = {id: order for id, order in state.orders.items() if id not in gone}
-        state.booked = {fill: owner for fill, owner in state.booked.items() if owner not in gone}
+    def _is_of(self, position: Position, order_id: str) -> bool:
+        order = self.state.orders.get(order_id)
+        return order is not None and order.position_id == position.id
 
-    @property
-    def _candle_fed(self) -> bool:
-        return self.state.started is not None and self.state.started.candle_fed
+    def _forget_orders(self) -> None:
+        """Those that ended long ago, the oldest first."""
+        state = self.state
+        if len(state.orders) - len(state.orders.live) < KEPT_ORDERS + FORGOTTEN_AT_ONCE:
+            return
+        ended = [order for order in state.orders.values() if order.status in orders.TERMINAL]
+        ended.sort(key=lambda order: (order.updated_at, order.id))
+        gone = {order.id for order in ended[:-KEPT_ORDERS]}
+        for id in gone:
+            del state.orders[id]
+        state.booked = {fill: owner for fill, owner in state.booked.items() if owner not in gone}
 
 
 # recvWindow 5 s, the exchange's own back-end timeout 10 s, and 5 s for its memory to reach its database

@@ -7,7 +7,6 @@ strategy.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +14,7 @@ from app.core.decisions import Vote, VoteTerm
 from app.core.model import Direction, Signal, SignalStatus
 from app.core.money import ZERO, pct_of, plain
 from app.core.rules import StrategyRule, VotingRules
+from app.core.values import changed
 
 SIGNS = {Direction.BUY: 1, Direction.SELL: -1, Direction.HOLD: 0}
 DIRECTIONS = {sign: direction for direction, sign in SIGNS.items()}
@@ -26,11 +26,10 @@ def hold_vote(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) 
     BUY needs score ≥ buy threshold, enough participation, and one agreeing strategy that is not moved by text.
     SELL needs score ≤ −sell threshold. Everything else, no voters included, is HOLD.
     """
-    vote = _hold(rules, signals, now)
-    return replace(vote, without_headline=_without_headline(rules, signals, now))
+    return _hold(rules, signals, now, _without_headline(rules, signals, now))
 
 
-def _hold(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> Vote:
+def _hold(rules: VotingRules, signals: Mapping[str, Signal], now: datetime, without_headline: str = "") -> Vote:
     voters = [rule for rule in rules.strategies if rule.votes and rule.weight > ZERO]
     terms = tuple(_term(rule, signals.get(rule.name), now) for rule in voters)
     counted = sum((term.weight for term in terms if _counts(term)), ZERO)
@@ -48,18 +47,21 @@ def _hold(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> V
         participation_pct=participation,
         terms=terms,
         text=_text(terms, verdict),
+        without_headline=without_headline,
     )
 
 
 def _without_headline(rules: VotingRules, signals: Mapping[str, Signal], now: datetime) -> str:
     """The same vote with the opinions that are held without the strongest headline, in words."""
+    if not any(signal.without for signal in signals.values()):
+        return ""
     valid = [signal for _, signal in sorted(signals.items()) if status_at(signal, now) is SignalStatus.OK]
     told = [(signal.given_at, signal.without) for signal in valid if signal.without]
     if not told:
         return ""
     headline = max(told, key=lambda each: each[0])[1].headline
     others = {
-        name: replace(signal, action=signal.without.action, confidence=signal.without.confidence)
+        name: changed(signal, action=signal.without.action, confidence=signal.without.confidence)
         if signal.without and signal.without.headline == headline
         else signal
         for name, signal in signals.items()

@@ -49,6 +49,7 @@ class Ear:
     """An alert channel that only listens. Implements app.ports.Channel."""
 
     name = kind = "push"
+    reaches = 1
 
     def __init__(self) -> None:
         self.lines: list[str] = []

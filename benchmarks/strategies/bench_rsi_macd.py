@@ -30,8 +30,9 @@ class BenchRsiMacd(BaseStrategy):
         return DataFrame({"action": action, "confidence": 100.0}, index=candles.index)
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:
-        now = frame(market_data).iloc[-1]
-        words = f"RSI {now['rsi']:.1f}, MACD histogram {now['histogram']:+.2f}"
-        if now["rsi"] < 30 and now["histogram"] > 0:
+        candles = frame(market_data)
+        strength, histogram = candles["rsi"].to_numpy()[-1], candles["histogram"].to_numpy()[-1]
+        words = f"RSI {strength:.1f}, MACD histogram {histogram:+.2f}"
+        if strength < 30 and histogram > 0:
             return Signal("BUY", 100, words)
-        return Signal("SELL" if now["rsi"] > 70 else "HOLD", 100, words)
+        return Signal("SELL" if strength > 70 else "HOLD", 100, words)

@@ -27,7 +27,7 @@ class BenchSmaCross(BaseStrategy):
         return DataFrame({"action": action, "confidence": 100.0}, index=candles.index)
 
     def analyze(self, market_data: MarketData, news_events: Sequence[NewsEvent]) -> Signal:
-        before, now = frame(market_data)["lead"].iloc[-2:].tolist()
+        before, now = frame(market_data)["lead"].to_numpy()[-2:].tolist()
         words = f"the average of 10 leads that of 50 by {now:+.2f}"
         if now > 0 >= before:
             return Signal("BUY", 100, words)

@@ -4,26 +4,24 @@ Must never log or record a password, code, session id or token.
 """
 
 import asyncio
-import hashlib
-import logging
-import threading
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app.core.errors import ConfigError
-from app.seam import Clock, Tasks, token
+from app.seam import Clock, Tasks
 from services.auth import codes, tokens
-from services.auth.model import Answer, LoginSession, Record, Seals, SignedIn, Store, User
+from services.auth.browsers import Browsers
+from services.auth.factor import Factor
+from services.auth.model import Answer, Record, Seals, SignedIn, Store, User
 from services.auth.passwords import Passwords, fault, first_password
+from services.auth.read_tokens import ReadTokens
+from services.auth.remembered import Remembered
 from services.auth.seeds import Seeds
 from services.auth.throttle import Throttle, neighbourhood
+from services.auth.trail import Trail
 
-SESSION = timedelta(hours=24)
-SESSIONS_EACH = 5
 QUARTER = 15 * 60.0
-SURE_SECONDS = 2.0  # how long a session found good is believed without asking the store again
 WRONG = Answer(outcome="wrong")
-log = logging.getLogger("auth")
 
 
 class Auth:
@@ -39,18 +37,32 @@ class Auth:
         clock: Clock,
         tasks: Tasks,
         passwords: Passwords | None = None,
+        factor_stays: bool = False,
     ) -> None:
-        self._store, self._key, self._record, self._seeds = store, key, record, Seeds(seals)
-        self._clock, self._tasks = clock, tasks
+        """`factor_stays`: a second factor can be renewed but not removed."""
+        self._store, self._key, self._seeds = store, key, Seeds(seals)
+        self._clock, self._tasks, self._trail = clock, tasks, Trail(record, tasks)
         self._passwords = passwords or Passwords()
         self._pairs = Throttle(clock, 5, QUARTER)
         self._addresses = Throttle(clock, 20, QUARTER)
-        self._everybody = Throttle(clock, 60, 60.0)
-        self._codes = Throttle(clock, 5, QUARTER)
+        self._everybody = Throttle(clock, 20, 60.0)
+        self._changes = Throttle(clock, 5, QUARTER)
         self._two_at_once = asyncio.Semaphore(2)  # each check takes 64 MiB
-        self._users = threading.Lock()  # read, change, save of a user is one step
-        self._enrolled: set[str] = set()
-        self._sure: dict[str, tuple[float, SignedIn]] = {}
+        self._sure = Remembered(clock)
+        self.browsers = Browsers(
+            store, standing=self._signed_in, remembered=self._sure, trail=self._trail, clock=clock, tasks=tasks
+        )
+        self.factor = Factor(
+            store,
+            self._seeds,
+            self.browsers,
+            confirm=self.confirm,
+            stays=factor_stays,
+            trail=self._trail,
+            clock=clock,
+            tasks=tasks,
+        )
+        self.read_tokens = ReadTokens(store, remembered=self._sure, trail=self._trail, clock=clock, tasks=tasks)
 
     # ------------------------------------------------------------ first start
 
@@ -65,7 +77,7 @@ class Auth:
         if self._store.has_users():
             if user := self._store.get_user(_folded(username)):
                 self._seeds.opened(user)
-                self._note(self._store.change_user(user.username, self._with_sealed_seed) or user)
+                self.factor.note(self._store.change_user(user.username, self._with_sealed_seed) or user)
             return None
         if password is not None and (why := fault(password, username)):
             raise ConfigError(f"TRADER_ADMIN_PASSWORD: {why}")
@@ -77,8 +89,8 @@ class Auth:
             totp_secret=self._seeds.sealed(_folded(username), codes.checked_secret(totp_secret) if totp_secret else ""),
         )
         self._store.save_user(user)
-        self._note(user)
-        self._audit(user.username, "first user made", "", "ok")
+        self.factor.note(user)
+        self._trail.write(user.username, "first user made", "", "ok")
         return first if password is None else None
 
     def _with_sealed_seed(self, user: User) -> User | None:
@@ -89,11 +101,12 @@ class Auth:
     # ------------------------------------------------------------ signing in
 
     async def sign_in(self, username: str, password: str, otp: str | None, address: str, agent: str = "") -> Answer:
-        """For a browser: `secret` is what its cookie holds."""
+        """For a browser: `secret` is what its cookie holds. In place of a code a recovery code will do."""
         user = await self._checked(username, password, otp, address, "sign in")
         if isinstance(user, Answer):
             return user
-        return await self._tasks.in_thread(lambda: self._new_session(user, address, agent))
+        secret = await self._tasks.in_thread(lambda: self.browsers.begin(user, address, agent))
+        return Answer(outcome="ok", secret=secret, must_change=user.must_change)
 
     async def token(self, username: str, password: str, otp: str | None, address: str) -> Answer:
         """For a program: `secret` is a bearer token."""
@@ -118,9 +131,11 @@ class Auth:
         if isinstance(answer, User):
             self._pairs.clear(pair)
             self._addresses.forgive(where)
+            self._everybody.forgive("")
         elif answer.outcome == "code_needed":
             self._pairs.forgive(pair)
             self._addresses.forgive(where)
+            self._everybody.forgive("")
         good = isinstance(answer, User)
         detail = "" if isinstance(answer, User) else answer.outcome.replace("_", " ")
         await self._audited_try(name, action, address, "ok" if good else "refused", detail)
@@ -131,87 +146,45 @@ class Auth:
         user = self._store.get_user(name)
         if not self._passwords.matches(user.password_hash if user else None, password) or user is None:
             return WRONG
-        self._note(user)
+        self.factor.note(user)
         if user.totp_secret and not otp:
             return Answer(outcome="code_needed")
-        if user.totp_secret and not self.verify(name, otp or ""):
+        if user.totp_secret and not self.factor.verify_either(name, otp or ""):
             return WRONG
         if self._passwords.is_dated(user.password_hash):
             user = self._exchange(user, replace(user, password_hash=self._passwords.hashed(password))) or user
         return user
 
-    def _new_session(self, user: User, address: str, agent: str) -> Answer:
-        now, secret = self._clock.now(), token(32)
-        self._store.delete_expired(now)
-        for old in list(self._store.sessions_of(user.username))[: -(SESSIONS_EACH - 1)]:
-            self._store.delete_session(old.id)
-            self._sure.pop(old.id, None)
-        session = LoginSession(
-            id=_hashed(secret),
-            username=user.username,
-            epoch=user.epoch,
-            created_at=now,
-            expires_at=now + SESSION,
-            address=address,
-            agent=agent[:200],
-        )
-        self._store.create_session(session)
-        return Answer(outcome="ok", secret=secret, must_change=user.must_change)
-
     # ------------------------------------------------------------ being signed in
 
     async def session(self, secret: str | None) -> SignedIn | None:
         """Who this cookie stands for, if it is still good."""
-        if not secret or len(secret) > 128:
-            return None
-        id = _hashed(secret)
-        if (known := self._sure.get(id)) and self._is_sure(known):
-            return known[1]
-        found = await self._tasks.in_thread(lambda: self._find(id))
-        self._remember(id, found)
-        return found
+        return await self.browsers.find(secret)
 
     async def bearer(self, text: str) -> SignedIn | None:
         """Who this token stands for, if it is still good."""
+        if found := await self.read_tokens.find(text):
+            return found
         claims = tokens.read(self._key, text, self._clock.now())
         if claims is None:
             return None
         name, epoch, expires_at = claims
         id = f"token of {name} {epoch} {expires_at}"
-        if (known := self._sure.get(id)) and self._is_sure(known):
-            return known[1]
+        if known := self._sure.get(id):
+            return known
         found = await self._tasks.in_thread(lambda: self._signed_in(name, epoch, expires_at))
-        self._remember(id, found)
+        self._sure.put(id, found)
         return found
 
     async def sign_out(self, secret: str, address: str = "") -> None:
-        who = await self.session(secret)
-        self._sure.pop(_hashed(secret), None)
-        await self._tasks.in_thread(lambda: self._store.delete_session(_hashed(secret)))
-        if who is not None:
-            await self._audited(who.username, "sign out", address, "ok")
-
-    def _find(self, id: str) -> SignedIn | None:
-        session = self._store.get_session(id)
-        return self._signed_in(session.username, session.epoch, session.expires_at) if session else None
+        await self.browsers.end(secret, address)
 
     def _signed_in(self, name: str, epoch: int, expires_at: datetime) -> SignedIn | None:
         user = self._store.get_user(name)
         if user is None or user.epoch != epoch or self._clock.now() >= expires_at:
             return None
-        self._note(user)
+        self.factor.note(user)
         return SignedIn(username=name, must_change=user.must_change, expires_at=expires_at)
-
-    def _is_sure(self, known: tuple[float, SignedIn]) -> bool:
-        return self._clock.monotonic() - known[0] < SURE_SECONDS and self._clock.now() < known[1].expires_at
-
-    def _remember(self, id: str, found: SignedIn | None) -> None:
-        if found is None:
-            self._sure.pop(id, None)
-            return
-        if len(self._sure) > 100:
-            self._sure.clear()
-        self._sure[id] = (self._clock.monotonic(), found)
 
     # ------------------------------------------------------------ changes
 
@@ -221,28 +194,28 @@ class Auth:
         `current` may be None only while the random first password stands.
         """
         key = f"change {who}"
-        if wait := self._codes.wait(key):
+        if wait := self._changes.wait(key):
             return f"Too many wrong tries; wait {wait // 60 + 1} minutes"
-        self._codes.count(key)
+        self._changes.count(key)
         async with self._two_at_once:
             why = await self._tasks.in_thread(lambda: self._change(who, current, new))
         if why is None or not why.startswith("The current"):
-            self._codes.clear(key)
+            self._changes.clear(key)
         self._sure.clear()
-        await self._audited(who, "change password", address, "refused" if why else "ok")
+        await self._trail.told(who, "change password", address, "refused" if why else "ok")
         return why
 
     async def confirm(self, who: str, password: str, address: str) -> bool:
         """Whether somebody who is signed in knows the password, too. As slow for a guesser as signing in."""
         key = f"change {who}"
-        if self._codes.wait(key):
+        if self._changes.wait(key):
             return False
-        self._codes.count(key)
+        self._changes.count(key)
         async with self._two_at_once:
             good = await self._tasks.in_thread(lambda: self._knows(who, password))
         if good:
-            self._codes.clear(key)
-        await self._audited(who, "confirm password", address, "ok" if good else "refused")
+            self._changes.clear(key)
+        await self._trail.told(who, "confirm password", address, "ok" if good else "refused")
         return good
 
     def _knows(self, who: str, password: str) -> bool:
@@ -250,22 +223,22 @@ class Auth:
         return user is not None and self._passwords.matches(user.password_hash, password)
 
     def _change(self, who: str, current: str | None, new: str) -> str | None:
-        with self._users:
-            user = self._store.get_user(who)
-            if user is None:
-                return "This user is gone"
-            if current is None and not user.must_change:
-                return "The current password is needed"
-            if current is not None and not self._passwords.matches(user.password_hash, current):
-                return "The current password is not right"
-            if why := fault(new, user.username):
-                return why
-            if self._passwords.matches(user.password_hash, new):
-                return "The new password must differ from the old one"
-            changed = replace(user, password_hash=self._passwords.hashed(new), must_change=False, epoch=user.epoch + 1)
-            if not self._exchange(user, changed):
-                return "This user was changed meanwhile; try again"
-            self._store.delete_sessions(who)
+        user = self._store.get_user(who)
+        if user is None:
+            return "This user is gone"
+        if current is None and not user.must_change:
+            return "The current password is needed"
+        if current is not None and not self._passwords.matches(user.password_hash, current):
+            return "The current password is not right"
+        if why := fault(new, user.username):
+            return why
+        if self._passwords.matches(user.password_hash, new):
+            return "The new password must differ from the old one"
+        changed = replace(user, password_hash=self._passwords.hashed(new), must_change=False, epoch=user.epoch + 1)
+        self._store.delete_tokens(who)  # before, not after: nothing of the old password may outlive it
+        if not self._exchange(user, changed):
+            return "This user was changed meanwhile; try again"
+        self._store.delete_sessions(who)
         return None
 
     def _exchange(self, seen: User, new: User) -> User | None:
@@ -283,79 +256,40 @@ class Auth:
         name = _folded(username)
 
         def end() -> None:
-            with self._users:
-                if self._store.change_user(name, lambda user: replace(user, epoch=user.epoch + 1)):
-                    self._store.delete_sessions(name)
+            self._store.delete_tokens(name)
+            if self._store.change_user(name, lambda user: replace(user, epoch=user.epoch + 1)):
+                self._store.delete_sessions(name)
 
         await self._tasks.in_thread(end)
         self._sure.clear()
-        await self._audited(name, "sign out everywhere", address, "ok")
+        await self._trail.told(name, "sign out everywhere", address, "ok")
 
     # ------------------------------------------------------------ second factor (app.control.SecondFactor)
 
     def enrolled(self, username: str) -> bool:
         """Cheap: called on the loop."""
-        return _folded(username) in self._enrolled
+        return self.factor.enrolled(_folded(username))
 
     @property
     def two_factor(self) -> bool:
         """Has anybody enrolled a second factor?"""
-        return bool(self._enrolled)
+        return self.factor.any
 
     def verify(self, username: str, code: str) -> bool:
-        """True once for a good code; blocking. Five wrong ones, and none is good for a quarter of an hour."""
-        name = _folded(username)
-        with self._users:
-            user = self._store.get_user(name)
-            if user is None or not user.totp_secret or self._codes.wait(name):
-                return False
-            try:
-                used = self._store.change_user(name, lambda user: self._used(user, code))
-            except ConfigError as error:  # its key is gone: nobody gets in with a code, and the trader goes on
-                log.error("%s", error)
-                return False
-            if used is None:
-                self._codes.count(name)
-                return False
-            self._codes.clear(name)
-        return True
-
-    def _used(self, user: User, code: str) -> User | None:
-        """With this code used up, and a seed that stood in clear sealed; None for a code that is not good."""
-        if not user.totp_secret:
-            return None
-        step = codes.used_step(self._seeds.opened(user), code, self._clock.now().timestamp(), user.totp_step)
-        if step is None:
-            return None
-        return replace(user, totp_step=step, totp_secret=self._seeds.sealed(user.username, user.totp_secret))
+        """True once for a good code from the phone; blocking. A recovery code moves no money."""
+        return self.factor.verify(_folded(username), code)
 
     # ------------------------------------------------------------ small things
-
-    def _note(self, user: User) -> None:
-        if user.totp_secret:
-            self._enrolled.add(user.username)
-        else:
-            self._enrolled.discard(user.username)
-
-    async def _audited(self, actor: str, action: str, address: str, result: str, detail: str = "") -> None:
-        await self._tasks.in_thread(lambda: self._audit(actor, action, address, result, detail))
 
     async def _audited_try(self, name: str, action: str, address: str, result: str, detail: str) -> None:
         """A name that is nobody's may be a password that was typed into the wrong field."""
 
         def record() -> None:
             known = self._store.get_user(name) is not None
-            self._audit(name if known else "unknown user", action, address, result, detail)
+            self._trail.write(name if known else "unknown user", action, address, result, detail)
 
         await self._tasks.in_thread(record)
-
-    def _audit(self, actor: str, action: str, address: str, result: str, detail: str = "") -> None:
-        self._record(actor=actor[:64], action=action, target="", detail=detail, address=address, result=result)
 
 
 def _folded(username: str) -> str:
     return username.strip().casefold()
-
-
-def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 class User:
     """`epoch` goes up with each change that must end every session and token; `totp_step` is the last one used.
 
-    `totp_secret` is sealed; a clear one is of an older version.
+    `totp_secret` is sealed; a clear one is of an older version. `recovery_codes` are hashes of those not used yet.
     """
 
     username: str
@@ -19,6 +19,7 @@ class User:
     epoch: int = 0
     totp_secret: str = ""
     totp_step: int = 0
+    recovery_codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,19 @@ class LoginSession:
     expires_at: datetime
     address: str = ""
     agent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadToken:
+    """A token that may read and nothing else. `sha256` is of its text; `id` is what a person revokes it by."""
+
+    id: str
+    username: str
+    name: str
+    sha256: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
 
 
 class Store(Protocol):
@@ -63,6 +77,20 @@ class Store(Protocol):
 
     def delete_expired(self, now: datetime) -> None: ...
 
+    def add_token(self, token: ReadToken) -> None: ...
+
+    def find_token(self, sha256: str) -> ReadToken | None: ...
+
+    def tokens_of(self, username: str) -> Sequence[ReadToken]:
+        """Oldest first."""
+
+    def token_used(self, id: str, at: datetime) -> None: ...
+
+    def delete_token(self, username: str, id: str) -> bool:
+        """Whether it was there."""
+
+    def delete_tokens(self, username: str) -> None: ...
+
 
 class People(Store, Protocol):
     """Everybody, for commands."""
@@ -92,6 +120,34 @@ class SignedIn:
     username: str
     must_change: bool
     expires_at: datetime
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browser:
+    """A signed-in browser, as its owner sees it. `id` names it and opens nothing."""
+
+    id: str
+    agent: str
+    address: str
+    since: datetime
+    current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """A second factor on its way: what an authenticator app reads, and the same to be typed by hand."""
+
+    address: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codes:
+    """New recovery codes, to be shown once; else `why` not, in words."""
+
+    why: str = ""
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.core.errors import ConfigError
-from services.auth import codes
+from services.auth import codes, recovery_codes
 from services.auth.model import People, Record, User
 from services.auth.passwords import Passwords, fault
 from services.auth.seeds import Seeds
@@ -44,7 +44,7 @@ class Recovery:
         user = self._people.get_user(name)
         if user is not None and not user.totp_secret:
             return [f"{name} has no second factor"]
-        self._change(name, "second factor removed", lambda user: replace(user, totp_secret="", totp_step=0))
+        self._change(name, "second factor removed", _without_factor)
         return [f"{name} has no second factor any more; every sign-in of {name} has ended, programs' tokens too"]
 
     def totp(
@@ -55,8 +55,18 @@ class Recovery:
         say(f"add this to your authenticator app:\n{codes.address(seed, name)}\nsecret: {seed}")
         step = self._confirmed(seed, ask, now) if ask else 0
         text = self._seeds.sealed(name, seed)
-        self._change(name, "second factor enrolled", lambda user: replace(user, totp_secret=text, totp_step=step))
-        return [f"{name} signs in with a code from now on; every sign-in of {name} has ended, programs' tokens too"]
+        spare = recovery_codes.made()
+        hashes = tuple(recovery_codes.hashed(name, each) for each in spare)
+        self._change(
+            name,
+            "second factor enrolled",
+            lambda user: replace(user, totp_secret=text, totp_step=step, recovery_codes=hashes),
+        )
+        return [
+            f"{name} signs in with a code from now on; every sign-in of {name} has ended, programs' tokens too",
+            "recovery codes, each good once where the phone is lost; keep them apart from it:",
+            *spare,
+        ]
 
     def _confirmed(self, seed: str, ask: Callable[[], str], now: Callable[[], datetime]) -> int:
         for _ in range(TRIES):
@@ -65,7 +75,12 @@ class Recovery:
         raise ConfigError("none of the codes was right; nothing was changed. Is the clock of phone and computer right?")
 
     def _change(self, name: str, action: str, change: Callable[[User], User]) -> None:
+        self._people.delete_tokens(name)
         if self._people.change_user(name, lambda user: replace(change(user), epoch=user.epoch + 1)) is None:
             raise ConfigError(f"the user {name} is gone; nothing was changed")
         self._people.delete_sessions(name)
         self._record(actor=WHO, action=action, target=name, detail="", address="", result="ok")
+
+
+def _without_factor(user: User) -> User:
+    return replace(user, totp_secret="", totp_step=0, recovery_codes=())

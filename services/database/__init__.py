@@ -4,6 +4,7 @@ The only room that knows a database. Rows are not domain types: they are mapped 
 """
 
 from services.database.connection import Database, open_database
+from services.database.days import DatabaseDays
 from services.database.evidence_store import DatabaseEvidence
 from services.database.journal import DatabaseJournal
 from services.database.ledgers import Ledgers
@@ -13,6 +14,7 @@ from services.database.news_store import DatabaseNewsStore
 from services.database.opinions import DatabaseOpinions
 from services.database.outbox import DatabaseOutbox
 from services.database.paper_store import DatabasePaperStore
+from services.database.push_devices import PushDevices
 from services.database.reader import DatabaseReader
 from services.database.reviews import DatabaseReviews
 from services.database.scores import DatabaseScores
@@ -23,6 +25,7 @@ __all__ = [
     "Audit",
     "Database",
     "DatabaseCallBook",
+    "DatabaseDays",
     "DatabaseEvidence",
     "DatabaseJournal",
     "DatabaseMarketCandles",
@@ -34,6 +37,7 @@ __all__ = [
     "DatabaseReviews",
     "DatabaseScores",
     "Ledgers",
+    "PushDevices",
     "Users",
     "open_database",
 ]

@@ -20,6 +20,7 @@ from services.database.looking import held
 LEDGERS: Table = tables.LedgerTable.__table__  # type: ignore[attr-defined]
 JOURNAL: Table = tables.JournalTable.__table__  # type: ignore[attr-defined]
 CHECKPOINTS: Table = tables.CheckpointTable.__table__  # type: ignore[attr-defined]
+DEVICES: Table = tables.PushSubscriptionTable.__table__  # type: ignore[attr-defined]
 ALERTS: Table = tables.OutboxTable.__table__  # type: ignore[attr-defined]
 CHANNELS: Table = tables.ChannelTable.__table__  # type: ignore[attr-defined]
 _ADVISORY = text(
@@ -95,6 +96,13 @@ def channel_states(connection: Connection) -> Sequence[ChannelState]:
         return ()
     rows = connection.execute(select(CHANNELS).order_by(CHANNELS.c.name)).mappings()
     return [ChannelState(**row) for row in rows]
+
+
+def push_devices(connection: Connection) -> int:
+    """How many devices take alerts by web push."""
+    if not _has(connection, DEVICES):
+        return 0
+    return int(connection.execute(select(func.count()).select_from(DEVICES)).scalar_one())
 
 
 def unseen_alerts(connection: Connection) -> Unseen | None:

@@ -80,6 +80,29 @@ class DatabaseOutbox:
         with self._database.writing() as connection:
             return connection.execute(seen.values(acknowledged_at=at, acknowledged_by=who)).rowcount
 
+    # ------------------------------------------------------------ who has looked
+
+    def unread(self, username: str) -> int:
+        query = select(func.count()).where(ALERTS.c.ledger == self._ledger, ALERTS.c.id > self._seen_by(username))
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def look(self, username: str) -> None:
+        newest = select(func.max(ALERTS.c.id)).where(ALERTS.c.ledger == self._ledger)
+        with self._database.reading() as connection:
+            id = int(connection.execute(newest).scalar() or 0)
+        if id > self._seen_by(username):
+            with self._database.writing_rows() as session:
+                session.merge(tables.SettingTable(name=self._mark(username), value=str(id)))
+
+    def _seen_by(self, username: str) -> int:
+        with self._database.reading_rows() as session:
+            found = session.get(tables.SettingTable, self._mark(username))
+            return int(found.value) if found else 0
+
+    def _mark(self, username: str) -> str:
+        return f"alerts seen:{self._ledger}:{username}"
+
     # ------------------------------------------------------------ letters
 
     def _add(self, connection: Any, letters: Sequence[Letter]) -> None:

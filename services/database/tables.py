@@ -362,6 +362,7 @@ class UserTable(SQLModel, table=True):
     epoch: int = 0
     totp_secret: str = ""
     totp_step: int = 0
+    recovery_codes: str = text()  # JSON: the hashes of those not used yet
 
 
 class LoginSessionTable(SQLModel, table=True):
@@ -375,13 +376,30 @@ class LoginSessionTable(SQLModel, table=True):
     agent: str = name()
 
 
+class ReadTokenTable(SQLModel, table=True):
+    """Tokens that may read and nothing else."""
+
+    __tablename__ = "read_tokens"
+    id: str = Field(primary_key=True)
+    username: str = name(index=True)
+    name: str = Field(default="", sa_column=Column(Name, nullable=False))
+    sha256: str = Field(unique=True)  # of its text
+    created_at: datetime = utc()
+    expires_at: datetime | None = utc(nullable=True)
+    used_at: datetime | None = utc(nullable=True)
+
+
 class PushSubscriptionTable(SQLModel, table=True):
     __tablename__ = "push_subscriptions"
     id: int | None = Field(default=None, primary_key=True)
-    username: str
-    endpoint: str = text()
-    keys: str = text()
+    username: str = name()
+    endpoint: str = Field(default="", sa_column=Column(Name, unique=True, nullable=False))
+    p256dh: str = ""
+    auth: str = ""
+    agent: str = text()
     created_at: datetime = utc()
+    sent_at: datetime | None = utc(nullable=True)
+    error: str = text()
 
 
 class BacktestTable(SQLModel, table=True):

@@ -1,13 +1,14 @@
-"""People: accounts, sign-ins, the audit trail, remembered answers. Nothing here is part of trading."""
+"""People: accounts, sign-ins, tokens, the audit trail, remembered answers. Nothing here is part of trading."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, select, update
 
-from services.auth.model import LoginSession, User
+from services.auth.model import LoginSession, ReadToken, User
 from services.database.connection import Database
-from services.database.tables import AnswerTable, AuditTable, LoginSessionTable, UserTable
+from services.database.tables import AnswerTable, AuditTable, LoginSessionTable, ReadTokenTable, UserTable
 
 
 class Users:
@@ -78,6 +79,45 @@ class Users:
         with self._database.writing_rows() as session:
             session.exec(delete(LoginSessionTable).where(col(LoginSessionTable.expires_at) <= now))
 
+    # ------------------------------------------------------------ tokens that may only read
+
+    def add_token(self, token: ReadToken) -> None:
+        with self._database.writing_rows() as session:
+            session.add(
+                ReadTokenTable(
+                    id=token.id,
+                    username=token.username,
+                    name=token.name,
+                    sha256=token.sha256,
+                    created_at=token.created_at,
+                    expires_at=token.expires_at,
+                    used_at=token.used_at,
+                )
+            )
+
+    def find_token(self, sha256: str) -> ReadToken | None:
+        with self._database.reading_rows() as session:
+            found = session.exec(select(ReadTokenTable).where(ReadTokenTable.sha256 == sha256)).first()
+            return _token(found) if found else None
+
+    def tokens_of(self, username: str) -> Sequence[ReadToken]:
+        query = select(ReadTokenTable).where(ReadTokenTable.username == username)
+        with self._database.reading_rows() as session:
+            return [_token(row) for row in session.exec(query.order_by(col(ReadTokenTable.created_at))).all()]
+
+    def token_used(self, id: str, at: datetime) -> None:
+        with self._database.writing_rows() as session:
+            session.exec(update(ReadTokenTable).where(col(ReadTokenTable.id) == id).values(used_at=at))
+
+    def delete_token(self, username: str, id: str) -> bool:
+        mine = (col(ReadTokenTable.id) == id, col(ReadTokenTable.username) == username)
+        with self._database.writing_rows() as session:
+            return bool(session.exec(delete(ReadTokenTable).where(*mine)).rowcount)
+
+    def delete_tokens(self, username: str) -> None:
+        with self._database.writing_rows() as session:
+            session.exec(delete(ReadTokenTable).where(col(ReadTokenTable.username) == username))
+
 
 def _row(user: User) -> UserTable:
     return UserTable(
@@ -87,6 +127,7 @@ def _row(user: User) -> UserTable:
         epoch=user.epoch,
         totp_secret=user.totp_secret,
         totp_step=user.totp_step,
+        recovery_codes=json.dumps(user.recovery_codes),
     )
 
 
@@ -98,6 +139,7 @@ def _user(row: UserTable) -> User:
         epoch=row.epoch,
         totp_secret=row.totp_secret,
         totp_step=row.totp_step,
+        recovery_codes=tuple(json.loads(row.recovery_codes or "[]")),
     )
 
 
@@ -110,6 +152,18 @@ def _session(row: LoginSessionTable) -> LoginSession:
         expires_at=row.expires_at,
         address=row.address,
         agent=row.agent,
+    )
+
+
+def _token(row: ReadTokenTable) -> ReadToken:
+    return ReadToken(
+        id=row.id,
+        username=row.username,
+        name=row.name,
+        sha256=row.sha256,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        used_at=row.used_at,
     )
 
 

@@ -31,6 +31,7 @@ def configured(here: Installation) -> list[Check]:
             checks.append(wrong("alerts", f"{channel} is set up by half: {' and '.join(given)} alone", cure))
         elif given:
             whole.append(channel)
+    whole += ["push"] if _devices(here) else []
     if not checks and (refused := _refused(here)):
         return [refused]
     if any(channel != "ping" for channel in whole):
@@ -39,6 +40,14 @@ def configured(here: Installation) -> list[Check]:
         return checks
     seen = "only the ping, which says nothing but that all is well" if whole else "no channel is set up"
     return [note("alerts", seen, "set SMTP_URL and ALERT_EMAIL_TO, or another channel, and learn of trouble in time")]
+
+
+def _devices(here: Installation) -> int:
+    try:
+        with looking.looking(here.database_url) as connection:
+            return looking_at_books.push_devices(connection)
+    except StoreError:
+        return 0  # said by `database`
 
 
 def _refused(here: Installation) -> Check | None:
@@ -62,7 +71,7 @@ def states(here: Installation) -> list[Check]:
     for state in known:
         subject = f"channel {state.name}"
         kind = state.name.partition("-")[0]  # sms-1, sms-2: one for each receiver
-        if kind in HEARD_OF and not _given(here, kind):
+        if (kind in HEARD_OF and not _given(here, kind)) or (kind == "push" and not _devices(here)):
             continue
         since = f" since {state.changed_at:%Y-%m-%d %H:%M} UTC" if state.changed_at else ""
         why = f" ({state.error})" if state.error else ""

@@ -138,6 +138,7 @@ def _channel(here: Subject, books: Books) -> Item:
     except ConfigError as error:
         seen, _, cure = str(error).partition("; ")
         return failed(CHANNEL, seen, cure or TRY_CHANNEL)
+    names += ["push"] if looking_at_books.push_devices(books) else []
     if not names:
         return failed(CHANNEL, "none is set up", TRY_CHANNEL)
     states = {state.name: state for state in looking_at_books.channel_states(books)}

@@ -1,4 +1,4 @@
-"""Channels for alerts: e-mail, text messages, whatever Apprise knows, and the ping that is missed elsewhere.
+"""Channels for alerts: e-mail, text messages, web push, whatever Apprise knows, and the ping that is missed elsewhere.
 
 A channel only carries; which alert goes where, and when again, is decided in app. Nothing is imported for a channel
 that is not set up.
@@ -33,6 +33,15 @@ def channels(settings: Settings, tasks: Tasks) -> list[Channel]:
 
         found += apprise_channels(settings.apprise_urls, tasks)
     return found
+
+
+def push_subject(settings: Settings) -> str:
+    """Whom a push service may ask about us: RFC 8292 wants a name, Apple refuses without one."""
+    if settings.vapid_subject:
+        return settings.vapid_subject
+    if settings.public_url and settings.public_url.startswith("https://"):
+        return settings.public_url
+    return f"mailto:{settings.alert_email_to[0]}" if settings.alert_email_to else "mailto:owner@example.com"
 
 
 def whole(parts: Mapping[str, object]) -> bool:

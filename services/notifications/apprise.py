@@ -47,6 +47,7 @@ class AppriseChannel:
     """Implements app.ports.Channel for one address."""
 
     kind = "apprise"
+    reaches = 1
 
     def __init__(self, name: str, url: Secret, service: str, tasks: Tasks, turn: asyncio.Lock) -> None:
         self.name, self._url, self._service, self._tasks, self._turn = name, url, service, tasks, turn

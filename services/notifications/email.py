@@ -35,6 +35,7 @@ class Email:
         self._password = Secret(unquote(parts.password)) if parts.password else None
         self._tls = parts.scheme == "smtps"
         self._receivers = list(receivers)
+        self.reaches = len(self._receivers)
         self._sender = sender or (self._user if self._user and "@" in self._user else self._receivers[0])
 
     async def send(self, message: Message) -> Sent:

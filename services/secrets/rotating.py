@@ -26,6 +26,21 @@ class Rows(Protocol):
         """Read, change and save as one step."""
 
 
+class Together:
+    """Sealed texts of several places, which never share a name."""
+
+    def __init__(self, *places: Rows) -> None:
+        self._places = places
+
+    def texts(self) -> Mapping[str, str]:
+        return {name: text for place in self._places for name, text in place.texts().items()}
+
+    def exchange(self, name: str, change: Callable[[str], str]) -> None:
+        for place in self._places:
+            if name in place.texts():
+                place.exchange(name, change)
+
+
 class Rotation:
     def __init__(self, settings: SecretSettings, rows: Rows) -> None:
         self._settings, self._vault, self._rows = settings, settings.vault, rows

@@ -105,6 +105,7 @@ class Settings:
     apprise_urls: Secret | None
     alert_ping_url: Secret | None
     vapid_subject: str | None
+    push_hosts: tuple[str, ...]
 
     @property
     def replay_file(self) -> Path | None:
@@ -265,6 +266,11 @@ SETTINGS: tuple[Setting, ...] = (
         "VAPID_SUBJECT",
         Text(r"mailto:[^\s@]+@[^\s@]+|https://[^\s]+", "mailto:me@example.org or an https address"),
         "whom a push service may ask",
+    ),
+    _row(
+        "PUSH_HOSTS",
+        ListOf(Text(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?", "a host name such as push.example.org"), most=10),
+        "further push services that browsers may name, separated by commas",
     ),
 )
 _BY_NAME = {row.name: row for row in SETTINGS}

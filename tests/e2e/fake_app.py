@@ -1,8 +1,10 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `thousands` (of trades), `insights`, `insights-fresh`, `settings`,
-`first` (the random first password). Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds),
-`hang`, `end-session`; each is answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades), `insights`, `insights-fresh`,
+`settings`, `api` (one of everything), `hostile` (every text an attack) or `first` (the random first password); the host
+of a push service may follow. Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds),
+`tell kill_switch down` (an alert and its words), `orders`, `hang`, `end-session`; each is answered on stdout once it is
+done.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import sys
 import tempfile
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from nicegui import app as web
 from nicegui import ui
@@ -20,10 +23,12 @@ from app.core.alerts import AlertEvent
 from app.core.model import Candle, PositionStatus, SignalStatus
 from app.notices import Told
 from app.seam import Clock
-from components.page import RUN, build
-from services.database import DatabaseReader, Ledgers, open_database
+from components.page import RUN, build, proxies
+from services.database import Audit, DatabaseJournal, DatabaseReader, Ledgers, open_database
 from tests.builders import NOON, a_signal, d
-from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position
+from tests.fakes_ui import NOW, PASSWORD, Desk, a_decision, a_position, a_strategy_row
+from tests.hostile_texts import fill_with_hostile_texts
+from tests.integration.store_cases import a_whole_trade
 from tests.integration.test_store_reading import fill_the_store
 from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_result, a_run, a_search
 from tests.ui_controls import FakeWhatIf, vital_signs, with_controls
@@ -70,6 +75,16 @@ def set_scene(desk: Desk, scene: str) -> None:
             a_position("p4", "64400", "0.0078", status=PositionStatus.CLOSING, stop_confirmed=False),
         ]
         view.now = view.now.__class__(**{**_fields(view.now), "max_loss_if_server_dies": d("140.2")})
+    if scene == "alerts":
+        for _ in range(15):
+            desk.tell("entry_fill", "0.00780 BTC at $64,250.50; stop at $61,038.00")
+            desk.tell("exit_fill", "0.00780 BTC at $65,101.20: +$6.41 (+1.28 %), trailing stop")
+        desk.tell("stop_missing", "position p1 has had no certain stop for 30 s")
+        desk.reader.rows["alerts"][0]["over_at"] = desk.reader.rows["alerts"][0]["at"]
+        desk.view.set(unseen_alerts=())
+        desk.tell("daily_loss", "down 15.2 % today, limit 15 %")
+        desk.tell("strategy", "custom_strategy.py has changed; the approved version goes on voting")
+        desk.tell("external_change", "bitcoin 0.0102 are there, 0.0180 should be")
     if scene == "controls":
         with_controls(desk)
     if scene == "alarm":
@@ -85,6 +100,10 @@ def set_scene(desk: Desk, scene: str) -> None:
             state="STOPPED",
             reason="kill_switch",
         )
+    if scene == "api":
+        an_api_to_try(desk)
+    if scene == "hostile":
+        fill_with_hostile_texts(desk)
     if scene.startswith("insights"):
         set_fresh(desk) if scene == "insights-fresh" else set_insights(desk)
     if scene == "paused":
@@ -108,6 +127,21 @@ def set_scene(desk: Desk, scene: str) -> None:
                 a_signal("HOLD", 0, strategy="deepseek", status=SignalStatus.FAILED, reasoning="timed out after 20 s"),
             )
         )
+
+
+def an_api_to_try(desk: Desk) -> None:
+    """One of everything, in a real store; every trader's row in the words of the program."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    database = open_database(f"sqlite:///{folder.name}/trader.db")
+    ledger = Ledgers(database, min).open("paper", "simulated", "BTC/USD", NOON).name
+    journal = DatabaseJournal(database, ledger, "1.0")
+    journal.commit(a_whole_trade()[1], [])
+    atexit.register(journal.close)
+    Audit(database).record(NOON, actor="admin", action="pause", target="", detail="", address="", result="ok")
+    desk.reader = DatabaseReader(database, ledger, desk.tasks)  # type: ignore[assignment]
+    desk.view.strategy_rows = [a_strategy_row()]
+    desk.view.held = [a_position(f"p{at}") for at in range(4)]
 
 
 def a_full_store(desk: Desk) -> None:
@@ -142,6 +176,8 @@ async def listen(desk: Desk, clock: RealClock) -> None:
             pass_time(desk, clock, float(line[1]))
         elif line[0] == "end-session":
             await desk.auth.end_all("admin")
+        elif line[0] == "tell":
+            desk.tell(line[1], " ".join(line[2:]))
         elif line[0] == "orders":
             print(desk.control.orders, flush=True)
             continue
@@ -149,7 +185,7 @@ async def listen(desk: Desk, clock: RealClock) -> None:
 
 
 def main() -> None:
-    port, scene = int(sys.argv[1]), sys.argv[2]
+    port, (scene, _, push_host) = int(sys.argv[1]), sys.argv[2].partition(" ")
     clock = RealClock()
     desk = Desk(clock)
     set_scene(desk, scene)
@@ -164,11 +200,13 @@ def main() -> None:
 
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
     runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
-    more = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
+    push = desk.a_push(push_host) if push_host else None
+    more: dict[str, Any] = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
     settings = with_settings(desk) if scene == "settings" else FakeSettings()
-    build(desk.doors(settings=settings, backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, **more))
+    more |= {"settings": settings, "push": push}
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, **more))
     web.on_startup(start)
-    ui.run(host="127.0.0.1", port=port, **RUN)
+    ui.run(host="127.0.0.1", port=port, **RUN, **proxies(()))
 
 
 if __name__ == "__main__":

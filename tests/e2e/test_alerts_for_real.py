@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.post_office import MailServer, WebService, web_service
-from tests.trader_process import TraderProcess, write_market
+from tests.push_stand_in import PushService, push_service
+from tests.trader_process import PASSWORD, TraderProcess, write_market
 
 pytestmark = pytest.mark.xdist_group("sigkill")
 
@@ -27,32 +29,53 @@ def watchdog() -> Iterator[WebService]:
 
 
 @pytest.fixture
-def trader(tmp_path: Path, mail: MailServer, watchdog: WebService) -> TraderProcess:
+def push() -> Iterator[PushService]:
+    with push_service() as service:
+        yield service
+
+
+def subscribe(trader: TraderProcess, push: PushService) -> None:
+    """As a phone's browser does, signed in on the dashboard."""
+    given, origin = push.subscribed(), f"http://127.0.0.1:{trader.port}"
+    with httpx.Client(base_url=origin, headers={"origin": origin, "user-agent": "Firefox on Android"}) as phone:
+        phone.post("/login", data={"username": "admin", "password": PASSWORD})
+        keys = {"p256dh": given.p256dh, "auth": given.auth}
+        assert phone.post("/api/v1/push", json={"endpoint": given.endpoint, "keys": keys}).status_code == 200
+
+
+@pytest.fixture
+def trader(tmp_path: Path, mail: MailServer, watchdog: WebService, push: PushService) -> TraderProcess:
     market = write_market(tmp_path / "market.csv", days=10)
     settings = {
         "SMTP_URL": mail.url,
         "ALERT_EMAIL_TO": "me@example.org",
         "ALERT_PING_URL": f"{watchdog.url}/ping",
         "BINANCEUS_REST_URL": watchdog.url,
+        "PUSH_HOSTS": push.host,
     }
     found = TraderProcess(tmp_path, f"replay:{market}", speed="20000", settings=settings)
     (found.folder / "config/app.yml").write_text(EVERYTHING)
     return found
 
 
-def test_trades_arrive_by_mail_and_a_channel_that_refuses_shows_everywhere(
-    trader: TraderProcess, mail: MailServer, watchdog: WebService
+def test_trades_arrive_by_mail_and_push_and_a_channel_that_refuses_shows_everywhere(
+    trader: TraderProcess, mail: MailServer, push: PushService
 ) -> None:
     tried = trader.command("alert", "test")
     assert (tried.returncode, tried.stdout) == (0, "email: arrived\n")
     assert mail.subjects == ["[PAPER] Test: this channel works"]
 
     with trader.running(), trader.signed_in() as api:
+        subscribe(trader, push)
         trader.until(lambda: any("Bought: " in each for each in mail.subjects), "the mail of an entry")
         trader.until(lambda: any("Sold: " in each for each in mail.subjects), "the mail of an exit")
         assert any(each.startswith("[PAPER] Started: version") for each in mail.subjects)
+        trader.until(lambda: any("Bought" in each.content["title"] for each in push.got), "the push of an entry")
+        bought = next(each for each in push.got if "Bought" in each.content["title"])
+        assert bought.content["url"] in ("/?tab=positions", "/?tab=history")
+        assert bought.claims["aud"] == push.url
         status = api.get("/api/v1/status").json()
-        assert [(each["name"], each["status"]) for each in status["channels"]] == [("email", "ok")]
+        assert [(each["name"], each["status"]) for each in status["channels"]] == [*(("email", "ok"), ("push", "ok"))]
         rows = api.get("/api/v1/alerts").json()["items"]
         assert {"entry_fill", "started"} <= {row["event"] for row in rows}
         assert all(letter["status"] == "delivered" for row in rows[-3:] for letter in row["letters"])

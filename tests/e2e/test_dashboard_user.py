@@ -1,7 +1,7 @@
 """The dashboard as a person uses it, without a browser: what is seen, pressed and asked, and who may."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from nicegui.testing.user_simulation import user_simulation
 from app.channels import ChannelState
 from app.core.alerts import AlertEvent
 from app.core.decisions import Outcome
+from app.core.errors import StoreError
 from app.notices import Told
 from components import page
 from tests.builders import d
@@ -443,3 +444,62 @@ async def test_a_lost_exchange_and_a_locked_trader_each_have_a_banner() -> None:
         await show(desk, connected=True, state="STOPPED", reason="kill_switch")
         await user.should_not_see("The exchange does not answer")
         assert text_of(user, "locked").startswith("Stopped: the kill switch closed everything")
+
+
+# ---------------------------------------------------------------- what people were told
+
+
+async def test_the_bell_counts_what_is_new_until_the_list_was_opened() -> None:
+    desk = Desk()
+    for number in range(25):
+        desk.tell("entry_fill", f"number {number}.")
+    async with signed_in(desk) as user:
+        await user.should_see(marker="bell")
+        await until(lambda: bell(user) == "Alerts: 25 new")
+        user.find(marker="bell").click()
+        await user.should_see("number 24.")
+        await user.should_not_see("number 0.")
+        user.find(marker="older").click()
+        await user.should_see("number 0.")
+        await until(lambda: bell(user) == "Alerts: nothing new")
+        desk.tell("exit_fill", "sold while it is open")
+        await user.should_see("sold while it is open")
+        assert desk.looked.seen == {"admin": 26}
+
+
+async def test_grave_alerts_are_seen_one_by_one_or_all_at_once() -> None:
+    desk = Desk()
+    for event in ("kill_switch", "stop_missing", "order_stuck"):
+        desk.tell(event, f"words of {event}")
+    async with signed_in(desk) as user:
+        await until(lambda: bell(user) == "Alerts: 3 grave, not seen yet")
+        user.find(marker="bell").click()
+        await user.should_see(marker="seen-2")
+        user.find(marker="seen-2").click()
+        await until(lambda: bell(user) == "Alerts: 2 grave, not seen yet")
+        await user.should_see("Seen by admin ")
+        user.find(marker="seen-all").click()
+        await until(lambda: bell(user) == "Alerts: nothing new")
+        assert [order for order in desk.control.orders if order[0] == "acknowledge"] == [
+            *(("acknowledge", "admin", "2"), ("acknowledge", "admin", "all"))
+        ]
+
+
+async def test_a_store_that_does_not_answer_leaves_the_bell_and_says_so() -> None:
+    desk = Desk()
+    async with signed_in(desk) as user:
+        await user.should_see(marker="bell")
+        desk.reader.failing = StoreError("away")
+        user.find(marker="bell").click()
+        await user.should_see("Alerts could not be read. Try again in a moment.")
+
+
+def bell(user: User) -> str:
+    (element,) = user.find(marker="bell").elements
+    return str(element.props["aria-label"])
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.01)

@@ -268,6 +268,7 @@ class Lossy:
     """A channel that keeps what it is given and loses the first answers."""
 
     name = kind = "email"
+    reaches = 1
 
     def __init__(self) -> None:
         self.taken: list[str] = []

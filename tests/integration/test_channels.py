@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import format_datetime
@@ -355,3 +356,13 @@ def test_what_is_half_set_up_or_wrong_gets_one_line(given: dict[str, str], line:
         made(**given)
     assert line in str(wrong.value)
     assert "\n" not in str(wrong.value)
+
+
+async def test_no_call_holds_up_the_loop_by_reading_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    with web_service(lambda _: (201, {"sid": "SM" + "1" * 32})) as service:
+        ping, message = Ping(Secret(f"{service.url}/x")), sms(service)
+        read: list[str] = []
+        monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *_, **__: read.append("certificates"))
+        assert await ping.call()
+        await message.send(MESSAGE)
+        assert read == []

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.core.errors import ConfigError, StoreError
 from app.core.model import Flow
 from app.ports import EquityPoint, LedgerRow
-from services.auth.model import LoginSession, User
+from services.auth.model import LoginSession, ReadToken, User
 from services.database import (
     Answers,
     Audit,
@@ -27,7 +27,7 @@ from services.database import (
     wording,
 )
 from services.database.logs_store import LogStore
-from tests.builders import NOON, Desk, a_signal, d
+from tests.builders import MINUTE, NOON, Desk, a_signal, d
 from tests.integration.store_cases import a_whole_trade, entry
 
 
@@ -240,6 +240,28 @@ def test_people_sessions_audit_and_answers(database: Database) -> None:
     assert [each.id for each in users.sessions_of("admin")] == ["s2"]
     users.delete_sessions("admin")
     assert users.sessions_of("admin") == []
+
+
+def test_recovery_codes_and_read_tokens_come_back_as_they_were(database: Database) -> None:
+    users = Users(database)
+    users.save_user(User(username="admin", password_hash="h", recovery_codes=("a" * 64, "b" * 64)))
+    users.change_user("admin", lambda user: replace(user, recovery_codes=user.recovery_codes[1:]))
+    assert users.get_user("admin") == User(username="admin", password_hash="h", recovery_codes=("b" * 64,))
+    tokens = [
+        ReadToken(id=f"t{n}", username=name, name=f"monitor {n}", sha256=f"{n}" * 64, created_at=NOON + n * MINUTE)
+        for n, name in enumerate(("admin", "admin", "other"))
+    ]
+    for each in tokens:
+        users.add_token(each)
+    users.token_used("t1", NOON)
+    assert users.tokens_of("admin") == [tokens[0], replace(tokens[1], used_at=NOON)]
+    assert users.find_token("2" * 64) == tokens[2]
+    assert users.find_token("9" * 64) is None
+    assert not users.delete_token("admin", "t2"), "somebody else's"
+    assert users.delete_token("admin", "t0")
+    users.delete_tokens("admin")
+    assert users.tokens_of("admin") == []
+    assert users.tokens_of("other") == [tokens[2]]
 
     Audit(database).record(NOON, actor="admin", action="pause", target="", detail="", address="::1", result="ok")
     answers = Answers(database)

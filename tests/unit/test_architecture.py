@@ -36,11 +36,12 @@ LIBRARIES = {
     "alembic": ("services/database",),
     "apscheduler": ("services/scheduler",),
     "pyotp": ("services/auth",),
+    "segno": ("components/qr",),
     "argon2": ("services/auth",),
-    "jwt": ("services/auth",),
+    "jwt": ("services/auth", "services/notifications/push"),
     "aiosmtplib": ("services/notifications",),
     "apprise": ("services/notifications",),
-    "cryptography": ("services/secrets",),
+    "cryptography": ("services/secrets", "services/notifications/push"),
     "ruamel": ("services/settings",),
     "dotenv": ("services/settings",),
     "pydantic": ("services/settings", "components/"),
@@ -78,6 +79,7 @@ MODE_READERS = {
     "components/controls.py": "asks for the code before it is refused; app.control decides",
 }
 
+RUNS = {"run_javascript", "add_head_html", "add_body_html", "add_css", "add_scss", "run_method"}
 GUARDS = ("observer", "strategy", "proof", "job")
 BROAD = {"Exception", "BaseException"}
 
@@ -270,7 +272,31 @@ def not_too_long(source: Source) -> Iterator[str]:
         yield f"{source.path}: {count} lines, {MOST_LINES} at most"
 
 
+def foreign_text_never_becomes_code(source: Source) -> Iterator[str]:
+    """What a page runs, styles, or reads as HTML stands in our own source, word for word; addresses too."""
+    if source.room != "components":
+        return
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        name = ast.unparse(node.func)
+        if not (node.func.attr in RUNS or name in ("ui.html", "ui.markdown", "ui.link", "ui.navigate.to")):
+            continue
+        told = [*node.args, *(each.value for each in node.keywords if each.arg in ("target", "code", "content"))]
+        if any(isinstance(each, ast.JoinedStr | ast.BinOp) and not _ours(each) for each in told):
+            yield f"{source.path}:{node.lineno}: {name} is given a text put together; text is shown by Text"
+
+
 Rule = Callable[[Source], Iterator[str]]
+
+
+def _ours(node: ast.expr) -> bool:
+    """Constants put together are one."""
+    if isinstance(node, ast.BinOp):
+        return _ours(node.left) and _ours(node.right)
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id.isupper())
+
+
 RULES: tuple[Rule, ...] = (
     who_imports_whom,
     one_library_one_room,
@@ -278,6 +304,7 @@ RULES: tuple[Rule, ...] = (
     mode_is_read_in_main,
     broad_guards_say_which,
     no_asserts,
+    foreign_text_never_becomes_code,
     not_too_long,
 )
 
@@ -341,6 +368,9 @@ def test_every_room_was_looked_at() -> None:
         (broad_guards_say_which, "app/session.py", "try:\n    f()\nexcept Exception:  # guard: haste\n    pass"),
         (broad_guards_say_which, "app/session.py", "import contextlib\nwith contextlib.suppress(Exception):\n    f()"),
         (no_asserts, "app/session.py", "assert True"),
+        (foreign_text_never_becomes_code, "components/page.py", "client.run_javascript(f'show({text})')"),
+        (foreign_text_never_becomes_code, "components/page.py", "ui.html('<b>' + text, sanitize=False)"),
+        (foreign_text_never_becomes_code, "components/page.py", "ui.link('more', f'{url}')"),
         (not_too_long, "app/session.py", "x = 1\n" * 501),
     ],
 )
@@ -356,6 +386,7 @@ def test_a_planted_violation_is_found(rule: Rule, path: str, text: str) -> None:
         ("services/database/journal.py", "from sqlalchemy import Table\nfrom app.core.errors import StoreError"),
         ("services/scheduler.py", "import apscheduler"),
         ("components/page.py", "from nicegui import ui\nfrom app.ports import EngineView"),
+        ("components/page.py", "ui.html(ICON, sanitize=False)\nclient.run_javascript('location.reload()')"),
         (
             "backtest/market.py",
             "from random import Random\ndef f(stream: Random) -> float:\n    return stream.random()",

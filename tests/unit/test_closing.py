@@ -558,8 +558,8 @@ def test_books_of_closed_positions_do_not_grow_for_ever() -> None:
         buy_again(trader)
         sell_at(trader, 50_000)
     state = trader.engine.state
-    assert len(state.orders) <= 402
-    assert len(state.booked) <= 402
+    assert len(state.orders) <= 502
+    assert len(state.booked) <= 502
     assert set(state.booked.values()) <= set(state.orders)
     newest = max(state.orders)
     assert state.orders[newest].position_id == "test-0000078"  # 260 in base 36

@@ -12,7 +12,9 @@ import pytest
 
 from app.core.errors import StoreError
 from app.ports import LedgerRow
-from app.seam import Tasks
+from app.push import Subscription
+from app.seam import Tasks, clock
+from services.database import PushDevices, open_database
 from services.database.durable import nearest_folder
 from services.database.looking import Server, file_system, held
 from services.doctor import books, candles, channels, machine, permissions, server_time, strategies
@@ -463,6 +465,11 @@ def test_alert_channels_whole_half_and_none(tmp_path: Path) -> None:
     found = only(channels.configured(here(tmp_path, APPRISE_URLS="nosuchthing://hunter2hunter2")))
     assert found.status == "wrong"
     assert "hunter2" not in str(found)
+    database = open_database(here(tmp_path).database_url)
+    phone = Subscription(endpoint="https://fcm.googleapis.com/x", p256dh="", auth="")
+    PushDevices(database).put("admin", phone, "Firefox on Android", clock.now())
+    database.close()
+    assert only(channels.configured(here(tmp_path))).seen == "set up: push"
 
 
 async def test_without_a_configuration_no_strategy_is_judged(tmp_path: Path) -> None:

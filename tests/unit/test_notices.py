@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.core.alerts import KINDS, AlertEvent, AlertLevel
 from app.core.messages import Gate
 from app.core.model import Latch, LatchKind, OrderStatus, PositionStatus
+from app.core.orders import Orders
 from app.core.state import State
 from app.notices import (
     CHANNELS,
@@ -235,5 +236,5 @@ def test_what_lasts_is_read_from_the_state() -> None:
     state.gates = dict.fromkeys(Gate, "text")
     state.bare = ["p1"]
     state.positions = {"p": a_position(status=PositionStatus.QUARANTINE)}
-    state.orders = {"o": an_order(status=OrderStatus.STUCK)}
+    state.orders = Orders({"o": an_order(status=OrderStatus.STUCK)})
     assert lasting(state) == {event for event, kind in KINDS.items() if kind.lasting}

@@ -1,14 +1,19 @@
 """The life of one order: every row of the transition table, fills before status, ids as a pure function."""
 
+import pickle
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
 import pytest
 
+from app import codec
 from app.core import orders
 from app.core.errors import InvariantError
 from app.core.model import Fill, OrderReport, OrderStatus, Role, Side
+from app.core.orders import Orders
+from app.core.state import State
 from tests.builders import NOON, d
 from tests.core_stories import an_order
 
@@ -176,3 +181,29 @@ def test_numbers_that_do_not_fit_are_a_bug() -> None:
     assert orders.base36(0, 2) == "00"
     with pytest.raises(InvariantError, match="100 does not fit into 2"):
         orders.base36(36**2, 2)
+
+
+# ---------------------------------------------------------------- the orders of a book
+
+
+def test_live_orders_are_found_without_looking_at_those_that_ended() -> None:
+    books = Orders({"a": an_order(id="a", status=S.OPEN), "b": an_order(id="b", status=S.FILLED)})
+    assert list(books.live) == ["a"]
+    books["c"] = an_order(id="c", status=S.UNKNOWN)
+    books["a"] = an_order(id="a", status=S.CANCELED)
+    assert (list(books), list(books.live)) == (["a", "b", "c"], ["c"])
+    del books["c"]
+    assert books.pop("a").status is S.CANCELED
+    assert books.pop("a", None) is None
+    assert (list(books), list(books.live)) == (["b"], [])
+
+
+def test_the_orders_of_a_book_travel_with_it() -> None:
+    books = Orders({"a": an_order(id="a", status=S.OPEN), "b": an_order(id="b", status=S.FILLED)})
+    for other in (
+        deepcopy(books),
+        pickle.loads(pickle.dumps(books)),
+        codec.decode(codec.encode(State(orders=books))).orders,
+    ):
+        assert other == books
+        assert other.live == books.live

@@ -26,6 +26,7 @@ from app.core.messages import (
     Unlock,
 )
 from app.core.model import ExitReason, LatchKind, OrderType, PositionStatus, Role, Side, Trade
+from app.core.orders import Orders
 from app.core.rules import RiskLimits
 from tests.builders import MINUTE, NOON, Desk, a_candle, d, some_rules
 from tests.core_stories import EASY, alerts, cash, changed, order_at, orders_of, words
@@ -307,10 +308,10 @@ def test_time_notices_a_position_whose_stop_is_not_there() -> None:
     trader.bought()
     state = trader.engine.state
     state.positions["test-0000001"] = replace(trader.position(), stop_order_id="")
-    state.orders = {id: order for id, order in state.orders.items() if order.role is Role.ENTRY}
+    state.orders = Orders({id: order for id, order in state.orders.items() if order.role is Role.ENTRY})
     assert tick(trader, seconds=1) == ["alert stop_missing", "place stop"]
     state.positions["test-0000001"] = replace(trader.position(), sold_quantity=trader.position().quantity)
-    state.orders = {}
+    state.orders = Orders()
     assert tick(trader, seconds=1) == []
 
 

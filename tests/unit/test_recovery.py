@@ -171,6 +171,9 @@ async def test_a_new_seed_is_shown_once_and_counts_after_a_code(desk: RealDesk) 
     assert not desk.auth.verify("admin", desk.code())
     assert not desk.auth.verify("admin", desk.code(seed)), "the code that confirmed is used up"
     assert desk.auth.verify("admin", desk.code(seed, +1))
+    spare = lines[-10:]
+    assert (await desk.auth.sign_in("admin", PASSWORD, spare[0], HERE)).outcome == "ok"
+    assert spare[0] not in repr(desk.users.users)
 
 
 async def test_three_wrong_codes_change_nothing(desk: RealDesk) -> None:
