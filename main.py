@@ -945,6 +945,7 @@ def serve(trader: Trader) -> None:
     from services.database import Answers, Audit, DatabaseReader, Users
     from services.incident_files import IncidentFolder
     from services.secrets import Vault
+    from services.settings.desk import FileDesk
 
     settings, audit = trader.settings, Audit(trader.database)
 
@@ -1001,6 +1002,14 @@ def serve(trader: Trader) -> None:
         new_id=lambda: token(9),
         tasks=trader.tasks,
     )
+    desk = FileDesk(
+        settings.config_dir,
+        trader.loaded,
+        environ=dict(os.environ),
+        env_file=env_file(),
+        door=control.guarded,
+        tasks=trader.tasks,
+    )
     page.build(
         Doors(
             view=trader.view,
@@ -1017,6 +1026,7 @@ def serve(trader: Trader) -> None:
             candles=lambda timeframe, limit: trader.opinions.candles(timeframe, limit),  # noqa: PLW0108
             backtests=backtests,
             what_if=what_if,
+            settings=desk,
             data=uploads_of(settings, audit=record, new_id=lambda: token(9), tasks=trader.tasks),
             upload_bytes=settings.upload_mb * 2**20,
             push=trader.push,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from app.channels import ChannelState
-from app.core.errors import NotAuthorized, SecondFactorNeeded
+from app.core.errors import NotAuthorized, SecondFactorNeeded, TraderError
 from app.core.limits import is_safer
 from app.core.messages import AnyCommand, CloseAll, ClosePosition, Command, Pause, Resume, Unlock
 from app.core.model import LatchKind, PositionStatus
@@ -234,6 +234,19 @@ class Controls:
             raise KeyError(change_id)
         async with self._one_change:
             await self._submit(who, self._limits.taking_back(change_id, who.username), change_id)
+
+    async def guarded(self, who: Who, action: str, work: Callable[[], Awaitable[Sequence[tuple[str, str]]]]) -> None:
+        """What no command is for, such as a file of settings: with the second factor, one at a time with every other
+        change, and each (target, detail) that `work` returns in the audit trail."""
+        async with self._one_change:
+            await self._check_factor(who, action)
+            try:
+                done = await work()
+            except TraderError:
+                await self._audit(who, action, "", "could not be done", "refused")
+                raise
+        for target, detail in done:
+            await self._audit(who, action, target, detail, "ok")
 
     def _refuse_while_reconciling(self) -> None:
         if standing(self._session.engine.state, self._session.now())[0] == "RECONCILING":

@@ -13,6 +13,7 @@ from app.faces import WhatIfs
 from app.ports import Control, EngineView, Reader, Row
 from app.push import Push
 from app.seam import Clock, Tasks
+from app.settings_ports import SettingsDesk
 
 HealthWord = Literal["ok", "starting", "degraded"]
 
@@ -242,6 +243,7 @@ class Doors:
     vital_signs: Callable[[], Awaitable[Row]] = _nothing_yet
     incident: Callable[[], Awaitable[tuple[str, str] | None]] = _none  # name and text of the newest report
     data: CandleData | None = None
+    settings: SettingsDesk | None = None
     push: Push | None = None
     looked: Looked | None = None
     upload_bytes: int = 20 * 2**20

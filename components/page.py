@@ -27,6 +27,7 @@ from components.positions import Positions
 from components.push_switch import InstallHint
 from components.pwa import APP_HEAD, add_pwa
 from components.quick_stats import QuickStats
+from components.settings import SettingsPage
 from components.sockets import keep_to_own_pages
 from components.theme import HEAD, add_assets
 
@@ -55,6 +56,7 @@ TABS = (
         '<circle cx="12" cy="9" r="2"/><circle cx="19" cy="15" r="2"/>',
     ),
     Tab("backtest", "Backtest", BacktestTab, icon='<path d="M4 20V4M4 20h16M8 16l4-5 3 3 5-7"/>'),
+    Tab("settings", "Settings", SettingsPage),
 )
 
 # How `ui.run` must be called: host and port come from the settings.

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from inspect import iscoroutine
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
@@ -50,7 +51,7 @@ class Button(Text):
         self._busy = True
         try:
             waiting = self._work()
-            if waiting is not None:
+            if iscoroutine(waiting):  # closing a dialog gives the dialog back, and waiting for that opens it again
                 await waiting
         finally:
             self._busy = False

@@ -117,6 +117,7 @@ def _menu(username: str) -> None:
             ui.html(MENU, sanitize=False)
         with box("menu-items"):
             Text(f"Signed in as {username}", "caption")
+            Text("Settings", "menu-item", "a").props("href=/?tab=settings")
             Text("Your account", "menu-item", "a").props("href=/account")
             with box("", "form").props("method=post action=/logout"):
                 Text("Sign out", "menu-item", "button").props("type=submit")

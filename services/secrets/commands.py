@@ -92,6 +92,10 @@ class SecretSettings:
             f"{name} is no secret setting; {f'did you mean {meant}?' if meant else 'secrets list shows all'}"
         )
 
+    def check(self, name: str, text: str) -> None:
+        """ConfigError: it would be refused."""
+        self._checked(self.setting(name), text)
+
     def set(self, name: str, text: str) -> list[str]:
         """Seal into the store."""
         value = self._checked(self.setting(name), text)

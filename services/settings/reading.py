@@ -20,7 +20,7 @@ from services.settings.yaml_text import Listing, Mapping, Node, Scalar, parse
 Tree = dict[str, Any]  # name → Tree or Key; "*" stands for any name
 _PLAIN_NUMBER = Number(Decimal(-(10**15)), Decimal(10**15))
 # Plain words that other readers of YAML take for something else: a text must be quoted here to be one.
-_AMBIGUOUS = re.compile(r"(?i)yes|no|on|off|y|n|true|false|null|~|[-+.]?(inf|nan)|[-+]?[0-9].*|[-+]?\.[0-9a-z]+")
+AMBIGUOUS = re.compile(r"(?i)yes|no|on|off|y|n|true|false|null|~|[-+.]?(inf|nan)|[-+]?[0-9].*|[-+]?\.[0-9a-z]+")
 
 
 @dataclass(slots=True)
@@ -170,7 +170,7 @@ def _anything(node: Node) -> Any:
         return node.text
     if node.text in ("true", "false"):
         return node.text == "true"
-    if not _AMBIGUOUS.fullmatch(node.text) and node.text:
+    if not AMBIGUOUS.fullmatch(node.text) and node.text:
         return node.text
     try:
         return _PLAIN_NUMBER.read(node.text)

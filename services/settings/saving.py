@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
@@ -18,12 +18,22 @@ from app.core.errors import ConfigError, DataError
 from app.core.money import decimal, plain
 from app.core.rules import StrategyRule
 from services.settings.config_files import LoadedRules, load_rules, rules_of, text_of
+from services.settings.in_place import replaced_in_place, with_lines_kept
 from services.settings.schema import FILES
 
-Change = Decimal | int | bool | str | list[str] | dict[str, Any]
+_NULL = "tag:yaml.org,2002:null"
 
 
-def save_rules(config_dir: Path, changes: Mapping[str, Mapping[str, Change]]) -> LoadedRules:
+class Removed:
+    """In place of a value: the key goes, and its default counts."""
+
+
+REMOVED = Removed()
+Change = Decimal | int | bool | str | list[str] | dict[str, Any] | Removed | None
+P = TypeVar("P", bound=str | tuple[str, ...])  # a path: dotted, or in parts where a name itself holds dots
+
+
+def save_rules(config_dir: Path, changes: Mapping[str, Mapping[P, Change]]) -> LoadedRules:
     """Set keys by dotted path, such as {"risk.yml": {"trailing.distance_pct": Decimal("2.5")}}.
 
     Returns the rules as they now stand. Raises ConfigError, every file untouched, where one is refused.
@@ -37,7 +47,7 @@ def save_rules(config_dir: Path, changes: Mapping[str, Mapping[str, Change]]) ->
 
 
 def changed_rules(
-    config_dir: Path, changes: Mapping[str, Mapping[str, Change]], *, backtest: bool = False
+    config_dir: Path, changes: Mapping[str, Mapping[P, Change]], *, backtest: bool = False
 ) -> tuple[LoadedRules, dict[str, str | None]]:
     """What the files would say with these changes, and their texts by name; nothing is written. Raises ConfigError."""
     texts = {name: text_of(config_dir / name) for name in FILES}
@@ -90,6 +100,7 @@ def _yaml() -> YAML:
     yaml.preserve_quotes = True
     yaml.width = 4096
     yaml.representer.add_representer(Decimal, _decimal)
+    yaml.representer.add_representer(type(None), lambda representer, _: representer.represent_scalar(_NULL, "null"))
     return yaml
 
 
@@ -98,24 +109,37 @@ def _decimal(representer: Any, value: Decimal) -> Any:
     return representer.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in text else 'int'}", text)
 
 
-def changed_text(text: str, values: Mapping[str, Change]) -> str:
+def changed_text(text: str, values: Mapping[P, Change]) -> str:
     """A file's text with these keys set. Raises DataError for a value that cannot be written."""
+    for path, value in values.items():
+        parts = tuple(path.split(".")) if isinstance(path, str) else tuple(path)
+        replaced = replaced_in_place(text, parts, value) if text else None
+        text = _written_anew(text, parts, value) if replaced is None else replaced
+    return text
+
+
+def _written_anew(text: str, parts: tuple[str, ...], value: Change) -> str:
+    """By way of the whole tree."""
     yaml = _yaml()
     root = yaml.load(text) if text else CommentedMap()
-    for path, value in values.items():
-        *parents, last = path.split(".")
-        branch = root
-        for parent in parents:
-            if not isinstance(branch.get(parent), CommentedMap):
-                branch[parent] = CommentedMap()
-            branch = branch[parent]
+    *parents, last = parts
+    branch = root
+    for parent in parents:
+        if not isinstance(branch.get(parent), CommentedMap):
+            if isinstance(value, Removed):
+                return text
+            branch[parent] = CommentedMap()
+        branch = branch[parent]
+    if isinstance(value, Removed):
+        branch.pop(last, None)
+    else:
         branch[last] = value
     out = io.StringIO()
     try:
         yaml.dump(root, out)
     except RepresenterError as error:
         raise DataError(str(error)) from error
-    return out.getvalue()
+    return with_lines_kept(text, out.getvalue()) if text else out.getvalue()
 
 
 def _replace(path: Path, text: str) -> None:

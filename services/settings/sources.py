@@ -57,7 +57,7 @@ def read_layers(
 ) -> tuple[dict[str, Raw], dict[str, Raw]]:
     """What the file gives, and what the environment gives. No file of a name that is left unread is opened."""
     known = names | {f"{name}_FILE" for name in secrets}
-    layers = _from_file(env_file, known), from_environment(environ, known)
+    layers = from_env_file(env_file, known), from_environment(environ, known)
     if leave is not None:
         left = leave({name: raw.text for layer in layers for name, raw in layer.items() if raw.text})
         for layer in layers:
@@ -65,6 +65,15 @@ def read_layers(
                 del layer[name]
     file, environment = layers
     return resolved(file, secrets), resolved(environment, secrets)
+
+
+def as_they_stand(
+    environ: Mapping[str, str], env_file: Path | None, names: set[str], secrets: set[str]
+) -> dict[str, Raw]:
+    """What is given where, the environment over the file. `X_FILE` stands under that name: its file is not opened."""
+    known = names | {f"{name}_FILE" for name in secrets}
+    found = {**from_env_file(env_file, known), **from_environment(environ, known)}
+    return {name: raw for name, raw in found.items() if raw.text}
 
 
 def from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, Raw]:
@@ -77,7 +86,7 @@ def from_environment(environ: Mapping[str, str], known: set[str]) -> dict[str, R
     return raws
 
 
-def _from_file(path: Path | None, known: set[str]) -> dict[str, Raw]:
+def from_env_file(path: Path | None, known: set[str]) -> dict[str, Raw]:
     if path is None or not path.exists():
         return {}
     raws: dict[str, Raw] = {}

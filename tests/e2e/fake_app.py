@@ -1,10 +1,10 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades), `insights`, `insights-fresh`, `api`
-(one of everything), `hostile` (every text an attack) or `first` (the random first password); the host of a push service
-may follow. Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `tell kill_switch down` (an
-alert and its words), `orders`, `hang`,
-`end-session`; each is answered on stdout once it is done.
+Scenes: `positions`, `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades), `insights`, `insights-fresh`,
+`settings`, `api` (one of everything), `hostile` (every text an attack) or `first` (the random first password); the host
+of a push service may follow. Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds),
+`tell kill_switch down` (an alert and its words), `orders`, `hang`, `end-session`; each is answered on stdout once it is
+done.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import sys
 import tempfile
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from nicegui import app as web
 from nicegui import ui
@@ -33,6 +34,7 @@ from tests.ui_backtests import FakeBacktests, FakeCandles, a_look_around, a_resu
 from tests.ui_controls import FakeWhatIf, vital_signs, with_controls
 from tests.ui_history import fill_history
 from tests.ui_insights import set_fresh, set_insights, some_candles
+from tests.ui_settings import FakeSettings, with_settings
 
 
 class RealClock(Clock):
@@ -199,8 +201,10 @@ def main() -> None:
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
     runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
     push = desk.a_push(push_host) if push_host else None
-    more = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
-    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, push=push, **more))
+    more: dict[str, Any] = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
+    settings = with_settings(desk) if scene == "settings" else FakeSettings()
+    more |= {"settings": settings, "push": push}
+    build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, **more))
     web.on_startup(start)
     ui.run(host="127.0.0.1", port=port, **RUN, **proxies(()))
 

@@ -60,6 +60,21 @@ async def show(desk: Desk, **changes: Any) -> None:
     await asyncio.sleep(0)
 
 
+async def test_the_safe_answer_shuts_a_question() -> None:
+    desk = Desk()
+    desk.control.code = "123456"
+    desk.view.set(two_factor=True, state="PAUSED", reason="manual")
+    async with signed_in(desk) as user:
+        user.find("Resume").click()
+        await user.should_see("Resume trading?")
+        assert any(dialog.value for dialog in user.find(ui.dialog).elements)
+        user.find("Stay paused").click()
+        async with asyncio.timeout(2):
+            while any(dialog.value for dialog in user.find(ui.dialog).elements):
+                await asyncio.sleep(0.005)
+        assert desk.control.orders == []
+
+
 async def test_figures_change_when_the_engine_says_so() -> None:
     desk = Desk()
     async with signed_in(desk) as user:
