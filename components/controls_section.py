@@ -70,10 +70,16 @@ def explained(question: str, answer: str) -> None:
         Text(answer, "soft", "p")
 
 
-def slider_of(value: float, most: float, label: str, changed: Callable[[float], None]) -> ui.slider:
+class Range(ui.slider):
+    """Moves under the thumb at once: a value that went to the server and back would come too late on a slow line."""
+
+    LOOPBACK = False
+
+
+def slider_of(value: float, most: float, label: str, changed: Callable[[float], None]) -> Range:
     def moved(event: events.ValueChangeEventArguments[Any]) -> None:
         changed(float(event.value or 0))
 
-    slider = ui.slider(min=0, max=most, step=1, value=value, on_change=moved).classes("weight-range")
+    slider = Range(min=0, max=most, step=1, value=value, on_change=moved).classes("weight-range")
     slider.props["aria-label"] = label
     return slider

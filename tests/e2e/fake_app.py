@@ -138,6 +138,7 @@ def an_api_to_try(desk: Desk) -> None:
     journal = DatabaseJournal(database, ledger, "1.0")
     journal.commit(a_whole_trade()[1], [])
     atexit.register(journal.close)
+    desk.control.acknowledged = lambda _: None  # its alerts are none of the fake reader's
     Audit(database).record(NOON, actor="admin", action="pause", target="", detail="", address="", result="ok")
     desk.reader = DatabaseReader(database, ledger, desk.tasks)  # type: ignore[assignment]
     desk.view.strategy_rows = [a_strategy_row()]

@@ -19,7 +19,8 @@ from sqlalchemy import text
 import main
 from app.channels import ChannelState
 from app.ports import Entry
-from services.database import Database, DatabaseJournal, DatabaseOutbox, Ledgers, open_database
+from app.push import Subscription
+from services.database import Database, DatabaseJournal, DatabaseOutbox, Ledgers, PushDevices, open_database
 from services.database.looking import looking
 from services.doctor.check import Check, text_of
 from services.doctor.examination import PROBES, examine
@@ -342,6 +343,9 @@ def test_channels_and_alerts_are_told_from_the_books(patient: Patient, books: Da
     now = datetime.now(UTC)
     for name, status in (("email", "failing"), ("push", "revoked"), ("apprise-1", "failing")):
         outbox.remember(ChannelState(name=name, status=status, error="550 no such user", changed_at=now))
+    (email,) = patient.look("alert channels")  # no phone has asked for alerts yet
+    phone = Subscription(endpoint="https://push.example.org/1", p256dh="k", auth="a")
+    PushDevices(books).put("admin", phone, "Firefox on Android", now)
     email, push = patient.look("alert channels")
     assert email.status == push.status == "wrong", "apprise is not set up, so its past does not matter"
     assert "is failing since" in email.seen
