@@ -29,6 +29,7 @@ class History:
         self._frame = frame
         self._span, self._kind, self._page = "all", "trades", 0
         self._seen: object = None
+        self._summed: object = None  # the span and the state that sums and curve were read for
         with box("history"):
             with box("history-head"):
                 Choice("Time", SPANS, self._span, self._choose_span)
@@ -77,11 +78,18 @@ class History:
         reader = self._frame.doors.reader
         filters = {"since": since} if since else {}
         rows, total = await reader.list(self._kind, PAGE, self._page * PAGE, **filters)
-        sums = await reader.sums(since)
-        curve = await reader.curve(since)
-        self._show_sums(sums)
-        self._chart.show(curve)
+        await self._load_sums(since)
         self._show_rows(rows, total)
+
+    async def _load_sums(self, since: datetime | None) -> None:
+        """They and the curve are of the whole span: a turned page changes nothing in them."""
+        wanted = (self._span, self._seen)
+        if wanted == self._summed:
+            return
+        reader = self._frame.doors.reader
+        self._show_sums(await reader.sums(since))
+        self._chart.show(await reader.curve(since))
+        self._summed = wanted
 
     def _show_sums(self, sums: Row) -> None:
         result, count = Decimal(sums["profit_loss"]), sums["trades"]
