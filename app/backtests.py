@@ -210,9 +210,10 @@ class BacktestRuns:
     # ------------------------------------------------------------ inside
 
     async def _finish(self, id: str, status: str, error: str, result: Row | None = None) -> None:
+        """Tidied first: whoever reads that it has ended finds its folder as it stays."""
         now = self._clock.now()
-        await self._written(lambda: self._record.ended(id, status, now, error, result or {}))
         await self._tasks.in_thread(lambda: self._folders.tidy(id))
+        await self._written(lambda: self._record.ended(id, status, now, error, result or {}))
 
     async def _written(self, write: Callable[[], None]) -> None:
         """However long the store is away: what became of a backtest is not forgotten."""

@@ -384,6 +384,19 @@ async def test_whoever_cancels_and_goes_away_has_cancelled(laboratory: Laborator
         assert (await laboratory.until(id, "cancelled"))["finished_at"] is not None
 
 
+async def test_whoever_reads_that_it_is_done_finds_its_folder_as_it_stays(laboratory: Laboratory) -> None:
+    class Watching(Backtests):
+        def ended(self, id: str, status: str, at: datetime, error: str, result: Mapping[str, Any]) -> None:
+            found.extend(sorted(path.name for path in (laboratory.folder / "data/backtests" / id).iterdir()))
+            super().ended(id, status, at, error, result)
+
+    found: list[str] = []
+    laboratory.runs._record = Watching(laboratory.database)
+    async with laboratory.open():
+        await laboratory.until((await laboratory.start()).json()["id"], "done")
+        assert found == ["arguments.json", "given", "results"]
+
+
 async def test_three_wait_and_the_next_is_told_when_to_come_again(laboratory: Laboratory) -> None:
     laboratory.behave("slow")
     async with laboratory.open():
