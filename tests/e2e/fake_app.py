@@ -1,10 +1,10 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades), `insights`, `insights-fresh`,
-`settings`, `api` (one of everything), `hostile` (every text an attack) or `first` (the random first password); the host
-of a push service may follow. Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds),
-`tell kill_switch down` (an alert and its words), `orders`, `hang`, `end-session`; each is answered on stdout once it is
-done.
+Scenes: `positions`, `full` (positions and opinions), `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades),
+`insights`, `insights-fresh`, `settings`, `api` (one of everything), `hostile` (every text an attack) or `first` (the
+random first password); the host of a push service may follow. Driven over stdin, one command a line: `price
+64000.12`, `later 90` (seconds), `tell kill_switch down` (an alert and its words), `orders`, `hang`, `end-session`;
+each is answered on stdout once it is done.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ def set_scene(desk: Desk, scene: str) -> None:
         a_full_store(desk)
     elif scene != "empty":
         fill_history(desk)
-    if scene == "positions":
+    if scene in ("positions", "full"):
         view.held = [
             a_position("p1", "62900", "0.01538"),
             a_position(
@@ -104,7 +104,7 @@ def set_scene(desk: Desk, scene: str) -> None:
         an_api_to_try(desk)
     if scene == "hostile":
         fill_with_hostile_texts(desk)
-    if scene.startswith("insights"):
+    if scene.startswith("insights") or scene == "full":
         set_fresh(desk) if scene == "insights-fresh" else set_insights(desk)
     if scene == "paused":
         view.now = view.now.__class__(
