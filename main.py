@@ -468,9 +468,6 @@ class Trader:
         async def write_days() -> None:
             await self.tasks.in_thread(lambda: days.gather(self.session.now()))
 
-        async def prune_logs() -> None:
-            await self.tasks.in_thread(lambda: logs.prune(clock.now()))
-
         seen = look(self.settings.data_dir, self.tasks)
         beat = [] if self.ground.candle_fed else [Job(name="time", run=tick(self.session), every_seconds=1)]
         self.scheduler = Scheduler(clock)
@@ -487,12 +484,28 @@ class Trader:
                 Job(name="health", run=health(self.session, seen, (Gate.DISK,)), every_seconds=60),
                 Job(name="daily reset hint", run=tick(self.session), daily_at="00:00"),
                 Job(name="system log", run=write_logs, every_seconds=2),
-                Job(name="old logs", run=prune_logs, daily_at="00:20"),
+                self.retention(),
                 Job(name="candles", run=write_candles, every_seconds=5),
                 Job(name="days", run=write_days, every_seconds=60),
                 Job(name="review", run=review, every_seconds=60),
             ]
         )
+
+    def retention(self) -> "Job":
+        """Lets go of what is old; more often where the market may run faster than life."""
+        from app.jobs import Job
+        from app.retention import let_go
+        from services.database import DatabaseRetention
+        from services.kept_strategies import KeptStrategies
+        from services.strategy_folder import KEPT_IN
+
+        keep = self.loaded.app["keep"]
+        strategies = KeptStrategies(self.settings.data_dir / KEPT_IN, self.voters.versions, keep.strategies_days)
+        parts = (DatabaseRetention(self.database, keep), strategies)
+        run = let_go(parts, quiet=self.session.quiet, clock=clock, tasks=self.tasks)
+        if self.ground.candle_fed:
+            return Job(name="old rows", run=run, every_seconds=3600)
+        return Job(name="old rows", run=run, daily_at=keep.at)
 
     def vital_signs(self) -> "Callable[[], Awaitable[dict[str, Any]]]":
         """How the whole trader is, for whoever looks."""
