@@ -7,17 +7,19 @@ from app.ports import Row, Status
 from components import format as words
 from components.equity_chart import EquityChart
 from components.frame import Frame
+from components.history_flows import FlowRow
 from components.history_rows import DecisionRow, TradeRow
 from components.parts import Button, Choice, Loader, Text, box
 
 PAGE = 50
 SPANS = {"today": "Today", "week": "Week", "month": "Month", "all": "All"}
-KINDS = {"trades": "Trades", "decisions": "Decisions"}
+KINDS = {"trades": "Trades", "flows": "Paid in, taken out", "decisions": "Decisions"}
 EMPTY = {
     "trades": (
         "No closed trade {span}",
         "A trade stands here once its bitcoin is sold again. Open positions are on the first tab.",
     ),
+    "flows": ("Nothing paid in or taken out {span}", "Deposits and withdrawals stand here, and among the trades."),
     "decisions": ("No decision {span}", "The strategies vote at each closed candle; every vote is kept here."),
 }
 
@@ -28,6 +30,7 @@ class History:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._span, self._kind, self._page = "all", "trades", 0
+        self._flows = 0  # deposits and withdrawals, ever
         self._seen: object = None
         self._summed: object = None  # the span and the state that sums and curve were read for
         with box("history"):
@@ -38,7 +41,8 @@ class History:
                 self._sums = {name: _sum(name) for name in ("Result", "Trades", "Won", "Fees paid", "Best", "Worst")}
             self._chart = EquityChart()
             with box("history-bar"):
-                Choice("What", KINDS, self._kind, self._choose_kind)
+                self._what = Choice("What", KINDS, self._kind, self._choose_kind)
+                self._what.offer("flows", False)
                 link = Text("Download CSV", "button quiet link", "a").mark("csv")
                 link.props("href=/api/v1/trades.csv download=trades.csv")
             self._loader = Loader(frame.doors.tasks, self._load, "history")
@@ -54,9 +58,10 @@ class History:
             self._pager.set_visibility(False)
 
     def update(self, status: Status) -> None:
-        """The store is read again only after a trade or a decision."""
+        """The store is read again only after a trade, a decision, a deposit or a withdrawal."""
         decision = self._frame.doors.view.latest_decision()
-        seen = (status.trades_today, status.open_positions, decision.id if decision else "")
+        paid_in = round(status.equity - status.total_pnl, 2)  # in all, from the first dollar on
+        seen = (status.trades_today, status.open_positions, decision.id if decision else "", paid_in)
         if seen != self._seen:
             self._seen = seen
             self._loader.want()
@@ -77,8 +82,9 @@ class History:
         since = began(self._span, self._frame.doors.view.status().market_at)
         reader = self._frame.doors.reader
         filters = {"since": since} if since else {}
-        rows, total = await reader.list(self._kind, PAGE, self._page * PAGE, **filters)
         await self._load_sums(since)
+        kind = "history" if self._kind == "trades" and self._flows else self._kind
+        rows, total = await reader.list(kind, PAGE, self._page * PAGE, **filters)
         self._show_rows(rows, total)
 
     async def _load_sums(self, since: datetime | None) -> None:
@@ -87,6 +93,8 @@ class History:
         if wanted == self._summed:
             return
         reader = self._frame.doors.reader
+        self._flows = (await reader.list("flows", 1, 0))[1]
+        self._what.offer("flows", self._flows > 0)
         self._show_sums(await reader.sums(since))
         self._chart.show(await reader.curve(since))
         self._summed = wanted
@@ -111,12 +119,20 @@ class History:
         self._list.clear()
         with self._list:
             for row in rows:
-                TradeRow(row, self._frame) if self._kind == "trades" else DecisionRow(row, self._frame)
+                self._row(row)
         first = self._page * PAGE
         self._pager.set_visibility(total > PAGE)
         self._where.say(f"{first + 1:,}–{first + len(rows):,} of {total:,}")
         self._newer.enable(self._page > 0)
         self._older.enable(first + len(rows) < total)
+
+    def _row(self, row: Row) -> None:
+        if self._kind == "decisions":
+            DecisionRow(row, self._frame)
+        elif "kind" in row:
+            FlowRow(row)
+        else:
+            TradeRow(row, self._frame)
 
 
 def began(span: str, now: datetime | None) -> datetime | None:

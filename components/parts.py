@@ -95,6 +95,10 @@ class Choice:
             self._show()
             self._chosen(key)
 
+    def offer(self, key: str, offered: bool) -> None:
+        """Whether there is anything to choose it for. What is chosen stays in sight."""
+        self._buttons[key].set_visibility(offered or key == self.key)
+
     def _show(self) -> None:
         for key, button in self._buttons.items():
             button.attribute("aria-pressed", "true" if key == self.key else "false")
