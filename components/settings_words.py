@@ -7,8 +7,12 @@ from components import controls_words
 GROUPS: dict[str, tuple[str, str]] = {
     "vote": ("The vote", "How often opinions are weighed, on which candles, and what it takes to act."),
     "strategies": ("Strategies", "When each is asked, how long its opinion counts, and what it understands itself."),
-    "news": ("News", "Words that make a headline matter."),
-    "model": ("DeepSeek's prices", "What the budget is reckoned by, in dollars per million tokens (pieces of words)."),
+    "news": ("News", "Where news come from, and words that make a headline matter."),
+    "model": (
+        "Language models",
+        "Prices by which the budget is reckoned, in dollars per million tokens (pieces of words), and how far back "
+        "what a model knows reaches.",
+    ),
     "history": ("Price history", "Candles for backtests."),
     "simulation": ("Pretend exchange", "What paper trading and backtests reckon with."),
     "limits": ("Risk limits", "How much may be risked. A safer limit counts at once, a riskier one from 00:00 UTC on."),
@@ -36,6 +40,7 @@ _CALLED = {
     "simulation.stop": "Stops are",
     "news.keywords.high": "Grave words",
     "news.keywords.medium": "Words that matter",
+    "news.feeds": "News feeds",
     "history.update_at": "Brought up to date at",
     "alerts.max_per_hour": "Messages an hour, at most",
     "alerts.repeat_minutes": "Minutes until a grave alert comes again",
@@ -67,6 +72,11 @@ OPTIONS = {
     "limit": "with a limit that a gap jumps",
     "true": "yes",
     "false": "no",
+}
+NEW_NAMES = {  # a table, by the end of its path → (what is added, what its name is)
+    "prices": ("a model's prices", "Model"),
+    "cutoffs": ("the last day a model knows", "Model"),
+    "settings": ("a setting of this strategy", "Name of the setting"),
 }
 CHANNELS = {"email": "Email", "sms": "Text", "push": "Push", "apprise": "Other"}
 LEVELS = {
@@ -110,6 +120,11 @@ def label(row: SettingRow) -> str:
     return controls_words.called(row.name)
 
 
+def column(row: SettingRow) -> str:
+    """What an entry of a table holds there."""
+    return _LAST.get(row.name.rpartition(".")[2], "Value" if row.file == "strategies.yml" else "Last day it knows")
+
+
 def called(row: SettingRow) -> str:
     """Anywhere."""
     whose = owner(row)
@@ -126,7 +141,8 @@ def said(row: SettingRow, text: str) -> str:
     if not text:
         return "not given"
     if row.kind == "words":
-        return f"{len(text.split(','))} words"
+        count = len(text.split("\n"))
+        return f"{count} entr{'y' if count == 1 else 'ies'}"
     unit = unit_of(row)
     shown = OPTIONS.get(text, text) if row.options or row.kind == "switch" else text
     return shown if not unit else f"${shown}" if unit == "$" else f"{shown}\u00a0{unit}"

@@ -9,6 +9,7 @@ from app.notices import AlertRules
 
 class NewsConfig(TypedDict):
     keywords: dict[str, tuple[str, ...]]
+    feeds: tuple[str, ...]
 
 
 class DeepSeekConfig(TypedDict):
@@ -70,12 +71,19 @@ _MEDIUM = (
     *("cbdc", "stablecoin", "tether", "usdt", "usdc", "invasion"),
 )
 
+_FREE_FEEDS = (
+    "https://www.coindesk.com/arc/outboundfeeds/rss/",
+    "https://cointelegraph.com/rss",
+    "https://www.federalreserve.gov/feeds/press_monetary.xml",
+)
+
 _DEFAULT: AppConfig = {
     "news": {
         "keywords": {
             "high": _HIGH,
             "medium": _MEDIUM,
-        }
+        },
+        "feeds": _FREE_FEEDS,
     },
     "deepseek": {
         "prices": {
