@@ -16,6 +16,7 @@ from components.channels import Channels
 from components.controls import wants_code
 from components.frame import Frame
 from components.parts import Button, Loader, Text, box
+from components.push_switch import PushSwitch
 from components.settings_draft import Draft
 from components.settings_fields import changed_words
 from components.settings_groups import Fields
@@ -189,6 +190,8 @@ class SettingsPage:
         face = self._face
         if face is None:
             raise RuntimeError("a fold is built when the settings were read")
+        if self.frame.doors.push is not None:
+            PushSwitch(self.frame.doors, self.frame.person, self.frame.username)
         Text("Your channels", "group-title", "h3")
         self._channels = Channels(self.frame)
         self._channels.update(self.frame.doors.view.status().channels)

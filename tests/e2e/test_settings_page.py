@@ -186,6 +186,18 @@ async def test_the_matrix_says_how_each_event_arrives_and_a_tap_changes_it() -> 
         assert ("admin", "alerts.events.disk.email", " → on") in settings.orders
 
 
+async def test_alerts_on_this_device_stand_beside_the_matrix_and_quiet_hours_below_it() -> None:
+    desk = Desk()
+    async with signed_in(desk, settings=with_settings(desk), push=desk.a_push("push.example")) as user:
+        await user.open("/?tab=settings")
+        await user.should_see(marker="settings-alerts")
+        user.find(marker="settings-alerts").trigger("toggle", True)
+        await user.should_see("Alerts on this device")
+        await user.should_see("Get alerts on this device")
+        await user.should_see(marker="cell-alerts.levels.warning.push")
+        await user.should_see(marker="setting-alerts.quiet_hours.start")
+
+
 async def test_each_channel_takes_a_test_message() -> None:
     async with at_the_settings("alerts") as (user, _, desk):
         await user.should_see("does not work: Twilio answers 401")
