@@ -77,6 +77,7 @@ def options(rows: Sequence[Row]) -> dict[str, Any]:
     held = [[row["at"], round(worth, 2)] for row, worth in zip(rows, held_instead(rows), strict=True)]
     plain = {"type": "line", "showSymbol": False, "animation": False}
     return {
+        ":useUTC": "window.traderTimes.utc",
         "grid": {"left": 8, "right": 12, "top": 12, "bottom": 4, "containLabel": True},
         "tooltip": {"trigger": "axis", "confine": True},
         "xAxis": {"type": "time", "axisLabel": {"color": SOFT, "hideOverlap": True}, "axisLine": {"show": False}},

@@ -29,7 +29,7 @@ from components.pwa import APP_HEAD, add_pwa
 from components.quick_stats import QuickStats
 from components.settings import SettingsPage
 from components.sockets import keep_to_own_pages
-from components.theme import HEAD, add_assets
+from components.theme import HEAD, VIEWPORT, add_assets
 
 SWEEP_SECONDS = 5.0
 WHOLE_HEAD = HEAD + APP_HEAD
@@ -94,7 +94,7 @@ def build(doors: Doors) -> Live:
     add_pwa(web)
     web.timer(SWEEP_SECONDS, pages.sweep)
 
-    @ui.page("/", title="bitcoin-autotrader", dark=None, reconnect_timeout=120)
+    @ui.page("/", title="bitcoin-autotrader", dark=None, viewport=VIEWPORT, reconnect_timeout=120)
     def dashboard(request: Request) -> None:
         secret = request.scope["session_secret"]
         pages.enter(ui.context.client, secret)
