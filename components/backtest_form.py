@@ -136,7 +136,7 @@ class BacktestForm:
 
 
 NOTHING = (
-    "There are no candles yet. Upload a file below, or fetch them on the server with: main.py data download BTC/USD. "
+    "There are no candles yet. Upload a file below, or fetch them on the server with: main.py data download. "
     "On Binance.US's market they are brought up to date each night."
 )
 
