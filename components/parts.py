@@ -167,12 +167,18 @@ class Rows:
                 row.move(self._place, at)
 
 
+def titled(dialog: ui.dialog, title: Text) -> Text:
+    """A dialog is called by its title, for whoever cannot see it."""
+    dialog.props["aria-labelledby"] = title.html_id
+    return title
+
+
 class Question:
     """One dialog of a page, used for each question in turn. The safe answer stands first."""
 
     def __init__(self) -> None:
         with ui.dialog() as self._dialog, box("ask"):
-            self._title = Text(classes="ask-title", tag="h2")
+            self._title = titled(self._dialog, Text(classes="ask-title", tag="h2"))
             self._text = Text(tag="p")
             self._code = ui.input("Code from your authenticator app").props(
                 "inputmode=numeric autocomplete=one-time-code maxlength=7 outlined"
