@@ -120,6 +120,22 @@ async def test_a_trade_that_is_closed_meanwhile_appears_by_itself() -> None:
         await user.should_see(marker="trade-t0")
 
 
+async def test_what_was_opened_stays_open_while_newer_trades_come_above_it() -> None:
+    desk = Desk()
+    fill_history(desk, 2)
+    async with signed_in(desk) as user:
+        await opened(user)
+        user.find(marker="trade-t2-details").trigger("toggle")
+        await user.should_see("Result after fees")
+        desk.reader.rows["trades"].insert(0, {**desk.reader.rows["trades"][0], "id": "t0"})
+        await show(desk, trades_today=4)
+        await user.should_see(marker="trade-t0")
+        await user.should_see("Result after fees")
+        (newest,) = user.find(marker="trade-t0").elements
+        assert newest.parent_slot is not None
+        assert [each._markers for each in newest.parent_slot.children] == [["trade-t0"], ["trade-t1"], ["trade-t2"]]
+
+
 async def test_a_decision_opens_as_a_receipt_and_its_vote_is_held_again() -> None:
     desk = Desk()
     fill_history(desk)
