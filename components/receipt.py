@@ -13,6 +13,7 @@ from app.ports import Row
 from components import format as words
 from components.doors import Doors
 from components.parts import Button, Loader, Moment, Text, box
+from components.risk_words import rule_words
 
 
 class Receipt:
@@ -107,10 +108,12 @@ def _checks(checks: Sequence[Row]) -> None:
             Text("None was asked: nothing was to be bought.", "soft", "p")
         for check in checks:
             mark, tone = ("✓", "up") if check["passed"] else ("✗", "down")
+            title, figures = rule_words(check)
             with box("check"):
                 Text(mark, tone)
-                Text(check["text"])
-                Text(f"{check['value']} (limit {check['limit']})" if check["limit"] else str(check["value"]), "soft")
+                Text(title)
+                if figures:
+                    Text(figures, "soft" if check["passed"] else "soft down")
 
 
 def _orders(orders: Sequence[Row]) -> None:
