@@ -107,7 +107,9 @@ class FirstSteps:
         with box("step done" if done else "step", "li"):
             Text("✓" if done else "○", "step-mark").props("aria-hidden=true")
             with box("step-words"):
-                Text(f"{step.title}{' (done)' if done else ''}", "step-title")
+                with Text(step.title, "step-title"):
+                    if done:
+                        Text(" (done)", "heard")
                 if not done:
                     Text(step.text, "soft", "p")
             if step.where and not done:

@@ -6,6 +6,7 @@ What is bought, sold, held and worth comes from tests.ui_weeks_market, the votes
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from app.channels import ChannelState
@@ -24,6 +25,7 @@ from tests.ui_weeks_market import AT, FEE, MARKET, PRICE, TRADED, WARM_UP, Held,
 from tests.ui_weeks_votes import ANSWER, PROMPT, VOTING, older_votes, the_look, the_purchase, the_vote
 
 RECEIPT = the_purchase().id
+BREAKOUT = sha256(b"breakout").hexdigest()
 MORNING = AT.replace(hour=0, minute=0)
 
 
@@ -167,7 +169,7 @@ def strategies() -> list[Row]:
         a_strategy_row("news_analyzer", title="News", weight=d(20), reads_text=True, ask="cycle",
                        performance=record(51.2, 164, "-3.34", 41.8)),
         a_strategy_row("breakout", title="Breakout", enabled=False, weight=d(0), offered=True, enabled_sha256=None,
-                       status="offered"),
+                       sha256=BREAKOUT, status="offered"),
     ]  # fmt: skip
 
 

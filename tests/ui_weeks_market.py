@@ -16,10 +16,11 @@ from tests.builders import d
 from tests.fakes_ui import NOW
 
 AT = NOW - timedelta(minutes=18)  # a look at it in the midst of a candle
-SEED = 2215
+SEED = 30_771
 FOUR_HOURS, WARM_UP, WEEKS = timedelta(hours=4), 220, 6
 COUNT = WARM_UP + WEEKS * 7 * 6
 FIRST_PRICE, PRICE = 61_900.0, 64_250.5  # at the end the price that every fake says
+REST = 8  # candles between two entries
 STOP, TRAIL_FROM, TRAIL, FEE = 0.95, 1.03, 0.97, 0.001
 
 
@@ -136,7 +137,8 @@ def traded() -> list[Held]:
             if _sold(each, at, closes, short):
                 held.remove(each)
         crossed = closes[at - 1] > (short[at - 1] or 0) and closes[at - 2] <= (short[at - 2] or 0)
-        if crossed and len(held) < 4:
+        rested = not found or at - found[-1].at > REST
+        if crossed and rested and len(held) < 4:
             price = float(MARKET[at].open) * 1.0005
             held.append(Held(at, price, math.floor(500 / price * 1e5) / 1e5, price, price * STOP))
             found.append(held[-1])

@@ -25,21 +25,22 @@ from tests.ui_weeks_market import AT, FOUR_HOURS, MARKET, PRICE, TRADED, average
 VOTING: VotingRules = load_rules(CONFIG).rules.voting
 CLOSED = MARKET[-2]  # the newest candle that has closed
 SAID = (
-    "RSI {rsi:.1f}: {side}. MACD {macd} its signal line: {way} momentum {grows}. Price {gap:.1f} % above its "
-    "200-candle average; the averages are in order upward. Volume 1.1 times the usual. "
+    "RSI {rsi:.1f}: {side}. MACD {macd} its signal line: {way} momentum {grows}. Price {gap:+.1f} % from its "
+    "200-candle average; the averages are {order}. Volume 1.1 times the usual. "
 )
 ANALYSIS = (
-    "Higher lows since Thursday, and the pullback from 64,700 came on falling volume. Buyers defended 62,800 twice. "
-    "A close above 64,700 would open the way to 66,000; below 62,400 the picture breaks. Fund inflows support it."
+    "Higher lows since Thursday, and the pullback from 65,100 came on falling volume. Buyers defended 62,300 twice. "
+    "A close above 65,100 would open the way to 66,800; below 61,900 the picture breaks. Fund inflows support it."
 )
 HEADLINE = "Fund inflows reach a record"
 PROMPT = "You are shown candles of 4 hours, indicators and headlines of the last day. Answer in JSON: action, …"
-ANSWER = '{"action": "BUY", "confidence": 72, "regime": "trending", "support": 62800, "resistance": 65900}'
+ANSWER = '{"action": "BUY", "confidence": 72, "regime": "trending", "support": 62300, "resistance": 65900}'
 
 
 def words_of_indicators() -> str:
     closes = [float(each.close) for each in MARKET[:-1]]
     rsi, bars = strength(21, closes)[-1], _histogram(closes)
+    lines = [average(count, closes)[-1] or 1 for count in (10, 50, 200)]
     way = "upward" if bars[-1] > 0 else "downward"
     return SAID.format(
         rsi=rsi,
@@ -47,7 +48,8 @@ def words_of_indicators() -> str:
         macd="above" if bars[-1] > 0 else "below",
         way=way,
         grows="grows" if abs(bars[-1]) > abs(bars[-2]) else "fades",
-        gap=(closes[-1] / (average(200, closes)[-1] or 1) - 1) * 100,
+        gap=(closes[-1] / lines[2] - 1) * 100,
+        order="in order upward" if lines[0] > lines[1] > lines[2] else "mixed",
     )
 
 
@@ -145,7 +147,7 @@ def the_look(decision: Decision) -> Row:
         why_not=[
             {"gate": "score", "value": float(decision.score), "needed": 70.0, "text": f"{missing:.1f} more needed"}
         ],
-        support=62_800, resistance=64_700, regime="trending", analysis=ANALYSIS, analysis_confidence=62,
+        support=62_300, resistance=65_100, regime="trending", analysis=ANALYSIS, analysis_confidence=62,
         analysis_at=decision.at - timedelta(minutes=2),
         news_sources=[
             {"name": name, "status": "ok", "error": "", "fetched_at": AT - timedelta(minutes=3), "next_at": None}

@@ -78,10 +78,10 @@ async def test_the_vote_is_seen_before_anything_is_saved() -> None:
     async with signed_in(desk) as user:
         controls(user)
         assert text_of(user, "preview-now") == "HOLD: it would wait"
-        await user.should_see("While deepseek_analyzer fails, opinions weigh at most 50 % of all")
+        await user.should_see("While DeepSeek fails, opinions weigh at most 50 % of all")
         user.find(marker="switch-deepseek_analyzer").click()
         assert text_of(user, "preview-then") == "BUY: it would buy"
-        assert "technical_indicators BUY 90 × 30" in text_of(user, "preview-text")
+        assert "Technical indicators BUY 90 × 30" in text_of(user, "preview-text")
         assert text_of(user, "votes-told").startswith("1 change not saved; last vote HOLD 41 → ")
         assert desk.control.orders == []
         put(user, "limit-buy_threshold", "95")

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
@@ -22,8 +23,9 @@ from tests.ui_weeks_market import AT, PRICE
 IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
 SIZES = {"phone": (390, 844, 2), "desktop": (1280, 800, 1)}  # wide, high, pixels a point
 SCHEMES = ("light", "dark")
-COLOURS = 96
+COLOURS = 255
 TRIES = 40
+NEW = "() => !document.getElementById('price-age') || document.getElementById('price-age').dataset.words === 'now'"
 
 
 async def _show(page: Page, what: str, sight: str) -> None:
@@ -64,7 +66,7 @@ async def receipt(page: Page) -> None:
 
 
 async def settings(page: Page) -> None:
-    await _show(page, "/?tab=settings", ".setting-key >> nth=3")
+    await _show(page, "/?tab=settings", ".section >> nth=3")
 
 
 PARTS = (positions, history, insights, controls, backtest, receipt, settings)
@@ -85,6 +87,7 @@ class Camera:
         before = b""
         for _ in range(TRIES):
             await self._app.tell(f"price {PRICE}")  # it has just come
+            await page.wait_for_function(NEW)
             now = await page.screenshot(full_page=self._whole, animations="disabled", caret="hide")
             if now == before:
                 self._keep(now, name)
@@ -95,9 +98,19 @@ class Camera:
 
     def _keep(self, picture: bytes, name: str) -> None:
         image = Image.open(io.BytesIO(picture)).convert("RGB")
-        small = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        small.save(self._out / name, optimize=True)
+        few_colours(image).save(self._out / name, optimize=True)
         print(f"{name}: {(self._out / name).stat().st_size // 1024} KB", flush=True)
+
+
+def few_colours(picture: Image.Image) -> Image.Image:
+    """With a palette of the colours that there are most of: what is small and red stays red."""
+    pixels = np.asarray(picture).reshape(-1, 3)
+    colours, places, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
+    most = colours[np.argsort(-counts, kind="stable")[:COLOURS]].astype(int)
+    nearest = [int(((most - colour) ** 2).sum(axis=1).argmin()) for colour in colours.astype(int)]
+    small = Image.fromarray(np.array(nearest, np.uint8)[places.ravel()].reshape(picture.height, picture.width), "P")
+    small.putpalette([int(part) for part in most.ravel()])
+    return small
 
 
 async def _a_page(browser: Browser, app: App, size: str, scheme: Any) -> Page:
