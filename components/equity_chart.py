@@ -54,7 +54,7 @@ def options(rows: Sequence[Row]) -> dict[str, Any]:
     held = [[row["at"], round(float(row["price"]) * share, 2)] for row in rows]
     plain = {"type": "line", "showSymbol": False, "animation": False}
     return {
-        "grid": {"left": 8, "right": 12, "top": 12, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 24, "top": 12, "bottom": 4, "containLabel": True},
         "tooltip": {
             "trigger": "axis", "confine": True, "backgroundColor": "var(--raised)", "borderColor": "var(--line)",
             "textStyle": {"color": "var(--text)", "fontSize": 13},

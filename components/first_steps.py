@@ -41,16 +41,19 @@ STEPS = (
         "Let DeepSeek give its opinion",
         "Put DEEPSEEK_API_KEY into the settings; without it only indicators and news vote.",
         lambda known: _configured(known, "deepseek_analyzer"),
+        "settings",
     ),
     Step(
         "Be told when something happens",
         "Mail, text message or this phone: without a channel a kill switch is silent.",
         lambda known: bool(known.status.channels),
+        "settings",
     ),
     Step(
         "Protect what risks money with a second factor",
         "An app on your phone makes codes; resuming, loosening limits and real money ask for one.",
         lambda known: known.status.two_factor,
+        "/account",
     ),
     Step(
         "Try your settings on the past",
@@ -112,10 +115,12 @@ class FirstSteps:
                         Text(" (done)", "heard")
                 if not done:
                     Text(step.text, "soft", "p")
-            if step.where and not done:
+            if step.where.startswith("/") and not done:
+                Text("Go there", "button quiet small link", "a").props(f"href={step.where}")
+            elif step.where and not done:
                 Text("Go there", "button quiet small", "button").props("type=button").on(
                     "click", lambda: self._frame.go(step.where), []
-                )
+                ).mark(f"go-{step.where}")
 
 
 def _configured(known: Known, name: str) -> bool:

@@ -91,6 +91,16 @@ async def test_the_vote_is_seen_before_anything_is_saved() -> None:
         await user.should_not_see(marker="votes-told")
 
 
+async def test_who_is_not_set_up_has_no_share_of_the_vote() -> None:
+    desk = with_controls(Desk())
+    desk.view.strategy_rows[0].update(configured=False, status="not_configured")
+    async with signed_in(desk) as user:
+        controls(user)
+        assert text_of(user, "weight-deepseek_analyzer") == "weight 50 · outside the vote until it is set up"
+        assert text_of(user, "weight-technical_indicators") == "weight 30 · 60 % of the vote"
+        assert text_of(user, "weight-news_analyzer") == "weight 20 · 40 % of the vote"
+
+
 async def test_weights_are_moved_together_and_saved_with_one_code() -> None:
     desk = with_controls(Desk())
     desk.control.code = "123456"

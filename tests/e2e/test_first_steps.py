@@ -16,7 +16,7 @@ async def test_steps_are_ticked_as_they_are_done() -> None:
         assert text_of(user, "first-steps") == "First steps: 1 of 6 done"
         await show(desk, two_factor=True, channels=(ChannelState(name="email", status="ok"),))
         assert text_of(user, "first-steps") == "First steps: 3 of 6 done"
-        user.find("Go there").click()
+        user.find(marker="go-backtest").click()
         await user.should_see("New backtest")
 
 

@@ -53,8 +53,8 @@ async def controls(page: Page) -> None:
 
 async def backtest(page: Page) -> None:
     """With the newest that has ended open."""
-    await _show(page, "/?tab=backtest", ".entry >> nth=3")
-    done = page.locator(".entry").nth(1)
+    await _show(page, "/?tab=backtest", ".entry >> nth=4")
+    done = page.locator(".entry", has_text="Backtest · done").first
     await done.locator("summary").first.click()
     await done.locator(".run-figures .cell").last.wait_for()
     if page.viewport_size and page.viewport_size["width"] < 760:
