@@ -314,7 +314,7 @@ def command(
     write_config: Callable[[Changes, Path], str],
     progress: Callable[[float], None] | None = None,
 ) -> int:
-    """From the command line to the folder. `setup`: main.py's TrialSetup, completed here; `keep`: where studies are."""
+    """From the command line to the folder. `setup`: wiring's TrialSetup, completed here; `keep`: where studies are."""
     clock = Clock()
     studies = Studies(*keep())
     try:

@@ -23,6 +23,7 @@ from backtest.studies import Studies
 from backtest.trials import WORST, score
 from tests.histories import random_walk
 from tests.ports import free_port
+from wiring.bench import TrialSetup, Workbench, bench_of
 
 ROOT = Path(__file__).parents[2]
 TECHNICAL = "strategies.technical_indicators.settings"
@@ -31,11 +32,11 @@ START = datetime(2023, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def setup(tmp_path_factory: pytest.TempPathFactory) -> program.TrialSetup:
+def setup(tmp_path_factory: pytest.TempPathFactory) -> TrialSetup:
     """Sixty days of minutes in a file, as every worker reads them."""
     folder = tmp_path_factory.mktemp("history")
     write(random_walk(3, 60 * 24 * 60, START), folder / "walk.csv")
-    return program.TrialSetup(
+    return TrialSetup(
         data=str(folder / "walk.csv"),
         data_dir=folder,
         config_dir=ROOT / "config",
@@ -53,12 +54,12 @@ def write(series: CandleSeries, path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def bench(setup: program.TrialSetup) -> program.Workbench:
-    return program.bench_of(setup)
+def bench(setup: TrialSetup) -> Workbench:
+    return bench_of(setup)
 
 
 @pytest.fixture
-def here(setup: program.TrialSetup, bench: program.Workbench) -> Pool:
+def here(setup: TrialSetup, bench: Workbench) -> Pool:
     return Pool(lambda _: bench, setup)
 
 
@@ -70,7 +71,7 @@ def told(found: Found) -> list[tuple[tuple[int, ...], float]]:
 
 
 @pytest.fixture(scope="module")
-def whole(setup: program.TrialSetup, bench: program.Workbench) -> Found:
+def whole(setup: TrialSetup, bench: Workbench) -> Found:
     return optimise(ORDER, Pool(lambda _: bench, setup))
 
 
@@ -166,7 +167,7 @@ def cluster(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_cluster_finds_what_the_processes_of_this_machine_find(
-    cluster: str, setup: program.TrialSetup, bench: program.Workbench, whole: Found
+    cluster: str, setup: TrialSetup, bench: Workbench, whole: Found
 ) -> None:
     import distributed
 
@@ -174,16 +175,16 @@ def test_a_cluster_finds_what_the_processes_of_this_machine_find(
         client.wait_for_workers(2, timeout=30)
         known = replace(setup, config_sha256=bench.config_sha256)
         with executor(1, cluster) as where:
-            assert told(optimise(ORDER, Pool(program.bench_of, known, where))) == told(whole)
+            assert told(optimise(ORDER, Pool(bench_of, known, where))) == told(whole)
         worked = client.run(lambda: len(sys.modules["backtest.trials"]._made))
         assert sorted(worked.values()) == [1, 1]  # both took part
         with executor(1, cluster) as where, pytest.raises(ConfigError, match="says something else here"):
-            optimise(ORDER, Pool(program.bench_of, replace(setup, config_sha256="0" * 64), where))
+            optimise(ORDER, Pool(bench_of, replace(setup, config_sha256="0" * 64), where))
 
 
-def test_processes_of_this_machine_find_what_one_process_finds(setup: program.TrialSetup, whole: Found) -> None:
+def test_processes_of_this_machine_find_what_one_process_finds(setup: TrialSetup, whole: Found) -> None:
     with executor(2, None) as where:
-        assert told(optimise(ORDER, Pool(program.bench_of, setup, where))) == told(whole)
+        assert told(optimise(ORDER, Pool(bench_of, setup, where))) == told(whole)
 
 
 def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +197,7 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def at_home(setup: program.TrialSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def at_home(setup: TrialSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TRADER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("TRADER_CONFIG_DIR", str(setup.config_dir))
     monkeypatch.setenv("TRADER_STRATEGIES_DIR", str(setup.strategies_dir))
@@ -204,13 +205,13 @@ def at_home(setup: program.TrialSetup, tmp_path: Path, monkeypatch: pytest.Monke
     return tmp_path
 
 
-def asked(setup: program.TrialSetup, *more: str) -> list[str]:
+def asked(setup: TrialSetup, *more: str) -> list[str]:
     varied = [text for each in VARY for text in ("--vary", each)]
     return ["optimize", "--data", setup.data, "--workers", "1", "--objective", "return", *varied, *more]
 
 
 def test_the_command_leaves_a_folder_whose_settings_can_be_used(
-    setup: program.TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str]
+    setup: TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     walking = ["--walk-forward", "20d/20d", "--seed", "5", "--trials", "16"]
     assert program.main(asked(setup, "--study", "one", "--out", "found", "--json", *walking)) == 0
@@ -253,7 +254,7 @@ def test_the_command_leaves_a_folder_whose_settings_can_be_used(
     ],
 )
 def test_wrong_use_is_said_in_one_line(
-    setup: program.TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str], more: list[str], says: str
+    setup: TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str], more: list[str], says: str
 ) -> None:
     assert program.main(asked(setup, *more)) == 2
     error = capfd.readouterr().err

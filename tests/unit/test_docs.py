@@ -16,6 +16,7 @@ import main
 from app.core import messages
 from app.core.alerts import KINDS, AlertEvent, AlertLevel
 from services.settings.environment import SETTINGS
+from wiring.settings import version
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("**/*.md")))
@@ -133,7 +134,7 @@ def test_every_make_target_named_in_the_readme_exists() -> None:
 
 
 def test_the_changelog_knows_this_version() -> None:
-    assert f"## [{main.version()}]" in text_of("CHANGELOG.md")
+    assert f"## [{version()}]" in text_of("CHANGELOG.md")
     assert "## [Unreleased]" in text_of("CHANGELOG.md")
 
 
