@@ -115,7 +115,9 @@ def state_reason(status: Status) -> str:
 
 
 TITLES = {"deepseek_analyzer": "DeepSeek", "news_analyzer": "News"}
-VOTER = re.compile(r"\b([a-z][a-z0-9_]*)(?= (?:BUY|SELL|HOLD|no opinion|abstains|failed|stale|off|not_configured)\b)")
+VOTER = re.compile(  # or a headline, which is somebody else's words
+    r"“[^”]*”|(?<!counts )\b([a-z][a-z0-9_]*)(?= (?:BUY|SELL|HOLD|no opinion|abstains|failed|stale|off|not_configured)\b)"
+)
 
 
 def titled(name: str) -> str:
@@ -125,7 +127,9 @@ def titled(name: str) -> str:
 
 def arithmetic(text: str) -> str:
     """A vote's text with its voters called as everywhere else; what the core wrote down stays as it is."""
-    return VOTER.sub(lambda found: titled(found[1]), text).replace(" not_configured", " not set up")
+    return VOTER.sub(lambda found: titled(found[1]) if found[1] else found[0], text).replace(
+        " not_configured", " not set up"
+    )
 
 
 EXITS = {

@@ -25,7 +25,7 @@ from tests.ui_weeks_market import AT, FOUR_HOURS, MARKET, PRICE, TRADED, average
 VOTING: VotingRules = load_rules(CONFIG).rules.voting
 CLOSED = MARKET[-2]  # the newest candle that has closed
 SAID = (
-    "RSI {rsi:.1f}: {side}. MACD {macd} its signal line: {way} momentum {grows}. Price {gap:+.1f} % from its "
+    "RSI {rsi:.1f}: {side}. MACD {macd} its signal line: {way} momentum {grows}. Price {gap:.1f} % {side_of} its "
     "200-candle average; the averages are {order}. Volume 1.1 times the usual. "
 )
 ANALYSIS = (
@@ -48,7 +48,8 @@ def words_of_indicators() -> str:
         macd="above" if bars[-1] > 0 else "below",
         way=way,
         grows="grows" if abs(bars[-1]) > abs(bars[-2]) else "fades",
-        gap=(closes[-1] / lines[2] - 1) * 100,
+        gap=abs(closes[-1] / lines[2] - 1) * 100,
+        side_of="above" if closes[-1] > lines[2] else "below",
         order="in order upward" if lines[0] > lines[1] > lines[2] else "mixed",
     )
 

@@ -25,6 +25,7 @@ SIZES = {"phone": (390, 844, 2), "desktop": (1280, 800, 1)}  # wide, high, pixel
 SCHEMES = ("light", "dark")
 COLOURS = 255
 TRIES = 40
+AVERAGES = "() => document.querySelector('.price-chart svg').outerHTML.includes('var(--line-c)')"
 NEW = "() => !document.getElementById('price-age') || document.getElementById('price-age').dataset.words === 'now'"
 
 
@@ -45,6 +46,7 @@ async def history(page: Page) -> None:
 
 async def insights(page: Page) -> None:
     await _show(page, "/?tab=insights", ".price-chart svg path >> nth=90")
+    await page.wait_for_function(AVERAGES)
 
 
 async def controls(page: Page) -> None:
@@ -103,13 +105,19 @@ class Camera:
 
 
 def few_colours(picture: Image.Image) -> Image.Image:
-    """With a palette of the colours that there are most of: what is small and red stays red."""
+    """One after the other the colour that is missed most, by how far off and how often: a thin red line stays red."""
     pixels = np.asarray(picture).reshape(-1, 3)
     colours, places, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
-    most = colours[np.argsort(-counts, kind="stable")[:COLOURS]].astype(int)
-    nearest = [int(((most - colour) ** 2).sum(axis=1).argmin()) for colour in colours.astype(int)]
-    small = Image.fromarray(np.array(nearest, np.uint8)[places.ravel()].reshape(picture.height, picture.width), "P")
-    small.putpalette([int(part) for part in most.ravel()])
+    colours = colours.astype(int)
+    nearest, off = np.zeros(len(colours), np.uint8), np.full(len(colours), np.inf)
+    palette = np.zeros((min(COLOURS, len(colours)), 3), int)
+    for place in range(len(palette)):
+        palette[place] = colours[counts.argmax() if place == 0 else (off * np.sqrt(counts)).argmax()]
+        distance = ((colours - palette[place]) ** 2).sum(axis=1)
+        nearest[distance < off] = place
+        off = np.minimum(off, distance)
+    small = Image.fromarray(nearest[places.ravel()].reshape(picture.height, picture.width), "P")
+    small.putpalette([int(part) for part in palette.ravel()])
     return small
 
 
@@ -157,6 +165,7 @@ async def _all_parts(page: Page, app: App, camera: Camera, wanted: Callable[[str
     for part in shown:
         await part(page)
         await camera.take(page, f"{part.__name__}-{kind}")
+    await page.wait_for_load_state("networkidle")
     await page.context.close()
 
 
