@@ -107,7 +107,7 @@ class History:
         arrow = words.arrow(result)
         self._sums["Result"].say(f"{arrow} {words.signed_money(result)}".strip(), f"figure {words.tone(result)}")
         self._sums["Trades"].say(f"{count:,}")
-        self._sums["Won"].say(f"{sums['won']:,} ({sums['won'] * 100 // count} %)" if count else "none yet")
+        self._sums["Won"].say(f"{sums['won']:,} ({round(sums['won'] * 100 / count)} %)" if count else "none yet")
         self._sums["Fees paid"].say(words.money(Decimal(sums["fees"])))
         for name in ("Best", "Worst"):
             value = sums[name.lower()]

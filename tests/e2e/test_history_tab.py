@@ -28,7 +28,7 @@ async def test_closed_trades_are_told_with_their_sums() -> None:
     async with signed_in(desk) as user:
         await opened(user)
         assert text_of(user, "sum-trades") == "120"
-        assert text_of(user, "sum-won").startswith("68 (56 %)")
+        assert text_of(user, "sum-won").startswith("68 (57 %)")
         assert text_of(user, "sum-result").startswith("▲ +$")
         await user.should_see("its stop was hit")
         assert text_of(user, "where") == "1–50 of 120"
@@ -40,7 +40,7 @@ async def test_a_tap_tells_why_it_was_bought_and_sold() -> None:
     async with signed_in(desk) as user:
         await opened(user)
         user.find(marker="trade-t2-details").trigger("toggle")
-        await user.should_see("technical: BUY 82\u00a0%, RSI 29 is oversold")
+        await user.should_see("RSI 29 is oversold")
         await user.should_see("Result after fees")
         await user.should_see("The vote said sell.")
         user.find(marker="receipt-buy").click()
