@@ -133,7 +133,13 @@ def test_books_are_opened_verified_and_started_over(run: Run) -> None:
     code, said, _ = run("ledger", "list")
     assert code == 0
     assert "paper simulated BTC/USD" in said
+    old = said.partition("  opened")[0]
     assert run("ledger", "reset")[0] == 0
+    both = run("audit", "verify")[1].splitlines()
+    assert len(both) == 2
+    assert both[-1] == f"{old}: the chain is whole", "what was put away can still be proved"
+    assert run("ledger", "list")[1].splitlines()[-1].startswith(f"{old}  opened ")
+    assert run("ledger", "list")[1].splitlines()[-1].endswith(", put away by a reset")
 
 
 @pytest.mark.parametrize(
