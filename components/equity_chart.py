@@ -10,7 +10,7 @@ from app.ports import Row
 from components import format as words
 from components.parts import Text, box
 
-SOFT, LINE, ACCENT = "#8b99a8", "rgba(139,153,168,.25)", "#f7a23b"
+SOFT, LINE, ACCENT = "var(--soft)", "var(--line)", "var(--accent)"  # of the page: light and dark need nothing more
 LABELLED = 6  # more marks than these are not written beside each other
 
 
@@ -22,7 +22,7 @@ class EquityChart:
             with box("chart-head"):
                 Text("Equity", "caption", "h2")
                 self._words = Text(classes="soft").mark("equity-words")
-            self._chart = ui.echart(options([])).classes("chart").props('aria-hidden="true"')
+            self._chart = ui.echart(options([]), renderer="svg").classes("chart").props('aria-hidden="true"')
             with box("chart-key"):
                 Text("— yours", "key yours")
                 Text("— the same money in bitcoin", "key held")
@@ -77,8 +77,12 @@ def options(rows: Sequence[Row]) -> dict[str, Any]:
     held = [[row["at"], round(worth, 2)] for row, worth in zip(rows, held_instead(rows), strict=True)]
     plain = {"type": "line", "showSymbol": False, "animation": False}
     return {
-        "grid": {"left": 8, "right": 12, "top": 12, "bottom": 4, "containLabel": True},
-        "tooltip": {"trigger": "axis", "confine": True},
+        ":useUTC": "window.traderTimes.utc",
+        "grid": {"left": 8, "right": 24, "top": 12, "bottom": 4, "containLabel": True},
+        "tooltip": {
+            "trigger": "axis", "confine": True, "backgroundColor": "var(--raised)", "borderColor": "var(--line)",
+            "textStyle": {"color": "var(--text)", "fontSize": 13},
+        },
         "xAxis": {"type": "time", "axisLabel": {"color": SOFT, "hideOverlap": True}, "axisLine": {"show": False}},
         "yAxis": {
             "type": "value", "scale": True, "axisLabel": {"color": SOFT}, "splitLine": {"lineStyle": {"color": LINE}},

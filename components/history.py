@@ -2,6 +2,9 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+
+from nicegui import ui
 
 from app.ports import Row, Status
 from components import format as words
@@ -9,7 +12,7 @@ from components.equity_chart import EquityChart
 from components.frame import Frame
 from components.history_flows import FlowRow
 from components.history_rows import DecisionRow, TradeRow
-from components.parts import Button, Choice, Loader, Text, box
+from components.parts import Button, Choice, Loader, Rows, Text, box
 
 PAGE = 50
 SPANS = {"today": "Today", "week": "Week", "month": "Month", "all": "All"}
@@ -50,7 +53,7 @@ class History:
                 self._empty_title = Text(classes="empty-title", tag="h2")
                 self._empty_words = Text(tag="p")
             self._empty.set_visibility(False)
-            self._list = box("rows", "ul")
+            self._rows = Rows(box("rows", "ul"))
             with box("pager") as self._pager:
                 self._newer = Button("‹ Newer", lambda: self._turn(-1), "quiet").mark("newer")
                 self._where = Text(classes="soft").mark("where")
@@ -104,7 +107,7 @@ class History:
         arrow = words.arrow(result)
         self._sums["Result"].say(f"{arrow} {words.signed_money(result)}".strip(), f"figure {words.tone(result)}")
         self._sums["Trades"].say(f"{count:,}")
-        self._sums["Won"].say(f"{sums['won']:,} ({sums['won'] * 100 // count} %)" if count else "none yet")
+        self._sums["Won"].say(f"{sums['won']:,} ({round(sums['won'] * 100 / count)} %)" if count else "none yet")
         self._sums["Fees paid"].say(words.money(Decimal(sums["fees"])))
         for name in ("Best", "Worst"):
             value = sums[name.lower()]
@@ -116,23 +119,20 @@ class History:
         self._empty_title.say(title.format(span=span))
         self._empty_words.say(text)
         self._empty.set_visibility(not rows)
-        self._list.clear()
-        with self._list:
-            for row in rows:
-                self._row(row)
+        self._rows.show({f"{self._made_as(row).__name__} {row['id']}": partial(self._made, row) for row in rows})
         first = self._page * PAGE
         self._pager.set_visibility(total > PAGE)
         self._where.say(f"{first + 1:,}–{first + len(rows):,} of {total:,}")
         self._newer.enable(self._page > 0)
         self._older.enable(first + len(rows) < total)
 
-    def _row(self, row: Row) -> None:
+    def _made_as(self, row: Row) -> type[DecisionRow | FlowRow | TradeRow]:
         if self._kind == "decisions":
-            DecisionRow(row, self._frame)
-        elif "kind" in row:
-            FlowRow(row)
-        else:
-            TradeRow(row, self._frame)
+            return DecisionRow
+        return FlowRow if "kind" in row else TradeRow
+
+    def _made(self, row: Row) -> ui.element:
+        return self._made_as(row)(row, self._frame).root
 
 
 def began(span: str, now: datetime | None) -> datetime | None:

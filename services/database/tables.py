@@ -425,6 +425,7 @@ class BacktestTable(SQLModel, table=True):
     finished_at: datetime | None = utc(nullable=True)
     request: str = text()
     result: str = text()
+    figures: str = text()
     error: str = text()
 
 

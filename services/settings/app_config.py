@@ -10,6 +10,7 @@ from app.retention import Keep
 
 class NewsConfig(TypedDict):
     keywords: dict[str, tuple[str, ...]]
+    feeds: tuple[str, ...]
 
 
 class DeepSeekConfig(TypedDict):
@@ -72,12 +73,19 @@ _MEDIUM = (
     *("cbdc", "stablecoin", "tether", "usdt", "usdc", "invasion"),
 )
 
+_FREE_FEEDS = (
+    "https://www.coindesk.com/arc/outboundfeeds/rss/",
+    "https://cointelegraph.com/rss",
+    "https://www.federalreserve.gov/feeds/press_monetary.xml",
+)
+
 _DEFAULT: AppConfig = {
     "news": {
         "keywords": {
             "high": _HIGH,
             "medium": _MEDIUM,
-        }
+        },
+        "feeds": _FREE_FEEDS,
     },
     "deepseek": {
         "prices": {

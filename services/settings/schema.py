@@ -10,6 +10,7 @@ from decimal import Decimal
 from app.core.alerts import AlertEvent, AlertLevel
 from app.core.rules import Asking, EntryOrder, RiskLimits
 from app.notices import CHANNELS, Loud
+from services.settings.addresses import Url
 from services.settings.kinds import (
     TIMEFRAME,
     Choice,
@@ -155,6 +156,7 @@ def _loud(channel: str) -> Choice:
 APP = (
     Key("news.keywords.high", _WORDS, "words that make news grave"),
     Key("news.keywords.medium", _WORDS, "words that make news matter"),
+    Key("news.feeds", ListOf(Url(query=True), 20), "news feeds (RSS or Atom), where NEWS_RSS_URLS names none"),
     Key("deepseek.prices.*.cached_usd", _USD, "dollars per million cached tokens in"),
     Key("deepseek.prices.*.input_usd", _USD, "dollars per million tokens in"),
     Key("deepseek.prices.*.output_usd", _USD, "dollars per million tokens out"),

@@ -28,7 +28,7 @@ async def test_closed_trades_are_told_with_their_sums() -> None:
     async with signed_in(desk) as user:
         await opened(user)
         assert text_of(user, "sum-trades") == "120"
-        assert text_of(user, "sum-won").startswith("68 (56 %)")
+        assert text_of(user, "sum-won").startswith("68 (57 %)")
         assert text_of(user, "sum-result").startswith("▲ +$")
         await user.should_see("its stop was hit")
         assert text_of(user, "where") == "1–50 of 120"
@@ -40,7 +40,7 @@ async def test_a_tap_tells_why_it_was_bought_and_sold() -> None:
     async with signed_in(desk) as user:
         await opened(user)
         user.find(marker="trade-t2-details").trigger("toggle")
-        await user.should_see("technical: BUY 82\u00a0%, RSI 29 is oversold")
+        await user.should_see("RSI 29 is oversold")
         await user.should_see("Result after fees")
         await user.should_see("The vote said sell.")
         user.find(marker="receipt-buy").click()
@@ -118,6 +118,22 @@ async def test_a_trade_that_is_closed_meanwhile_appears_by_itself() -> None:
         desk.reader.rows["trades"].insert(0, {**desk.reader.rows["trades"][0], "id": "t0"})
         await show(desk, trades_today=4)
         await user.should_see(marker="trade-t0")
+
+
+async def test_what_was_opened_stays_open_while_newer_trades_come_above_it() -> None:
+    desk = Desk()
+    fill_history(desk, 2)
+    async with signed_in(desk) as user:
+        await opened(user)
+        user.find(marker="trade-t2-details").trigger("toggle")
+        await user.should_see("Result after fees")
+        desk.reader.rows["trades"].insert(0, {**desk.reader.rows["trades"][0], "id": "t0"})
+        await show(desk, trades_today=4)
+        await user.should_see(marker="trade-t0")
+        await user.should_see("Result after fees")
+        (newest,) = user.find(marker="trade-t0").elements
+        assert newest.parent_slot is not None
+        assert [each._markers for each in newest.parent_slot.children] == [["trade-t0"], ["trade-t1"], ["trade-t2"]]
 
 
 async def test_a_decision_opens_as_a_receipt_and_its_vote_is_held_again() -> None:

@@ -183,6 +183,15 @@ def test_ledgers_never_mix_and_can_be_started_over(database: Database) -> None:
     assert ledgers.kept("market of auto") == "simulated"
 
 
+def test_books_that_a_trader_writes_are_not_put_away(database: Database, ledger: LedgerRow) -> None:
+    ledgers, trader = Ledgers(database, min), DatabaseJournal(database, ledger.name, "1")
+    with pytest.raises(ConfigError, match=f"another trader is running on ledger {ledger.name}; stop it first"):
+        ledgers.retire(ledger.name)
+    assert ledgers.list() == [ledger]
+    trader.close()
+    assert ledgers.retire(ledger.name)
+
+
 def test_the_paper_exchange_keeps_its_own_books(database: Database, ledger: LedgerRow) -> None:
     store = DatabasePaperStore(database, ledger.name)
     assert store.load() is None
