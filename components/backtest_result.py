@@ -102,7 +102,7 @@ def _warnings(result: Row) -> None:
     warnings = told.warnings(result)
     if not warnings:
         return
-    with box("run-warnings", "section").props('aria-label="Read this first"'):
+    with box("run-warnings"):
         Text("Read this first", "caption", "h3")
         with box("", "ul"):
             for text in warnings[:MOST_WARNINGS]:
