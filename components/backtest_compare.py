@@ -1,4 +1,4 @@
-"""Finished backtests side by side: each figure in a row, the better one marked."""
+"""Finished backtests side by side: each figure in a row, the better one marked where they compare."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ class Comparison:
             _head(rows)
             with box("", "tbody"):
                 for line in zip(*(told.figures(row["result"]) for row in rows), strict=True):
-                    _line(line)
+                    _line(line, _best(line) if same else None)
 
 
 def _head(rows: Sequence[Row]) -> None:
@@ -42,8 +42,7 @@ def _head(rows: Sequence[Row]) -> None:
                 Text(told.changes(row), "soft")
 
 
-def _line(line: Sequence[told.Figure]) -> None:
-    best = _best(line)
+def _line(line: Sequence[told.Figure], best: float | None) -> None:
     with box("", "tr"):
         Text(line[0].name, tag="th").props("scope=row").props["title"] = line[0].meaning
         for figure in line:
