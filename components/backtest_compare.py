@@ -7,6 +7,10 @@ from components import backtest_words as told
 from components.parts import Text, box
 
 LEAST = 2
+DIFFERENT = (
+    "⚠ They are not of the same candles and days: their figures do not compare. Longer candles need a longer warm-up: "
+    "give all of them one date to begin with, late enough for each."
+)
 
 
 class Comparison:
@@ -24,7 +28,7 @@ class Comparison:
         if len(rows) < LEAST:
             return
         same = len({(row["data"], *_ends(row)) for row in rows}) == 1
-        self._words.say("" if same else "⚠ They are not of the same candles and days: their figures do not compare.")
+        self._words.say("" if same else DIFFERENT)
         self._table.clear()
         with self._table:
             _head(rows)
