@@ -1,5 +1,6 @@
 """How figures are said: dollars, per cent, durations, times, reasons. A sign or arrow always stands beside a colour."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -113,6 +114,25 @@ def state_reason(status: Status) -> str:
     return f"{words}; goes on at {moment(status.resumes_at, now)}{ahead}"
 
 
+TITLES = {"deepseek_analyzer": "DeepSeek", "news_analyzer": "News"}
+VOTER = re.compile(  # or a headline, which is somebody else's words
+    r"“[^”]*”|(?<!counts )\b([a-z][a-z0-9_]*)"
+    r"(?= (?:BUY|SELL|HOLD|no opinion|abstains|failed|stale|off|not_configured)\b)"
+)
+
+
+def titled(name: str) -> str:
+    """A strategy's file as people call it: technical_indicators → Technical indicators."""
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+def arithmetic(text: str) -> str:
+    """A vote's text with its voters called as everywhere else; what the core wrote down stays as it is."""
+    return VOTER.sub(lambda found: titled(found[1]) if found[1] else found[0], text).replace(
+        " not_configured", " not set up"
+    )
+
+
 EXITS = {
     "stop": "its stop was hit",
     "trailing_stop": "its trailing stop was hit",
@@ -129,15 +149,6 @@ OUTCOMES = {"order": "an order was made", "refused": "not carried out", "hold": 
 def when(text: str) -> datetime:
     """A time in the store's words."""
     return datetime.fromisoformat(text)
-
-
-def opinion(signal: Row) -> str:
-    """technical: BUY 78 %, RSI 29 is oversold."""
-    name = str(signal["strategy"]).replace("_", " ")
-    if signal.get("status", "ok") != "ok":
-        return f"{name}: no opinion ({str(signal['status']).replace('_', ' ')})"
-    reasoning = f", {signal['reasoning']}" if signal.get("reasoning") else ""
-    return f"{name}: {signal['action']} {plain(round(Decimal(str(signal['confidence'])), 0))}{JOINED}%{reasoning}"
 
 
 def exit_words(reason: str) -> str:

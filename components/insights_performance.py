@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from app.ports import Row
 from components import format as words
-from components.insights_parts import Card, Scale, drawing, shown, titled
+from components.format import titled
+from components.insights_parts import Card, Scale, drawing, shown
 from components.parts import Text, box
 
 TITLE = "How the strategies have done, 30 days"

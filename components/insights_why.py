@@ -6,6 +6,7 @@ from datetime import datetime
 from app.core.model import Direction, SignalStatus
 from app.ports import Row, Status
 from components import format as words
+from components.format import titled
 from components.insights_parts import (
     Card,
     Scale,
@@ -15,7 +16,6 @@ from components.insights_parts import (
     next_candle,
     shown,
     signed,
-    titled,
 )
 from components.parts import Moment, Text, box
 
@@ -72,7 +72,7 @@ class Why:
                     Text(name, "reason-name")
                     Text(reason, "reason-text")
         if vote["without_headline"]:
-            Text(_upper(vote["without_headline"]), "soft without", "p").mark("without-headline")
+            Text(words.arithmetic(_upper(vote["without_headline"])), "soft without", "p").mark("without-headline")
 
 
 class VoteTable:

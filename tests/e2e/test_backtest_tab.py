@@ -157,7 +157,7 @@ async def test_one_that_failed_says_why() -> None:
 async def test_without_candles_it_says_where_to_get_some() -> None:
     async with signed_in(Desk(), backtests=FakeBacktests(), data=FakeCandles()) as user:
         await opened(user)
-        await user.should_see("main.py data download BTC/USD")
+        await user.should_see("main.py data download")
         await user.should_not_see(marker="start-backtest")
 
 
