@@ -131,13 +131,26 @@ def when(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def titled(name: str) -> str:
+    """technical_indicators → Technical indicators."""
+    return {"deepseek_analyzer": "DeepSeek"}.get(name, name.replace("_", " ").capitalize())
+
+
+def says(status: str | None, action: str, confidence: object) -> tuple[str, str]:
+    """What a strategy says, in a word or two, and the classes of its chip: BUY 78 %; no opinion; timed out."""
+    if status != "ok":
+        return (status or "not asked").replace("_", " "), "chip missing"
+    sure = Decimal(str(confidence))
+    if not sure:
+        return "no opinion", "chip"
+    return f"{action} {plain(round(sure, 0))}{JOINED}%", f"chip {action.lower()}"
+
+
 def opinion(signal: Row) -> str:
-    """technical: BUY 78 %, RSI 29 is oversold."""
-    name = str(signal["strategy"]).replace("_", " ")
-    if signal.get("status", "ok") != "ok":
-        return f"{name}: no opinion ({str(signal['status']).replace('_', ' ')})"
+    """Technical indicators: BUY 78 %, RSI 29 is oversold."""
+    said, _ = says(signal.get("status", "ok"), signal["action"], signal["confidence"])
     reasoning = f", {signal['reasoning']}" if signal.get("reasoning") else ""
-    return f"{name}: {signal['action']} {plain(round(Decimal(str(signal['confidence'])), 0))}{JOINED}%{reasoning}"
+    return f"{titled(signal['strategy'])}: {said}{reasoning}"
 
 
 def exit_words(reason: str) -> str:

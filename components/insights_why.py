@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.core.model import Direction, SignalStatus
+from app.core.voting import DIRECTIONS
 from app.ports import Row, Status
 from components import format as words
 from components.insights_parts import (
@@ -15,7 +16,6 @@ from components.insights_parts import (
     next_candle,
     shown,
     signed,
-    titled,
 )
 from components.parts import Moment, Text, box
 
@@ -102,7 +102,7 @@ class VoteTable:
             )
         for each in silent:
             why = each["error"] or ("switched off" if not each["enabled"] else "not set up")
-            Text(f"{titled(each['name'])} does not vote: {why}.", "soft", "p")
+            Text(f"{words.titled(each['name'])} does not vote: {why}.", "soft", "p")
 
     def _table(self, vote: Row, signals: dict[str, Row]) -> None:
         counted = weight_of(vote)
@@ -120,7 +120,7 @@ class VoteTable:
     def _term(self, term: Row, signal: Row, counted: float) -> None:
         points = float(term["product"]) / counted if counted else 0.0
         with box("", "tr"):
-            Text(titled(term["strategy"]), "vote-name", "th").props("scope=row")
+            Text(words.titled(term["strategy"]), "vote-name", "th").props("scope=row")
             with box("", "td"):
                 Text(*(said(term) if signal.get("given_at") else ("not asked", "chip")))
             Text(f"× {shown(float(term['weight']), 1)}", tag="td")
@@ -146,8 +146,8 @@ class Opinions:
         for signal in signals:
             with box("opinion-of"):
                 with box("opinion-head"):
-                    Text(titled(signal["strategy"]), "opinion-name")
-                    Text(*said({**signal, "sign": {"BUY": 1, "SELL": -1}.get(signal["action"], 0)}))
+                    Text(words.titled(signal["strategy"]), "opinion-name")
+                    Text(*words.says(signal["status"], signal["action"], signal["confidence"]))
                 kind = str(signal["action"]).lower() if signal["status"] is SignalStatus.OK else "missing"
                 with box("sure").props("aria-hidden=true"):
                     box(f"sure-part {kind}").style(f"width:{float(signal['confidence']):.0f}%")
@@ -161,7 +161,7 @@ def _first_opinions(row: Row, rows: Sequence[Row]) -> None:
     voters = [each for each in rows if each["enabled"] and each["configured"]]
     for each in voters:
         if each["error"]:
-            Text(f"{titled(each['name'])}: {each['error']}.", "soft", "p")
+            Text(f"{words.titled(each['name'])}: {each['error']}.", "soft", "p")
     if not voters:
         Text("No strategy is switched on and set up: enable one in Controls.", "soft", "p")
     elif any(not each["error"] for each in voters):
@@ -213,7 +213,7 @@ def reasons(row: Row) -> list[tuple[str, str]]:
     signals = {each["strategy"]: each for each in row["signals"]}
     counted = weight_of(vote)
     found += [
-        (titled(term["strategy"]), _short(term, signals.get(term["strategy"], {}), row, counted))
+        (words.titled(term["strategy"]), _short(term, signals.get(term["strategy"], {}), row, counted))
         for term in vote["terms"]
         if short or term["sign"] <= 0
     ]
@@ -257,12 +257,7 @@ def weight_of(vote: Row) -> float:
 
 def said(term: Row) -> tuple[str, str]:
     """(text, classes) of a chip."""
-    if term["status"] is not SignalStatus.OK:
-        return str(term["status"] or "not asked").replace("_", " "), "chip missing"
-    if not float(term["confidence"]):
-        return "no opinion", "chip"
-    action = {1: "BUY", -1: "SELL"}.get(term["sign"], "HOLD")
-    return f"{action} {shown(float(term['confidence']))} %", f"chip {action.lower()}"
+    return words.says(term["status"], DIRECTIONS[term["sign"]], term["confidence"])
 
 
 def _age(term: Row, signal: Row) -> None:

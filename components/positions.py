@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from app.core.decisions import Decision, Outcome
-from app.core.model import Direction, Position, PositionStatus, Signal, SignalStatus
+from app.core.model import Direction, Position, PositionStatus, Signal
 from app.core.money import ZERO, pct_of, plain
 from app.ports import Status
 from components import format as words
@@ -301,10 +301,7 @@ def _opinion(signal: Signal) -> None:
     """One strategy's opinion, or why it has none."""
     with box("opinion", "li"):
         with box("opinion-head"):
-            Text(signal.strategy.replace("_", " ").capitalize(), "opinion-name")
-            if signal.status is SignalStatus.OK:
-                Text(f"{signal.action} {plain(round(signal.confidence, 0))} %", f"chip {signal.action.lower()}")
-            else:
-                Text(signal.status.replace("_", " "), "chip missing")
+            Text(words.titled(signal.strategy), "opinion-name")
+            Text(*words.says(signal.status, signal.action, signal.confidence))
         if signal.reasoning:
             Text(signal.reasoning, "soft", "p")

@@ -38,7 +38,7 @@ async def test_a_tap_tells_why_it_was_bought_and_sold() -> None:
     async with signed_in(desk) as user:
         await opened(user)
         user.find(marker="trade-t2-details").trigger("toggle")
-        await user.should_see("technical: BUY 82\u00a0%, RSI 29 is oversold")
+        await user.should_see("Technical: BUY 82\u00a0%, RSI 29 is oversold")
         await user.should_see("Result after fees")
         await user.should_see("The vote said sell.")
         user.find(marker="receipt-buy").click()
