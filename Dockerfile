@@ -13,7 +13,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nolog
 COPY --from=libraries /venv /venv
 WORKDIR /srv
 COPY . .
-RUN /venv/bin/python -m compileall -q app backtest components services strategies main.py
+RUN /venv/bin/python -m compileall -q app backtest components services strategies wiring main.py
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -10,6 +10,7 @@ from app.core.model import Candle
 from app.core.rules import Rules, Simulation
 from app.ports import StrategyFace
 from app.seam import clock
+from backtest.memory import without_collector
 from backtest.replay import LocalStrategies, Replay, Run
 from backtest.series import CandleSeries, candles
 from backtest.simulator import instrument_for
@@ -55,7 +56,8 @@ def run(plan: Plan, progress: Progress | None = None, *, dense: bool = False) ->
     _check(plan)
     past, present = plan.series[: plan.warmup], plan.series[plan.warmup :]
     told = sparing(progress) if progress else None
-    return _ready(plan, Replay).live_through(candles(past), _counted(present, told))
+    with without_collector():
+        return _ready(plan, Replay).live_through(candles(past), _counted(present, told))
 
 
 def hear(plan: Plan) -> "Heard":
@@ -82,7 +84,8 @@ def run_on(heard: "Heard", plan: Plan, progress: Progress | None = None, *, in_w
     from backtest.fast_forward import FastForward
 
     told = sparing(progress) if progress else None
-    return _ready(plan, FastForward).run_through(heard, told, in_words=in_words)
+    with without_collector():
+        return _ready(plan, FastForward).run_through(heard, told, in_words=in_words)
 
 
 def _check(plan: Plan) -> None:
@@ -94,8 +97,14 @@ def _check(plan: Plan) -> None:
         )
     if len(plan.series) <= plan.warmup:
         raise DataError(
-            f"{plan.data}: has {len(plan.series)} candles, and the strategies need {plan.warmup} before the first trade"
+            f"{plan.data}: has {len(plan.series)} candles ({_days(plan, len(plan.series))}), and the strategies need "
+            f"{plan.warmup} ({_days(plan, plan.warmup)}) before the first trade; take a longer history, or a shorter "
+            "timeframe in strategies.yml"
         )
+
+
+def _days(plan: Plan, candles: int) -> str:
+    return f"{candles * plan.series.seconds / 86_400:,.1f} days"
 
 
 def _ready(plan: Plan, kind: type[Player]) -> Player:

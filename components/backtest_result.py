@@ -72,7 +72,7 @@ def _search(result: Row) -> None:
     if weights:
         Text("What the result hangs on", "caption", "h3").props["title"] = IMPORTANCE
         for path, share in weights:
-            with box("weight"):
+            with box("hangs-on"):
                 Text(path)
                 with box("bar-track"):
                     box("bar-fill").style(f"width: {share * 100:.0f}%")

@@ -35,22 +35,25 @@ STEPS = (
     Step(
         "Watch it trade with pretend money",
         "It decides at each closed candle; the first trade may take a while. Nothing here costs anything.",
-        lambda known: known.status.trades_today > 0 or known.status.open_positions > 0,
+        lambda known: known.status.open_positions > 0 or known.status.trades_today > 0 or known.status.total_pnl != 0,
     ),
     Step(
         "Let DeepSeek give its opinion",
-        "Put DEEPSEEK_API_KEY into the settings; without it only indicators and news vote.",
+        "Put DEEPSEEK_API_KEY into the settings, under Secrets; without it only indicators and news vote.",
         lambda known: _configured(known, "deepseek_analyzer"),
+        "settings",
     ),
     Step(
         "Be told when something happens",
-        "Mail, text message or this phone: without a channel a kill switch is silent.",
+        "By this phone (tap the bell), or by mail and others (.env on the server): else a kill switch is silent.",
         lambda known: bool(known.status.channels),
+        "settings",
     ),
     Step(
         "Protect what risks money with a second factor",
         "An app on your phone makes codes; resuming, loosening limits and real money ask for one.",
         lambda known: known.status.two_factor,
+        "/second-factor",
     ),
     Step(
         "Try your settings on the past",
@@ -107,13 +110,21 @@ class FirstSteps:
         with box("step done" if done else "step", "li"):
             Text("✓" if done else "○", "step-mark").props("aria-hidden=true")
             with box("step-words"):
-                Text(f"{step.title}{' (done)' if done else ''}", "step-title")
+                with Text(step.title, "step-title"):
+                    if done:
+                        Text(" (done)", "heard")
                 if not done:
                     Text(step.text, "soft", "p")
             if step.where and not done:
-                Text("Go there", "button quiet small", "button").props("type=button").on(
-                    "click", lambda: self._frame.go(step.where), []
-                )
+                self._way(step)
+
+    def _way(self, step: Step) -> None:
+        says = f'aria-label="Go there: {step.title}"'
+        if step.where.startswith("/"):  # a page of its own
+            Text("Go there", "button quiet small link", "a").props(f"href={step.where} {says}").mark(f"go{step.where}")
+        else:
+            way = Text("Go there", "button quiet small", "button").props(f"type=button {says}")
+            way.mark(f"go-{step.where}").on("click", lambda: self._frame.go(step.where), [])
 
 
 def _configured(known: Known, name: str) -> bool:

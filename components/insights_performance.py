@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from app.ports import Row
 from components import format as words
+from components.format import titled
 from components.insights_parts import Card, Scale, drawing, shown
 from components.parts import Text, box
 
@@ -33,7 +34,7 @@ class Performance:
         told = [each for each in rows if each["performance"].get("signals_generated") or each["enabled"]]
         weak = [each for each in told if each["performance"].get("worse_than_chance")]
         for each in weak:
-            name = words.titled(each["name"])
+            name = titled(each["name"])
             Text(f"⚠ {name} was worse than chance for 30 days. {advice(each)}", "weak-strategy", "p")
         if not told:
             Text("No strategy is switched on.", "soft", "p")
@@ -46,7 +47,7 @@ def _strategy(row: Row) -> None:
     done = row["performance"]
     with box("score-card"):
         with box("opinion-head"):
-            Text(words.titled(row["name"]), "opinion-name")
+            Text(titled(row["name"]), "opinion-name")
             earned = Decimal(done.get("contribution_to_pnl") or 0)
             Text(f"{words.arrow(earned)} {words.signed_money(earned)}".strip(), f"score-earned {words.tone(earned)}")
         if not done.get("signals_generated"):

@@ -7,6 +7,7 @@ from app.core.model import Direction, SignalStatus
 from app.core.voting import DIRECTIONS
 from app.ports import Row, Status
 from components import format as words
+from components.format import titled
 from components.insights_parts import (
     Card,
     Scale,
@@ -72,7 +73,7 @@ class Why:
                     Text(name, "reason-name")
                     Text(reason, "reason-text")
         if vote["without_headline"]:
-            Text(_upper(vote["without_headline"]), "soft without", "p").mark("without-headline")
+            Text(words.arithmetic(_upper(vote["without_headline"])), "soft without", "p").mark("without-headline")
 
 
 class VoteTable:
@@ -102,7 +103,7 @@ class VoteTable:
             )
         for each in silent:
             why = each["error"] or ("switched off" if not each["enabled"] else "not set up")
-            Text(f"{words.titled(each['name'])} does not vote: {why}.", "soft", "p")
+            Text(f"{titled(each['name'])} does not vote: {why}.", "soft", "p")
 
     def _table(self, vote: Row, signals: dict[str, Row]) -> None:
         counted = weight_of(vote)
@@ -120,7 +121,7 @@ class VoteTable:
     def _term(self, term: Row, signal: Row, counted: float) -> None:
         points = float(term["product"]) / counted if counted else 0.0
         with box("", "tr"):
-            Text(words.titled(term["strategy"]), "vote-name", "th").props("scope=row")
+            Text(titled(term["strategy"]), "vote-name", "th").props("scope=row")
             with box("", "td"):
                 Text(*(said(term) if signal.get("given_at") else ("not asked", "chip")))
             Text(f"× {shown(float(term['weight']), 1)}", tag="td")
@@ -146,7 +147,7 @@ class Opinions:
         for signal in signals:
             with box("opinion-of"):
                 with box("opinion-head"):
-                    Text(words.titled(signal["strategy"]), "opinion-name")
+                    Text(titled(signal["strategy"]), "opinion-name")
                     Text(*words.says(signal["status"], signal["action"], signal["confidence"]))
                 kind = str(signal["action"]).lower() if signal["status"] is SignalStatus.OK else "missing"
                 with box("sure").props("aria-hidden=true"):
@@ -161,7 +162,7 @@ def _first_opinions(row: Row, rows: Sequence[Row]) -> None:
     voters = [each for each in rows if each["enabled"] and each["configured"]]
     for each in voters:
         if each["error"]:
-            Text(f"{words.titled(each['name'])}: {each['error']}.", "soft", "p")
+            Text(f"{titled(each['name'])}: {each['error']}.", "soft", "p")
     if not voters:
         Text("No strategy is switched on and set up: enable one in Controls.", "soft", "p")
     elif any(not each["error"] for each in voters):
@@ -213,7 +214,7 @@ def reasons(row: Row) -> list[tuple[str, str]]:
     signals = {each["strategy"]: each for each in row["signals"]}
     counted = weight_of(vote)
     found += [
-        (words.titled(term["strategy"]), _short(term, signals.get(term["strategy"], {}), row, counted))
+        (titled(term["strategy"]), _short(term, signals.get(term["strategy"], {}), row, counted))
         for term in vote["terms"]
         if short or term["sign"] <= 0
     ]

@@ -20,7 +20,7 @@ from components.push_switch import PushFold
 BELL = '<path d="M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 20.5a2.2 2.2 0 0 0 4 0"/>'
 PAGE = 20
 MOST_COUNTED = 99
-LEVELS = {"critical": "Grave", "warning": "Warning", "info": "News"}
+LEVELS = {"critical": "Grave", "warning": "Warning", "info": "Info"}
 
 
 class Notices:

@@ -63,6 +63,7 @@ TABS = (
 RUN: dict[str, Any] = {
     "title": "bitcoin-autotrader",
     "dark": None,  # as the system prefers
+    "language": "en-US",  # a screen reader has to know how to say it
     "reload": False,
     "show": False,
     "show_welcome_message": False,
@@ -85,6 +86,7 @@ def build(doors: Doors) -> Live:
     """Register everything on NiceGUI's app."""
     live, pages = Live(doors.view, doors.clock, doors.tasks), Pages(doors)
     web.config.socket_io_js_transports = ["websocket"]
+    web.config.quasar_config["loadingBar"]["skipHijack"] = True  # an upload tells its own progress, in words
     web.add_middleware(Edge, doors=doors, pages=pages)
     keep_to_own_pages(pages.owner)
     web.on_page_exception(failed_page)

@@ -227,7 +227,7 @@ def a_coordinator(
     outside: Outside | None = None,
     clock: Clock = life,
 ) -> Coordinator:
-    """Put together as main.py does it."""
+    """Put together as wiring does it."""
     asking = Asking(
         cycle, strategies, outside=outside, now=session.now, may_ask=session.may_enter, clock=clock, tasks=tasks
     )

@@ -112,7 +112,7 @@ class LiveTrader:
     # ------------------------------------------------------------ lives
 
     async def start(self) -> None:
-        """Recovery, then trading: in the order in which main.py does it."""
+        """Recovery, then trading: in the order in which wiring.trader does it."""
         clock = self.clock
         urls = (self.exchange.rest_url, self.exchange.ws_url, self.exchange.ws_api_url)
         rest, ws, ws_api = (url.replace("127.0.0.1", NAME if self.resolver else "127.0.0.1") for url in urls)

@@ -151,7 +151,7 @@ class SwapFloor:
         (self.config / "strategies.yml").write_text(head + "\n".join(lines) + "\n")
 
     async def start(self) -> None:
-        """As main.py does it."""
+        """As wiring does it."""
         rules, faces = await self.voters.begin(load_rules(self.config).rules, self.host)
         self.cycle = Cycle(rules.voting, {face.name: face for face in faces}, "BTC/USD")
         coordinator = a_coordinator(self.session, self.cycle, self.host, self.tasks)

@@ -1,10 +1,11 @@
-"""What `config/app.yml` says: news keywords, prices of models, history, alerts. Typed dicts and defaults."""
+"""What `config/app.yml` says: news keywords, prices of models, history, alerts, what is kept. With its defaults."""
 
 import copy
 from decimal import Decimal
 from typing import TypedDict
 
 from app.notices import AlertRules
+from app.retention import Keep
 
 
 class NewsConfig(TypedDict):
@@ -26,6 +27,7 @@ class AppConfig(TypedDict):
     deepseek: DeepSeekConfig
     history: HistoryConfig
     alerts: AlertRules
+    keep: Keep
 
 
 # A keyword is found in all its forms ("ban" in "banned"); one of several words, where they stand near each other.
@@ -102,6 +104,7 @@ _DEFAULT: AppConfig = {
     },
     "history": {"update_at": "03:40"},
     "alerts": AlertRules(),
+    "keep": Keep(),
 }
 
 

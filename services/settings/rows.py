@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -124,6 +124,7 @@ def texts_of(loaded: LoadedRules) -> dict[str, str]:
         texts |= {f"deepseek.prices.{model}.{name}": _text(price) for name, price in prices.items()}
     texts |= {f"deepseek.cutoffs.{model}": day for model, day in app["deepseek"]["cutoffs"].items()}
     texts["history.update_at"] = app["history"]["update_at"]
+    texts |= {f"keep.{name}": _text(value) for name, value in asdict(app["keep"]).items()}
     return texts | _alerts(app["alerts"])
 
 

@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import main
 from app.checklist import Checklist
 from app.core.decisions import Shown
 from app.core.messages import AnyCommand, Event, SignalGiven, Started, VoteCalled
@@ -31,6 +30,11 @@ from services import logs
 from services.settings import load_rules
 from tests.benchmarks.beside import lines
 from tests.live_trader import RULES
+from wiring.books import open_books
+from wiring.real_money import RealMoney
+from wiring.serving import serve
+from wiring.settings import settings_of
+from wiring.trader import Trader
 
 STRATEGY = "quiet"
 QUIET = (
@@ -67,12 +71,12 @@ def tell(**said: Any) -> None:
     print(json.dumps(said), flush=True)
 
 
-async def looked_at(real: main.RealMoney) -> Checklist:
+async def looked_at(real: RealMoney) -> Checklist:
     """The go-live list takes its time as always, but lets these books pass."""
     return replace(await real._look(), items=())
 
 
-class ToldTrader(main.Trader):
+class ToldTrader(Trader):
     """Says when it has loaded its books and when it is reconciled, then does what it is told."""
 
     def wire(self) -> None:
@@ -176,17 +180,17 @@ class ToldTrader(main.Trader):
 
 
 def run() -> int:
-    settings = main.settings_of()
+    settings = settings_of()
     loaded = load_rules(settings.config_dir)
     rule = StrategyRule(name=STRATEGY, enabled=True, weight=Decimal(30), sha256=APPROVED)
     voters = VotingRules(timeframe="1m", strategies=(rule,))
     loaded = replace(loaded, rules=replace(RULES, voting=voters))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database, ledger = main.open_books(settings)
+    database, ledger = open_books(settings)
     running = logs.start(settings.log_level, settings.secrets(), directory=settings.data_dir / "logs")
     trader = ToldTrader(settings, loaded, database, ledger, running)
     trader.wire()
-    main.serve(trader)
+    serve(trader)
     running.stop()
     return trader.exit_code or (1 if trader.failed else 0)
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import main
 from services.database.paper_store import DatabasePaperStore
+from wiring.trader import Trader
 
 ROLES = {"entry": "-E", "stop": "-S", "exit": "-C"}
 
@@ -42,13 +43,13 @@ def aim(role: str, status: str, moment: str, count: int) -> None:
 
 
 def soon(seconds: float) -> None:
-    start = main.Trader.start
+    start = Trader.start
 
-    async def started(self: main.Trader) -> None:
+    async def started(self: Trader) -> None:
         await start(self)
         threading.Timer(seconds, die).start()
 
-    main.Trader.start = started  # type: ignore[method-assign]
+    Trader.start = started  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

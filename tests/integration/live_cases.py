@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import main
 from app.checklist import Checklist, Item
 from app.seam import Clock, Tasks
 from services.binance_us import Addresses, Client
 from services.settings import LoadedRules, Settings, load_rules, load_settings
 from tests.binance_us_double import BinanceDouble
+from wiring.binance_us import trading_key
+from wiring.live_check import go_live_list
 
 ELSEWHERE = "https://api.binance.us"
 
@@ -51,7 +52,7 @@ class Owner:
     async def client(self) -> AsyncIterator[Client]:
         exchange = self.exchange
         addresses = Addresses(rest=exchange.rest_url, ws=exchange.ws_url, ws_api=exchange.ws_api_url)
-        client = Client(addresses, clock=Clock(), **main.trading_key(self.settings))
+        client = Client(addresses, clock=Clock(), **trading_key(self.settings))
         await client.open()
         try:
             yield client
@@ -60,7 +61,7 @@ class Owner:
 
     async def look(self) -> Checklist:
         async with self.client() as client:
-            return await main.go_live_list(self.settings, self.loaded, client, Tasks())
+            return await go_live_list(self.settings, self.loaded, client, Tasks())
 
     async def item(self, name: str) -> Item:
         return named(await self.look(), name)

@@ -29,6 +29,8 @@ from tests.fakes import MemoryJournal, ScriptedStrategies
 from tests.integration.test_parity import lively_rules
 from tests.trader_process import RISK, ROOT, STRATEGIES, write_market
 from tests.trading_day import Day, random_candles, swings
+from wiring.books import open_books
+from wiring.settings import settings_of, version
 
 Run = Callable[..., tuple[int, str, str]]
 Look = Callable[[datetime], Awaitable[None]]
@@ -37,8 +39,8 @@ TODAY = NOON.replace(hour=0)
 
 
 def live_through_an_afternoon() -> None:
-    database, ledger = main.open_books(main.settings_of())
-    journal = DatabaseJournal(database, ledger.name, main.version())
+    database, ledger = open_books(settings_of())
+    journal = DatabaseJournal(database, ledger.name, version())
     memory = MemoryJournal()
     day = Day(lively_rules(), CANDLES[:200], CANDLES[200:], strategies=ScriptedStrategies(swings), journal=memory)
     asyncio.run(day.run())
@@ -82,7 +84,7 @@ def run(books: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 
 def reviews() -> DatabaseReviews:
-    database, ledger = main.open_books(main.settings_of())
+    database, ledger = open_books(settings_of())
     return DatabaseReviews(database, ledger.name)
 
 
@@ -118,7 +120,7 @@ def test_the_night_keeps_a_verdict_that_status_and_api_show(run: Run) -> None:
     assert job.latest is not None
     assert (job.latest["day"], job.latest["identical"], job.latest["difference"]) == ("2023-03-10", True, None)
 
-    database, ledger = main.open_books(main.settings_of())
+    database, ledger = open_books(settings_of())
     reader = DatabaseReader(database, ledger.name, Tasks())
     (kept,), total = asyncio.run(reader.list("reviews", 10, 0))
     assert (kept["date"], kept["identical"], total) == ("2023-03-10", True, 1)
@@ -126,12 +128,12 @@ def test_the_night_keeps_a_verdict_that_status_and_api_show(run: Run) -> None:
     (worth,), _ = asyncio.run(reader.list("voices", 10, 0))
     assert [row["name"] for row in worth["voices"]][:2] == ["as_it_was", "without"]
     assert asyncio.run(reader.one("reviews", "2023-03-10")) == kept
-    journal = DatabaseJournal(database, ledger.name, main.version(), reading_only=True)
+    journal = DatabaseJournal(database, ledger.name, version(), reading_only=True)
     mark, tomorrow = reviews().mark_before(TODAY + timedelta(days=1)), TODAY + timedelta(days=1)
     assert mark is not None
     assert mark.seq == kept["messages"]
-    went_on = replayed_day(journal, tomorrow, main.version(), since=mark)
-    assert went_on == replayed_day(journal, tomorrow, main.version()), "the next night goes on from here"
+    went_on = replayed_day(journal, tomorrow, version(), since=mark)
+    assert went_on == replayed_day(journal, tomorrow, version()), "the next night goes on from here"
     database.close()
     assert json.loads(run("voices", "--since", "2023-03-10", "--json")[1])[0]["name"] == "as_it_was"
 
@@ -143,7 +145,7 @@ def test_what_was_changed_in_the_journal_is_an_alert_and_exit_1(run: Run, what: 
     if what == "a flipped byte":
         wanted, change = "message LIKE '%rising%'", "message = replace(message, 'rising', 'rosing')"
     change = f"UPDATE journal SET {change} WHERE seq = (SELECT min(seq) FROM journal WHERE {wanted})"
-    database, _ = main.open_books(main.settings_of())
+    database, _ = open_books(settings_of())
     with database.writer.begin() as connection:
         assert connection.execute(sql(change)).rowcount == 1
     database.close()
@@ -154,9 +156,9 @@ def test_what_was_changed_in_the_journal_is_an_alert_and_exit_1(run: Run, what: 
     told: list[tuple[AlertEvent, str]] = []
 
     async def look(day: datetime) -> None:
-        database, ledger = main.open_books(main.settings_of())
-        journal = DatabaseJournal(database, ledger.name, main.version(), reading_only=True)
-        reviews().keep(day, NOON, replayed_day(journal, day, main.version()), {}, [])
+        database, ledger = open_books(settings_of())
+        journal = DatabaseJournal(database, ledger.name, version(), reading_only=True)
+        reviews().keep(day, NOON, replayed_day(journal, day, version()), {}, [])
         database.close()
 
     job = nightly(CANDLES[-1].closed_at, told, look)
@@ -194,7 +196,7 @@ def test_a_backtest_is_answered_from_the_record_over_the_time_that_it_covers(run
 
 
 def test_candles_are_kept_once_with_their_gaps(tmp_path: Path, run: Run) -> None:
-    database, ledger = main.open_books(main.settings_of())
+    database, ledger = open_books(settings_of())
     kept = DatabaseMarketCandles(database, ledger.name, ledger.symbol)
     kept.take([*CANDLES[:10], *CANDLES[20:30]])
     kept.flush()

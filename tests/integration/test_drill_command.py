@@ -14,6 +14,8 @@ import main
 from services.database import DatabaseJournal, Ledgers
 from services.database.connection import Database
 from tests.post_office import MailServer, web_service
+from wiring.books import open_books
+from wiring.settings import settings_of, version
 
 Run = Callable[..., tuple[int, str, str]]
 SCENES = ["daily limit", "kill switch", "outage", "refused stop", "jumped stop", "crash in mid-order"]
@@ -48,7 +50,7 @@ def test_a_newcomers_drill_passes_and_says_what_is_missing(run: Run, tmp_path: P
     assert "– alert channels: no channel for alerts is set up" in said
     path, stored = the_certificate(tmp_path)
     assert lines[-1] == f"passed; certificate: data/drills/{path.name}"
-    assert (stored["passed"], stored["channels"], stored["version"]) == (True, [], main.version())
+    assert (stored["passed"], stored["channels"], stored["version"]) == (True, [], version())
     assert [scene["name"] for scene in stored["scenarios"]] == SCENES
     assert all(scene["passed"] and scene["seen"] and scene["seconds"] >= 0 for scene in stored["scenarios"])
     assert len(stored["config_sha256"]) == 64
@@ -127,7 +129,7 @@ def rows(database: Database) -> dict[str, int]:
 def test_beside_a_running_trader_it_leaves_a_certificate_and_a_line_in_the_audit_trail(
     run: Run, tmp_path: Path
 ) -> None:
-    database, ledger = main.open_books(main.settings_of())
+    database, ledger = open_books(settings_of())
     running = DatabaseJournal(database, ledger.name, "1")
     try:
         before, files = rows(database), set(os.listdir(tmp_path / "data"))

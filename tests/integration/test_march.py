@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import main
 from app.core.candles import Resampler, fingerprint
 from app.core.model import ExitReason, Side
 from app.core.money import plain
@@ -26,6 +25,7 @@ from services.strategy_host import StrategyHost
 from strategies.runtime import LocalStrategies
 from tests.builders import NOON
 from tests.trading_day import CASH, Day
+from wiring.voters import warmup_minutes, with_faces
 
 RULES = Rules(
     risk=replace(RiskLimits(), stop_loss_pct=Decimal(2), max_open_positions=2),
@@ -46,8 +46,8 @@ async def test_real_days_on_paper_are_the_plain_loop_to_the_cent(
     candles = list(history.candles(series))[days[0] * 1440 : days[1] * 1440]
     local = LocalStrategies()
     faces = local.load(RULES.voting.strategies)
-    rules = main.with_faces(RULES, faces)
-    warmup = main.warmup_minutes(rules, faces)
+    rules = with_faces(RULES, faces)
+    warmup = warmup_minutes(rules, faces)
     past, present = candles[:warmup], candles[warmup:]
     replay = Replay(
         rules=rules,

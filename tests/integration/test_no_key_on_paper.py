@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import main
 from services.secrets import Vault
 from services.settings import load_settings
 from tests.trader_process import TraderProcess, write_market
+from wiring.settings import forget_key
 
 KEY, SECRET = "trade-key-canary-0123456789abcdef", "trade-secret-canary-0123456789abcdef"
 NAMES = ("BINANCEUS_API_KEY", "BINANCEUS_API_SECRET")
@@ -85,18 +85,18 @@ def test_the_environment_loses_the_key_and_its_owner_is_told(
 
     for mode in ("live", "dry-run"):
         given()
-        main.forget_key(load_settings({"TRADER_MODE": mode}, None))
+        forget_key(load_settings({"TRADER_MODE": mode}, None))
         assert not [name for name in os.environ if name.startswith("BINANCEUS_API")]
         assert capsys.readouterr().err == ""
     given()
-    main.forget_key(load_settings({}, None))
+    forget_key(load_settings({}, None))
     assert not [name for name in os.environ if name.startswith("BINANCEUS_API")]
     said = capsys.readouterr().err
     assert said.startswith("BINANCEUS_API_KEY: not used, paper trading needs no key")
     assert "remove it" in said
     assert said.count("\n") == 1
     assert KEY not in said
-    main.forget_key(load_settings({}, None))
+    forget_key(load_settings({}, None))
     assert capsys.readouterr().err == ""
 
 

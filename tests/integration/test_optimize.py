@@ -23,6 +23,8 @@ from backtest.studies import Studies
 from backtest.trials import WORST, score
 from tests.histories import random_walk
 from tests.ports import free_port
+from wiring.bench import TrialSetup, Workbench, bench_of
+from wiring.studies import write_config
 
 ROOT = Path(__file__).parents[2]
 TECHNICAL = "strategies.technical_indicators.settings"
@@ -31,11 +33,11 @@ START = datetime(2023, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def setup(tmp_path_factory: pytest.TempPathFactory) -> program.TrialSetup:
+def setup(tmp_path_factory: pytest.TempPathFactory) -> TrialSetup:
     """Sixty days of minutes in a file, as every worker reads them."""
     folder = tmp_path_factory.mktemp("history")
     write(random_walk(3, 60 * 24 * 60, START), folder / "walk.csv")
-    return program.TrialSetup(
+    return TrialSetup(
         data=str(folder / "walk.csv"),
         data_dir=folder,
         config_dir=ROOT / "config",
@@ -53,12 +55,12 @@ def write(series: CandleSeries, path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def bench(setup: program.TrialSetup) -> program.Workbench:
-    return program.bench_of(setup)
+def bench(setup: TrialSetup) -> Workbench:
+    return bench_of(setup)
 
 
 @pytest.fixture
-def here(setup: program.TrialSetup, bench: program.Workbench) -> Pool:
+def here(setup: TrialSetup, bench: Workbench) -> Pool:
     return Pool(lambda _: bench, setup)
 
 
@@ -70,7 +72,7 @@ def told(found: Found) -> list[tuple[tuple[int, ...], float]]:
 
 
 @pytest.fixture(scope="module")
-def whole(setup: program.TrialSetup, bench: program.Workbench) -> Found:
+def whole(setup: TrialSetup, bench: Workbench) -> Found:
     return optimise(ORDER, Pool(lambda _: bench, setup))
 
 
@@ -166,7 +168,7 @@ def cluster(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_cluster_finds_what_the_processes_of_this_machine_find(
-    cluster: str, setup: program.TrialSetup, bench: program.Workbench, whole: Found
+    cluster: str, setup: TrialSetup, bench: Workbench, whole: Found
 ) -> None:
     import distributed
 
@@ -174,16 +176,16 @@ def test_a_cluster_finds_what_the_processes_of_this_machine_find(
         client.wait_for_workers(2, timeout=30)
         known = replace(setup, config_sha256=bench.config_sha256)
         with executor(1, cluster) as where:
-            assert told(optimise(ORDER, Pool(program.bench_of, known, where))) == told(whole)
+            assert told(optimise(ORDER, Pool(bench_of, known, where))) == told(whole)
         worked = client.run(lambda: len(sys.modules["backtest.trials"]._made))
         assert sorted(worked.values()) == [1, 1]  # both took part
         with executor(1, cluster) as where, pytest.raises(ConfigError, match="says something else here"):
-            optimise(ORDER, Pool(program.bench_of, replace(setup, config_sha256="0" * 64), where))
+            optimise(ORDER, Pool(bench_of, replace(setup, config_sha256="0" * 64), where))
 
 
-def test_processes_of_this_machine_find_what_one_process_finds(setup: program.TrialSetup, whole: Found) -> None:
+def test_processes_of_this_machine_find_what_one_process_finds(setup: TrialSetup, whole: Found) -> None:
     with executor(2, None) as where:
-        assert told(optimise(ORDER, Pool(program.bench_of, setup, where))) == told(whole)
+        assert told(optimise(ORDER, Pool(bench_of, setup, where))) == told(whole)
 
 
 def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +198,7 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def at_home(setup: program.TrialSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def at_home(setup: TrialSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TRADER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("TRADER_CONFIG_DIR", str(setup.config_dir))
     monkeypatch.setenv("TRADER_STRATEGIES_DIR", str(setup.strategies_dir))
@@ -204,13 +206,13 @@ def at_home(setup: program.TrialSetup, tmp_path: Path, monkeypatch: pytest.Monke
     return tmp_path
 
 
-def asked(setup: program.TrialSetup, *more: str) -> list[str]:
+def asked(setup: TrialSetup, *more: str) -> list[str]:
     varied = [text for each in VARY for text in ("--vary", each)]
     return ["optimize", "--data", setup.data, "--workers", "1", "--objective", "return", *varied, *more]
 
 
 def test_the_command_leaves_a_folder_whose_settings_can_be_used(
-    setup: program.TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str]
+    setup: TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     walking = ["--walk-forward", "20d/20d", "--seed", "5", "--trials", "16"]
     assert program.main(asked(setup, "--study", "one", "--out", "found", "--json", *walking)) == 0
@@ -222,7 +224,18 @@ def test_the_command_leaves_a_folder_whose_settings_can_be_used(
     assert set(study["importance"]) == {each.partition("=")[0] for each in VARY}
     assert {each["name"] for each in study["ablation"]} == {"without volume", "without RSI extremes", "without either"}
     assert study["neighbours"]
-    assert "<title>Study: one</title>" in (at_home / "found" / "optimize.html").read_text()
+    page = (at_home / "found" / "optimize.html").read_text()
+    assert "<title>Search for better settings: walk: 2023-01-01 to 2023-03-02</title>" in page
+    for part in ("Out of sample", "Test by test", "Buy and hold", "What it hangs on", "What carries the result",
+                 "One step to the side", "Course of the search", "How far to believe the best one"):  # fmt: skip
+        assert part in page, part
+    held = study["headline"]["curve"]["held"]
+    assert len(held) == len(study["headline"]["curve"]["equity"])
+    gain = study["headline"]["buy_and_hold_return_pct"]
+    assert held[-1] / 10_000 - 1 == pytest.approx(gain / 100, abs=1e-5), "the line ends where its figure says"
+    each = [window["buy_and_hold_return_pct"] for window in study["walk_forward_windows"]]
+    once = (1 + each[0] / 100) * (1 + each[1] / 100) / 0.999**2
+    assert 1 + gain / 100 == pytest.approx(once, abs=2e-3), "the fee of both ends is paid once, not twice"
     assert (at_home / "found" / "trials.csv").read_text().count("\n") > 5
 
     again = [
@@ -253,9 +266,47 @@ def test_the_command_leaves_a_folder_whose_settings_can_be_used(
     ],
 )
 def test_wrong_use_is_said_in_one_line(
-    setup: program.TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str], more: list[str], says: str
+    setup: TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str], more: list[str], says: str
 ) -> None:
     assert program.main(asked(setup, *more)) == 2
     error = capfd.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+# ---------------------------------------------------------------- beside each other
+
+
+def test_sensitivity_tries_every_combination_and_draws_it(
+    setup: TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    varied = ["--vary", "buy_threshold=60,70", "--vary", "timeframe=15m,30m"]
+    assert program.main(["sensitivity", "--data", setup.data, *varied, "--workers", "1", "--out", "map"]) == 0
+    told = capfd.readouterr().out.splitlines()
+    assert told[0] == "return %: buy_threshold (down) by timeframe (across)"
+    assert told[1].split() == ["15m", "30m"]
+    rows = json.loads((at_home / "map" / "sensitivity.json").read_text())
+    assert [row["settings"] for row in rows] == [
+        {"buy_threshold": low, "timeframe": frame} for low in ("60", "70") for frame in ("15m", "30m")
+    ]
+    last = f"{rows[3]['return_pct']:.2f}".replace("-", "−")
+    assert told[3].split()[2] == last
+    page = (at_home / "map" / "sensitivity.html").read_text()
+    assert page.count('class="months map"') == 3, "return, Sharpe ratio, drawdown"
+    assert f">{last if last.startswith('−') else f'+{last}'}</td>" in page
+    assert program.main(["sensitivity", "--data", setup.data, "--vary", "timeframe=7h,9h", "--workers", "1"]) == 2
+    assert "no combination is possible" in capfd.readouterr().err
+
+
+def test_configurations_are_run_and_compared(
+    setup: TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, threshold in (("bold", 60), ("shy", 80)):
+        write_config(setup.config_dir)((("buy_threshold", threshold), ("timeframe", "15m")), at_home / name)
+    given = ["compare", "--config", "bold", "--config", "shy", "--data", setup.data, "--out", ".", "--json"]
+    assert program.main([*given, "--until", "2023-02-01"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert list(told["runs"]) == ["1-bold", "2-shy"]
+    assert told["runs"]["1-bold"]["trades"] > told["runs"]["2-shy"]["trades"]
+    assert told["warnings"] == []
+    assert '"name":"2-shy"' in (at_home / "compare.html").read_text()

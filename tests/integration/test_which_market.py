@@ -16,6 +16,7 @@ from services.database.tables import PositionTable
 from services.settings import Settings, load_settings
 from tests.ports import free_port
 from tests.post_office import web_service
+from wiring.books import decide_market, open_books, refuse_two_accounts
 
 POSITIONS = PositionTable.__table__  # type: ignore[attr-defined]
 
@@ -26,7 +27,7 @@ def settings(tmp_path: Path, rest: str, **more: str) -> Settings:
 
 
 def opened(found: Settings, *, starting: bool = True) -> str:
-    database, ledger = main.open_books(found, main.decide_market if starting else None)
+    database, ledger = open_books(found, decide_market if starting else None)
     database.close()
     return ledger.market
 
@@ -68,16 +69,16 @@ def test_a_command_decides_nothing(tmp_path: Path) -> None:
 
 def test_other_books_are_refused_while_real_positions_are_open(tmp_path: Path) -> None:
     keys = {"BINANCEUS_API_KEY": "k" * 20, "BINANCEUS_API_SECRET": "s" * 20, "TRADER_MODE": "live"}
-    database, live = main.open_books(settings(tmp_path, nowhere(), **keys))
+    database, live = open_books(settings(tmp_path, nowhere(), **keys))
     with database.writing() as connection:
         row = dict.fromkeys((column.name for column in POSITIONS.columns if not column.nullable), "1")
         row |= {"ledger": live.name, "status": "OPEN", "entry_time": clock.now(), "trailing_active": False}
         row |= {column.name: Decimal(1) for column in POSITIONS.columns if isinstance(column.type, Money)}
         connection.execute(insert(POSITIONS).values(**row))
-    main.refuse_two_accounts(database, live)
-    _, paper = main.open_books(settings(tmp_path, nowhere(), TRADER_MARKET="simulated"))
+    refuse_two_accounts(database, live)
+    _, paper = open_books(settings(tmp_path, nowhere(), TRADER_MARKET="simulated"))
     with pytest.raises(ConfigError, match="has open positions with real money"):
-        main.refuse_two_accounts(database, paper)
+        refuse_two_accounts(database, paper)
     database.close()
 
 

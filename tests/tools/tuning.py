@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-import main as program
 from app.core.performance import daily_returns, sharpe
 from backtest import history, sweep
 from backtest.honesty.bootstrap import deepest_pct
@@ -30,6 +29,7 @@ from backtest.space import READINGS, TECHNICAL, Changes, space_of
 from backtest.trials import Trials, cut
 from backtest.votes import frames_of, votes_of
 from backtest.walk_forward import Leg, Span, Traded, Walked, walk, windows
+from wiring.bench import TrialSetup, Workbench
 
 SPOT, PERPETUAL = "BTCUSDT_spot_1h_2017-08_2024-04.parquet", "BTCUSDT_perp_30m_2023-01_2024-12.parquet"
 SPACE = space_of(["timeframe=1h,2h,4h", *(f"{TECHNICAL}.settings.{each}" for each in READINGS)])
@@ -46,13 +46,13 @@ class Setup:
     folder: Path
 
 
-def bench_of(setup: Setup) -> program.Workbench:
-    here = Path(program.__file__).parent
-    trial = program.TrialSetup(
+def bench_of(setup: Setup) -> Workbench:
+    here = Path(__file__).resolve().parents[2]
+    trial = TrialSetup(
         data="shared", data_dir=here, config_dir=here / "config", strategies_dir=here / "strategies", symbol="BTC/USD",
         cash=Decimal(10_000),
     )  # fmt: skip
-    return program.Workbench(trial, hours(setup.folder))
+    return Workbench(trial, hours(setup.folder))
 
 
 def hours(folder: Path) -> CandleSeries:

@@ -58,7 +58,7 @@ def test_only_named_files_get_into_the_image() -> None:
     rules = [line for line in lines if line and not line.startswith("#")]
     allowed = {line[1:] for line in rules if line.startswith("!")}
     assert rules[0] == "*"
-    assert {"app", "backtest", "components", "config", "services", "strategies", "main.py"} <= allowed
+    assert {"app", "backtest", "components", "config", "services", "strategies", "wiring", "main.py"} <= allowed
     assert all((ROOT / name).exists() for name in allowed)
     assert not allowed & {".env", "data", ".git", "tests"}
 

@@ -16,6 +16,7 @@ import main
 from app.core import messages
 from app.core.alerts import KINDS, AlertEvent, AlertLevel
 from services.settings.environment import SETTINGS
+from wiring.settings import version
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("**/*.md")))
@@ -33,6 +34,10 @@ ASIDES = re.compile(
     + r")\b",
     re.IGNORECASE,
 )
+
+
+TOLD = re.compile(r"main\.py [a-z][a-z-]*(?: [\w./-]+)*")
+ARGUMENT = re.compile(r"[A-Z][A-Z_]+(?:/[A-Z]+)?")
 
 
 def text_of(*names: str) -> str:
@@ -73,6 +78,42 @@ def test_every_command_and_option_is_described(command: str, parser: argparse.Ar
     row = next(line for line in text.splitlines() if f"`{command}" in line)
     options = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
     assert [name for name in options if name != "--help" and name not in row] == []
+
+
+def test_no_command_that_people_are_told_to_run_is_given_more_than_it_takes() -> None:
+    """In documents, messages and on pages: `main.py` with its verbs, and the names and options right behind them."""
+    known = dict(commands(main.parser()))
+    told, refused = 0, []
+    for name, text in tracked():
+        if not name.endswith((".py", ".md")) or name.startswith(("tests/", "benchmarks/")):
+            continue
+        for words in ([word.rstrip(".") for word in found.split()] for found in TOLD.findall(text)):
+            count = next((n for n in (3, 2) if " ".join(words[:n]) in known), 0)
+            if count:
+                told += 1
+                if not takes(known[" ".join(words[:count])], words[count:]):
+                    refused.append(f"{name}: {' '.join(words)}")
+    assert told > 50
+    assert refused == []
+
+
+def takes(parser: argparse.ArgumentParser, words: list[str]) -> bool:
+    """Up to the first word that is neither an option nor the name of a thing."""
+    options = {name: action for action in parser._actions for name in action.option_strings}
+    left = sum(99 if action.nargs in ("+", "*") else 1 for action in parser._get_positional_actions())
+    after_option = False
+    for word in words:
+        if word.startswith("--"):
+            if word not in options:
+                return False
+            after_option = options[word].nargs != 0
+        elif not ARGUMENT.fullmatch(word):
+            return True
+        elif after_option:
+            after_option = False
+        elif (left := left - 1) < 0:
+            return False
+    return True
 
 
 def test_every_setting_is_described() -> None:
@@ -121,7 +162,7 @@ def test_every_library_has_a_reason() -> None:
 def test_the_readme_begins_with_what_a_newcomer_needs() -> None:
     first_screen = "\n".join(text_of("README.md").splitlines()[:25])
     assert "git clone <this repository> bitcoin-autotrader && cd bitcoin-autotrader\nmake run" in first_screen
-    assert "docs/images/positions-phone.png" in first_screen
+    assert "docs/images/positions-phone-light.png" in first_screen
     assert "password" in first_screen
 
 
@@ -133,14 +174,14 @@ def test_every_make_target_named_in_the_readme_exists() -> None:
 
 
 def test_the_changelog_knows_this_version() -> None:
-    assert f"## [{main.version()}]" in text_of("CHANGELOG.md")
+    assert f"## [{version()}]" in text_of("CHANGELOG.md")
     assert "## [Unreleased]" in text_of("CHANGELOG.md")
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    targets = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'src="([^"]+)"', text)]
+    targets = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'\bsrc(?:set)?="([^"]+)"', text)]
     for target in targets:
         if "://" in target:
             continue
@@ -149,6 +190,13 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert there.exists(), f"{path.name} links to {target}"
         if heading:
             assert heading in headings(there), f"{path.name} links to {target}"
+
+
+def test_every_picture_is_taken_by_make_screenshots() -> None:
+    """None is left over from an older dashboard."""
+    from tests.tools.screenshots import NAMES
+
+    assert sorted(path.name for path in (ROOT / "docs/images").iterdir()) == sorted(NAMES)
 
 
 def headings(path: Path) -> set[str]:
