@@ -268,7 +268,7 @@ def verdict(decision: Decision) -> str:
     }[decision.outcome]
     # the vote's arithmetic has a line of its own: only what came of it stands up here
     reason = decision.reason.rpartition("→ ")[2] if decision.reason == decision.vote.text else decision.reason
-    return f"{decision.action}{became}{': ' if reason else ''}{reason}"
+    return f"{decision.action}{became}{': ' if reason else ''}{words.minus(reason)}"
 
 
 def opinions_weighed(decision: Decision) -> str:
