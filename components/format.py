@@ -116,7 +116,8 @@ def state_reason(status: Status) -> str:
 
 TITLES = {"deepseek_analyzer": "DeepSeek", "news_analyzer": "News"}
 VOTER = re.compile(  # or a headline, which is somebody else's words
-    r"“[^”]*”|(?<!counts )\b([a-z][a-z0-9_]*)(?= (?:BUY|SELL|HOLD|no opinion|abstains|failed|stale|off|not_configured)\b)"
+    r"“[^”]*”|(?<!counts )\b([a-z][a-z0-9_]*)"
+    r"(?= (?:BUY|SELL|HOLD|no opinion|abstains|failed|stale|off|not_configured)\b)"
 )
 
 
