@@ -14,7 +14,11 @@ Block = dict[str, Any]
 
 def honesty(run: Finished) -> list[Group]:
     """A table for each part of the block that has something to tell; none where the result has no such block."""
-    block: Block = dict(run.result.get("honesty") or {})
+    return told_of(run.result.get("honesty"))
+
+
+def told_of(given: Block | None) -> list[Group]:
+    block: Block = dict(given or {})
     found = fair_rival(block)
     for part, content in block.items():
         if content is None or content in ([], {}):

@@ -97,8 +97,14 @@ def _check(plan: Plan) -> None:
         )
     if len(plan.series) <= plan.warmup:
         raise DataError(
-            f"{plan.data}: has {len(plan.series)} candles, and the strategies need {plan.warmup} before the first trade"
+            f"{plan.data}: has {len(plan.series)} candles ({_days(plan, len(plan.series))}), and the strategies need "
+            f"{plan.warmup} ({_days(plan, plan.warmup)}) before the first trade; take a longer history, or a shorter "
+            "timeframe in strategies.yml"
         )
+
+
+def _days(plan: Plan, candles: int) -> str:
+    return f"{candles * plan.series.seconds / 86_400:,.1f} days"
 
 
 def _ready(plan: Plan, kind: type[Player]) -> Player:

@@ -136,7 +136,7 @@ class BacktestForm:
 
 
 NOTHING = (
-    "There are no candles yet. Upload a file below, or fetch them on the server with: main.py data download BTC/USD. "
+    "There are no candles yet. Upload a file below, or fetch them on the server with: main.py data download. "
     "On Binance.US's market they are brought up to date each night."
 )
 
@@ -232,7 +232,7 @@ class Upload:
                     _native("Length of a candle", "timeframe", "1m")
                 Text("Upload", "button", "button").props("type=submit")
                 Text("", "soft", "p").props("data-said role=status")
-                Text("", "unseen", "button").props("type=button data-done tabindex=-1").on("click", done, [])
+                Text("", tag="button").props("type=button data-done hidden").on("click", done, [])  # the script's
 
 
 def about(row: Row) -> str:

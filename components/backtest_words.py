@@ -55,7 +55,7 @@ def headline(row: Row) -> tuple[str, str]:
     """(+12.3 % in 41 trades, tone), or what else came out."""
     result = row["result"]
     if row.get("kind") == "sensitivity":
-        return f"{len(result.get('rows') or ())} combinations", "flat"
+        return f"{result.get('combinations') or len(result.get('rows') or ())} combinations", "flat"
     if row.get("kind") == "optimize":
         result = result.get("headline") or {}
     gain = Decimal(str(result.get("return_pct") or 0))

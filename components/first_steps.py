@@ -35,17 +35,17 @@ STEPS = (
     Step(
         "Watch it trade with pretend money",
         "It decides at each closed candle; the first trade may take a while. Nothing here costs anything.",
-        lambda known: known.status.trades_today > 0 or known.status.open_positions > 0,
+        lambda known: known.status.open_positions > 0 or known.status.trades_today > 0 or known.status.total_pnl != 0,
     ),
     Step(
         "Let DeepSeek give its opinion",
-        "Put DEEPSEEK_API_KEY into the settings; without it only indicators and news vote.",
+        "Put DEEPSEEK_API_KEY into the settings, under Secrets; without it only indicators and news vote.",
         lambda known: _configured(known, "deepseek_analyzer"),
         "settings",
     ),
     Step(
         "Be told when something happens",
-        "Mail, text message or this phone: without a channel a kill switch is silent.",
+        "By this phone (tap the bell), or by mail and others (.env on the server): else a kill switch is silent.",
         lambda known: bool(known.status.channels),
         "settings",
     ),
@@ -53,7 +53,7 @@ STEPS = (
         "Protect what risks money with a second factor",
         "An app on your phone makes codes; resuming, loosening limits and real money ask for one.",
         lambda known: known.status.two_factor,
-        "/account",
+        "/second-factor",
     ),
     Step(
         "Try your settings on the past",
@@ -115,12 +115,16 @@ class FirstSteps:
                         Text(" (done)", "heard")
                 if not done:
                     Text(step.text, "soft", "p")
-            if step.where.startswith("/") and not done:
-                Text("Go there", "button quiet small link", "a").props(f"href={step.where}")
-            elif step.where and not done:
-                Text("Go there", "button quiet small", "button").props("type=button").on(
-                    "click", lambda: self._frame.go(step.where), []
-                ).mark(f"go-{step.where}")
+            if step.where and not done:
+                self._way(step)
+
+    def _way(self, step: Step) -> None:
+        says = f'aria-label="Go there: {step.title}"'
+        if step.where.startswith("/"):  # a page of its own
+            Text("Go there", "button quiet small link", "a").props(f"href={step.where} {says}").mark(f"go{step.where}")
+        else:
+            way = Text("Go there", "button quiet small", "button").props(f"type=button {says}")
+            way.mark(f"go-{step.where}").on("click", lambda: self._frame.go(step.where), [])
 
 
 def _configured(known: Known, name: str) -> bool:

@@ -16,7 +16,7 @@ class TradeRow:
     def __init__(self, row: Row, frame: Frame) -> None:
         self._row, self._frame = row, frame
         result = Decimal(row["profit_loss"])
-        with box("entry", "li").mark(f"trade-{row['id']}"):
+        with box("entry", "li").mark(f"trade-{row['id']}") as self.root:
             self._details = box("", "details").mark(f"trade-{row['id']}-details")
             self._details.on("toggle", self._unfold, [])
             with self._details, box("card-head", "summary"):
@@ -63,7 +63,7 @@ class DecisionRow:
 
     def __init__(self, row: Row, frame: Frame) -> None:
         action, outcome = row["action"], row["outcome"]
-        with box("entry", "li"):
+        with box("entry", "li") as self.root:
             head = box("decision-row", "button").props("type=button").mark(f"decision-{row['id']}")
             head.on("click", lambda: frame.receipt(row["id"]), [])
             with head:

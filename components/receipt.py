@@ -13,7 +13,7 @@ from app.ports import Row
 from components import format as words
 from components.doors import Doors
 from components.opinion import opinion_row
-from components.parts import Button, Loader, Moment, Text, box
+from components.parts import Button, Loader, Moment, Text, box, titled
 from components.risk_words import rule_words
 
 AGAIN = "Run again holds this vote once more from what is on record, and says whether the same comes out."
@@ -27,9 +27,9 @@ class Receipt:
         self._doors = doors
         self._id = ""
         self._dialog = ui.dialog().props("maximized transition-show=fade transition-hide=fade")
-        with self._dialog, box("receipt").props('role=dialog aria-label="Decision"'):
+        with self._dialog, box("receipt"):
             with box("receipt-head"):
-                Text("Decision", "receipt-title", "h2")
+                titled(self._dialog, Text("Decision", "receipt-title", "h2"))
                 Button("Close", self._dialog.close, "quiet").mark("receipt-close")
             self._body = box("receipt-body")
             self._loader = Loader(doors.tasks, self._load, "decision")

@@ -165,7 +165,7 @@ class StrategyHost:
             "name": name,
             "settings": settings,
             "sha256": sha256,
-            "kept": str(kept) if kept and kept.is_file() else "",
+            "kept": str(kept.resolve()) if kept and kept.is_file() else "",  # the worker lives in another folder
         }
         answer = await self._call(worker, name, request)
         self._faces[name] = StrategyFace(**answer["face"])

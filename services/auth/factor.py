@@ -154,7 +154,7 @@ class Factor:
         if step is None:
             self._tries.count(key)
             await self._trail.told(who, "second factor enrolled", address, "refused", "wrong code")
-            return Codes(why="That code is not right. Does the phone's clock go right?")
+            return Codes(why="That code is not right. Perhaps the phone's clock is wrong")
         self._tries.clear(key)
         self.give_up(secret)
         made = recovery_codes.made()

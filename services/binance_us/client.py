@@ -283,6 +283,15 @@ def _needs_key(call: str) -> bool:
 
 def _named(error: Exception) -> str:
     """The kind of an error. Its text may hold an address with a signature or a listenKey, so it is not shown."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "its name is not found"
+        case aiohttp.ClientConnectorCertificateError():
+            return "its certificate is not to be trusted"
+        case aiohttp.ClientConnectorError():
+            return f"it cannot be connected to ({error.os_error.strerror or type(error.os_error).__name__})"
+        case aiohttp.ServerDisconnectedError():
+            return "it closed the connection"
     return type(error).__name__
 
 

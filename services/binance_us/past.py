@@ -16,6 +16,7 @@ from services.binance_us.limits import Urgency
 
 log = logging.getLogger(__name__)
 
+CURE = "look at this machine's connection, then run it again"
 TRIES = 8  # in a row without an answer: about two minutes
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 LONGEST_SILENCE_SECONDS = 600.0
@@ -94,7 +95,8 @@ class PastCandles:
                 waits = error.retry_after_seconds if isinstance(error, ExchangeBusy) else 0.0
                 tries += 1
                 if tries >= TRIES or waits > LONGEST_SILENCE_SECONDS:
-                    raise ExchangeUnreachable(f"{error}; asked {tries} times") from None
-                log.info("%s; asking again", error)
+                    raise ExchangeUnreachable(f"{error}; asked {tries} times; {CURE}") from None
+                # The first one is worth a warning: without a word two minutes look like a program that hangs.
+                log.log(logging.WARNING if tries == 1 else logging.INFO, "%s; asking again", error)
             await self._clock.sleep(max(waits, pause))
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -6,8 +6,10 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from app.core.errors import ConfigError
 from app.ports import LedgerRow
 from services.database.connection import Database
+from services.database.lock import LedgerLock
 from services.database.tables import LedgerTable, PositionTable, SettingTable
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -51,14 +53,23 @@ class Ledgers:
             return [_row(row) for row in session.exec(query).all()]
 
     def retire(self, name: str) -> bool:
-        """Start over: the ledger stays in the books but the next start opens a fresh one. False: no such ledger."""
-        with self._database.writing_rows() as session:
-            found = session.get(LedgerTable, name)
-            if found is None or not found.current:
-                return False
-            found.current = False
-            session.add(found)
-            return True
+        """Start over: the ledger stays in the books but the next start opens a fresh one. False: no such ledger.
+
+        ConfigError where a trader runs on it: it would go on writing into books that nobody looks at any more.
+        """
+        lock = LedgerLock(self._database, name)
+        if not lock.take():
+            raise ConfigError(f"another trader is running on ledger {name}; stop it first")
+        try:
+            with self._database.writing_rows() as session:
+                found = session.get(LedgerTable, name)
+                if found is None or not found.current:
+                    return False
+                found.current = False
+                session.add(found)
+                return True
+        finally:
+            lock.give()
 
     def open_positions_of(self, mode: str, but: str) -> str | None:
         """The first current ledger of this mode, other than `but`, that has open positions."""

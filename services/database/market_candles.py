@@ -1,6 +1,6 @@
 """The market's 1-minute candles as the trader was given them: what a day is traded on again. Never asks the market.
 
-The journal holds only candles that caused something; these are all, without a chain. Kept for a season.
+The journal holds only candles that caused something; these are all, without a chain.
 """
 
 import json
@@ -18,7 +18,6 @@ from services.database.connection import Database
 
 CANDLES: Table = tables.MarketCandleTable.__table__  # type: ignore[attr-defined]
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-KEPT = timedelta(days=92)
 Hours = dict[datetime, dict[int, list[str]]]
 
 
@@ -51,12 +50,12 @@ class DatabaseMarketCandles:
             values = (candle.open, candle.high, candle.low, candle.close, candle.volume)
             hours.setdefault(hour, {})[candle.opened_at.minute] = [plain(value) for value in values]
         try:
-            self._write(hours, new[-1].opened_at)
+            self._write(hours)
         except Exception:
             self._new = [*new, *self._new]
             raise
 
-    def _write(self, hours: Hours, now: datetime) -> None:
+    def _write(self, hours: Hours) -> None:
         mine = CANDLES.c.ledger == self._ledger
         with self._database.writing() as connection:
             for hour, minutes in hours.items():
@@ -66,7 +65,6 @@ class DatabaseMarketCandles:
                 text = json.dumps([[minute, *merged[minute]] for minute in sorted(merged)], separators=(",", ":"))
                 connection.execute(delete(CANDLES).where(*one))
                 connection.execute(insert(CANDLES), [{"ledger": self._ledger, "hour": hour, "candles": text}])
-            connection.execute(delete(CANDLES).where(mine, CANDLES.c.hour < now - KEPT))
 
     # ------------------------------------------------------------ giving
 

@@ -223,6 +223,17 @@ def news_row(row: Mapping[str, Any]) -> Row:
     return {**renamed(row, NEWS), **lists}
 
 
+def flow_row(row: Mapping[str, Any]) -> Row:
+    """`amount` is negative where money left."""
+    kind = "deposit" if row["amount"] > 0 else "withdrawal"
+    return {"kind": kind, **renamed(row, same("id", "at", "amount", "note"))}
+
+
+def curve_row(row: Mapping[str, Any]) -> Row:
+    """`own`: equity as trading alone would have moved it; `moved`: what came or went since the row before."""
+    return renamed(row, same("at", "equity", "cash", "quantity", "price", "own", "moved"))
+
+
 def equity_row(row: Mapping[str, Any]) -> Row:
     return renamed(row, same("at", "equity", "cash", "quantity", "price"))
 

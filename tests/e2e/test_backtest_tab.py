@@ -57,6 +57,7 @@ async def test_one_that_runs_can_be_cancelled_and_one_that_ended_removed() -> No
         user.find(marker="run-b2-cancel").click()
         await user.should_see("Cancelled")
         user.find(marker="run-b1-details").trigger("toggle")
+        await user.should_see(marker="remove-run")
         user.find(marker="remove-run").click()
         await user.should_not_see(marker="run-b1")
 
@@ -134,6 +135,17 @@ async def test_neighbouring_settings_are_looked_at() -> None:
         await user.should_see("2 of 4 combinations earned something.")
 
 
+async def test_one_that_was_opened_while_it_ran_shows_what_came_of_it_when_it_is_done() -> None:
+    runs = FakeBacktests(a_run("b1", "running", progress_pct=98.0))
+    async with signed_in(Desk(), backtests=runs, data=FakeCandles("BTC/USD:1m")) as user:
+        await opened(user)
+        await user.should_see(marker="run-b1-details")
+        user.find(marker="run-b1-details").trigger("toggle")
+        await user.should_not_see(marker="remove-run")
+        runs.set(**a_run("b1"))
+        await user.should_see(marker="remove-run")
+
+
 async def test_one_that_failed_says_why() -> None:
     runs = FakeBacktests(a_run("b1", "failed", error="strategy peeker looks ahead", result=None))
     async with signed_in(Desk(), backtests=runs, data=FakeCandles("BTC/USD:1m")) as user:
@@ -144,7 +156,7 @@ async def test_one_that_failed_says_why() -> None:
 async def test_without_candles_it_says_where_to_get_some() -> None:
     async with signed_in(Desk(), backtests=FakeBacktests(), data=FakeCandles()) as user:
         await opened(user)
-        await user.should_see("main.py data download BTC/USD")
+        await user.should_see("main.py data download")
         await user.should_not_see(marker="start-backtest")
 
 

@@ -525,6 +525,19 @@ def test_a_file_that_nobody_approved_and_one_that_was_changed_after_it_was(
     assert "loads and answers" in said["strategy custom_strategy", "ok"]
 
 
+def test_an_approved_version_is_found_where_the_data_directory_is_named_as_it_is_by_default(
+    patient: Patient, strategies: Callable[..., list[Check]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a path that begins in the folder where the command is given: strategies run in another one."""
+    monkeypatch.chdir(tmp_path)
+    patient.environ["TRADER_DATA_DIR"] = "data"
+    approved = hashlib.sha256(GOOD.encode()).hexdigest()
+    (tmp_path / "data/strategies").mkdir(parents=True)
+    (tmp_path / f"data/strategies/{approved}.py").write_text(GOOD)
+    (found,) = strategies("  custom_strategy: {enabled: true, weight: 30}\n", custom_strategy=GOOD)
+    assert found.status == "ok", found
+
+
 # ---------------------------------------------------------------- the command
 
 

@@ -36,6 +36,10 @@ ASIDES = re.compile(
 )
 
 
+TOLD = re.compile(r"main\.py [a-z][a-z-]*(?: [\w./-]+)*")
+ARGUMENT = re.compile(r"[A-Z][A-Z_]+(?:/[A-Z]+)?")
+
+
 def text_of(*names: str) -> str:
     return "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
 
@@ -74,6 +78,42 @@ def test_every_command_and_option_is_described(command: str, parser: argparse.Ar
     row = next(line for line in text.splitlines() if f"`{command}" in line)
     options = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
     assert [name for name in options if name != "--help" and name not in row] == []
+
+
+def test_no_command_that_people_are_told_to_run_is_given_more_than_it_takes() -> None:
+    """In documents, messages and on pages: `main.py` with its verbs, and the names and options right behind them."""
+    known = dict(commands(main.parser()))
+    told, refused = 0, []
+    for name, text in tracked():
+        if not name.endswith((".py", ".md")) or name.startswith(("tests/", "benchmarks/")):
+            continue
+        for words in ([word.rstrip(".") for word in found.split()] for found in TOLD.findall(text)):
+            count = next((n for n in (3, 2) if " ".join(words[:n]) in known), 0)
+            if count:
+                told += 1
+                if not takes(known[" ".join(words[:count])], words[count:]):
+                    refused.append(f"{name}: {' '.join(words)}")
+    assert told > 50
+    assert refused == []
+
+
+def takes(parser: argparse.ArgumentParser, words: list[str]) -> bool:
+    """Up to the first word that is neither an option nor the name of a thing."""
+    options = {name: action for action in parser._actions for name in action.option_strings}
+    left = sum(99 if action.nargs in ("+", "*") else 1 for action in parser._get_positional_actions())
+    after_option = False
+    for word in words:
+        if word.startswith("--"):
+            if word not in options:
+                return False
+            after_option = options[word].nargs != 0
+        elif not ARGUMENT.fullmatch(word):
+            return True
+        elif after_option:
+            after_option = False
+        elif (left := left - 1) < 0:
+            return False
+    return True
 
 
 def test_every_setting_is_described() -> None:

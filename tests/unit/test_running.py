@@ -101,7 +101,7 @@ def test_a_curve_over_candles_that_are_known_says_what_one_that_was_told_each_sa
 
 def test_a_history_shorter_than_the_warm_up_is_refused() -> None:
     plan = a_plan()
-    with pytest.raises(DataError, match="400 before the first trade"):
+    with pytest.raises(DataError, match=r"400 \([\d.]+ days\) before the first trade; take a longer history"):
         run(replace(plan, series=plan.series[:WARMUP]))
 
 
