@@ -175,8 +175,8 @@ async def listen(desk: Desk, clock: RealClock) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := (await reader.readline()).decode().split():
         if line[0] == "price":
-            at = desk.view.now.market_at
-            desk.view.set(price=Decimal(line[1]), price_at=at + timedelta(microseconds=1) if at else None)
+            at = max(desk.view.now.market_at or NOW, desk.view.now.price_at or NOW)
+            desk.view.set(price=Decimal(line[1]), price_at=at + timedelta(microseconds=1))  # each is a new one
         elif line[0] == "later":
             pass_time(desk, clock, float(line[1]))
         elif line[0] == "end-session":
