@@ -7,7 +7,7 @@ ARGS ?=
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: run setup test proofs check bench fuzz-api sentiment chaos-blackbox mutation icons lock browser
+.PHONY: run setup test proofs check bench fuzz-api sentiment chaos-blackbox mutation icons screenshots lock browser
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -66,6 +66,10 @@ chaos-blackbox: $(VENV)/.dev
 # Icons and splash screens, drawn anew from components/assets/icon.svg.
 icons: $(VENV)/.dev browser
 	$(BIN)/python -m tests.tools.icons
+
+# Every part of the dashboard as a picture, phone and desktop, light and dark, into docs/images; a minute or two.
+screenshots: $(VENV)/.dev browser
+	$(BIN)/python -m tests.tools.screenshots $(ARGS)
 
 # Sends the running API whatever its description allows, and what it does not; some minutes.
 fuzz-api: $(VENV)/.dev

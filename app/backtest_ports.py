@@ -55,7 +55,7 @@ class Backtests(Protocol):
         """Its row, queued. Unfit: bad input. Busy: the queue is full."""
 
     async def list(self, limit: int, offset: int) -> tuple[list[Row], int]:
-        """Newest first, and how many there are."""
+        """Newest first, and how many there are. `result` holds figures alone, `get` brings all of it."""
 
     async def get(self, id: str) -> Row | None: ...
 

@@ -36,7 +36,8 @@ class BacktestRecord(Protocol):
     def ended(self, id: str, status: str, at: datetime, error: str, result: Mapping[str, Any]) -> None:
         """Where it has not ended yet."""
 
-    def page(self, limit: int, offset: int) -> tuple[list[Row], int]: ...
+    def page(self, limit: int, offset: int) -> tuple[list[Row], int]:
+        """`result` is what a list shows of it: see app.backtest_figures."""
 
     def one(self, id: str) -> Row | None: ...
 

@@ -202,10 +202,12 @@ class Reader(Protocol):
     """The reading side, over connections of its own. Rows are in the API's words (design 7.4), newest first."""
 
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[list[Row], int]:
-        """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices.
+        """`kind`: positions, trades, orders, fills, decisions, signals, logs, news, equity, audit, reviews, voices,
+        flows (deposits and withdrawals), history (trades and flows together; a flow has a `kind`).
 
         Filters: positions `status`; trades `since`, `until` (closed_at); orders `position` (its id); decisions
-        `outcome`; logs `level`; equity `since`; news `since`, `until` (published_at), `severity` (those of a few).
+        `outcome`; logs `level`; equity, flows and history `since`; news `since`, `until` (published_at),
+        `severity` (those of a few).
         Returns the page and the total number that match.
         """
 
@@ -221,7 +223,9 @@ class Reader(Protocol):
         """Of the trades closed since then: {trades, won, profit_loss, fees, best, worst}; the last two None without."""
 
     async def curve(self, since: datetime | None = None, points: int = 300) -> Sequence[Row]:
-        """Equity rows, oldest first: at most so many, evenly spread over the time, the newest among them."""
+        """Equity rows, oldest first: about so many, evenly spread over the time, the newest among them, and the first
+        after each flow. `own` is what trading alone made of the money; `moved` what came or went since the row before.
+        """
 
 
 class PaperStore(Protocol):

@@ -19,7 +19,7 @@ class FieldKind(StrEnum):
     SWITCH = "switch"  # true or false
     CHOICE = "choice"  # one of the row's options
     TEXT = "text"
-    WORDS = "words"  # several, separated by commas
+    WORDS = "words"  # several, each on a line
     VALUE = "value"  # what a strategy itself understands: a number, true, false, a text or a list, as JSON
 
 
@@ -51,6 +51,26 @@ class SettingRow:
     options: tuple[str, ...] = ()
     optional: bool = False
     counts: Counts = Counts.NEXT_START
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingTable:
+    """A part of a file where names are added and removed. `columns`: what an entry holds, as rows with a `*` for it.
+
+    An entry is removed by "" for all that it holds; a strategy that is off, by "" for its `enabled`.
+    """
+
+    name: str  # dotted path, such as deepseek.prices
+    takes: str  # what a name may be
+    columns: tuple[SettingRow, ...]
+
+    def entry_of(self, name: str) -> str:
+        """The entry that a key belongs to, or ""."""
+        for column in self.columns:
+            start, _, end = column.name.partition("*")
+            if name.startswith(start) and name.endswith(end) and len(name) > len(start) + len(end):
+                return name[len(start) : len(name) - len(end)]
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +108,7 @@ class AlertRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsFace:
     rows: tuple[SettingRow, ...]
+    tables: tuple[SettingTable, ...]
     secrets: tuple[SecretRow, ...]
     environment: tuple[EnvironmentRow, ...]
     events: tuple[AlertRow, ...]
@@ -97,7 +118,7 @@ class SettingsFace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A key as it was shown, and as it shall be."""
+    """A key as it was shown, and as it shall be. One that is not there yet was ""."""
 
     name: str
     was: str

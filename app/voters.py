@@ -209,6 +209,13 @@ class Voters:
         versions = {name: self._version(name) for name in list(self._files.files)}
         return {name: version for name, version in versions.items() if version}
 
+    def versions(self) -> set[str]:
+        """The SHA-256 of every version that votes, may vote, or lies in the folder."""
+        voting = self._session.engine.state.rules.voting.strategies
+        lying = (file.sha256 for file in list(self._files.files.values()))
+        known = (*self._approved.values(), *self.approved().values(), *(rule.sha256 for rule in voting), *lying)
+        return set(known) - {""}
+
     # ------------------------------------------------------------ a person's wish
 
     def planned(self, name: str, enabled: bool | None, weight: Decimal | None, sha256: str | None) -> Change:

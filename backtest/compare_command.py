@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import ConfigError
-from backtest import pages, report
+from backtest import compare_page, pages, report
+from backtest.compare_page import Beside
 from backtest.report import Finished
-from backtest.report_curves import equity
 
 ROWS = (
     "start", "end", "return_pct", "buy_and_hold_return_pct", "cagr_pct", "max_drawdown_pct", "sharpe_ratio",
@@ -19,7 +19,7 @@ ROWS = (
 )  # fmt: skip
 SAME = (
     ("data_sha256", "they were run on different candles"),
-    ("start", "they begin at different times"),
+    ("start", "they begin at different times: give all the same --since, late enough for the longest warm-up"),
     ("end", "they end at different times"),
     ("initial_cash", "they begin with different money; the curves are drawn as growth"),
     ("version", "they were run by different versions of the program"),
@@ -30,21 +30,32 @@ def command(arguments: Namespace, folders: Sequence[Path]) -> int:
     if len(folders) < 2:
         raise ConfigError("compare: name two or more folders of finished runs, or give --config twice with --data")
     runs = [report.read(folder) for folder in folders]
-    names = named(folders)
-    said = differences(runs)
-    columns = {name: run.result for name, run in zip(names, runs, strict=True)}
+    beside = Beside(names=named(folders), runs=runs, said=differences(runs))
     if arguments.out:
         Path(arguments.out).mkdir(parents=True, exist_ok=True)
     path = Path(arguments.out or ".") / "compare.html"
-    path.write_text(page(names, runs, said), encoding="utf-8")
-    if arguments.json:
-        chosen = {name: {row: result.get(row) for row in ROWS} for name, result in columns.items()}
-        told = json.dumps({"runs": chosen, "warnings": said}, indent=2)
-    else:
-        table = pages.text_table(("", *names), rows(runs))
-        told = "\n".join([*table, *(f"warning: {each}" for each in said), f"written to {path}"])
+    path.write_text(compare_page.page(beside), encoding="utf-8")
+    told = json.dumps(chosen(beside), indent=2) if arguments.json else "\n".join([*lines(beside), f"written to {path}"])
     sys.stdout.write(f"{told}\n")
     return 0
+
+
+def chosen(beside: Beside) -> dict[str, Any]:
+    """For programs."""
+    columns = zip(beside.names, beside.runs, strict=True)
+    return {
+        "runs": {name: {row: run.result.get(row) for row in ROWS} for name, run in columns},
+        "warnings": beside.said,
+    }
+
+
+def lines(beside: Beside) -> list[str]:
+    """For a terminal."""
+    rows = [
+        [name, *(compare_page.period(run)[place] for run in beside.runs)] for place, name in enumerate(("From", "To"))
+    ]
+    rows += [[line.name, *line.values] for table in beside.tables() for line in table.lines]
+    return [*pages.text_table(("", *beside.names), rows), *(f"warning: {each}" for each in beside.said)]
 
 
 def named(folders: Sequence[Path]) -> list[str]:
@@ -53,27 +64,6 @@ def named(folders: Sequence[Path]) -> list[str]:
     return short if len(set(short)) == len(short) else [str(folder) for folder in folders]
 
 
-def rows(runs: Sequence[Finished]) -> list[list[Any]]:
-    def shown(value: Any) -> Any:
-        return value[:16].replace("T", " ") if isinstance(value, str) else value
-
-    return [[name, *(shown(run.result.get(name)) for run in runs)] for name in ROWS]
-
-
 def differences(runs: Sequence[Finished]) -> list[str]:
     """Why they may not be compared as they stand."""
     return [text for name, text in SAME if len({str(run.result.get(name)) for run in runs}) > 1]
-
-
-def page(names: Sequence[str], runs: Sequence[Finished], said: Sequence[str]) -> str:
-    traces = []
-    for name, run in zip(names, runs, strict=True):
-        line = equity(run)
-        growth = (line.value / float(run.result["initial_cash"]) - 1) * 100
-        traces.append({"x": line.at_ms.tolist(), "y": growth.round(3).tolist(), "mode": "lines", "name": name})
-    chart = {"id": "growth", "traces": traces, "x": {"type": "date"}, "y": {"ticksuffix": " %"}, "hover": "x unified"}
-    parts = [
-        pages.drawing(chart, "Equity over each other", "Growth since each run began."),
-        pages.table("Figures", ("", *names), rows(runs)),
-    ]
-    return pages.page("Comparison", " · ".join(names), said, parts, [chart])

@@ -17,7 +17,8 @@ import numpy as np
 from app.core.errors import ConfigError, DataError
 from app.core.performance import DAYS_A_YEAR, daily_returns, sharpe
 from app.seam import Clock
-from backtest import history, optimize_page
+from backtest import history, optimize_told
+from backtest.holding import held
 from backtest.honesty.bootstrap import deepest_pct
 from backtest.honesty.luck import luck
 from backtest.kernels import compiling
@@ -134,6 +135,10 @@ class Optimising:
     def space(self) -> Space:
         return space_of(self.wish.vary)
 
+    @property
+    def fee_pct(self) -> float:
+        return float(self.bench.rules(())[1].fee_pct)
+
     def study(self, span: Span, kept: Kept, name: str) -> Found:
         order = Order(
             space=self.space,
@@ -193,8 +198,9 @@ def run(work: Optimising, folder: Path, write_config: Callable[[Changes, Path], 
         "refused": sum(bool(each.tried.refused) for each in found.best),
         "best": best,
         "deflated_sharpe": first["honesty"]["deflated_sharpe"],
-        "headline": _headline(walked, first),
-        "walk_forward_windows": _windows(walked),
+        "honesty": first["honesty"],
+        "headline": _headline(walked, first, work),
+        "walk_forward_windows": _windows(walked, work),
         "importance": weighed.importance,
         "ablation": weighed.ablation,
         "not_separate": NOT_SEPARATE,
@@ -250,7 +256,7 @@ def _chosen(report: dict[str, Any]) -> dict[str, Any]:
     return {name: report[name] for name in CHOSEN}
 
 
-def _headline(walked: Walked[Changes] | None, first: dict[str, Any]) -> dict[str, Any]:
+def _headline(walked: Walked[Changes] | None, first: dict[str, Any], work: Optimising) -> dict[str, Any]:
     """Out of sample where there is such a thing; else what was found in sample, and called so."""
     if walked is None:
         return {"what": "in sample: it was chosen because it did well here", **_chosen(first)}
@@ -258,9 +264,12 @@ def _headline(walked: Walked[Changes] | None, first: dict[str, Any]) -> dict[str
     curve = np.concatenate(([traded.initial], traded.equity))
     returns = daily_returns(curve.tolist())
     found = luck(np.array(returns))
+    tests = Span(since=walked.legs[0].window.test.since, until=walked.legs[-1].window.test.until)
+    kept = held(work.bench.series, tests, work.fee_pct, traded.at_ms)
     return {
         "what": "out of sample: each test was traded with what was found before it",
         "return_pct": traded.return_pct,
+        "buy_and_hold_return_pct": kept.return_pct,
         "max_drawdown_pct": float(deepest_pct((curve / curve[0])[None, :])[0]),
         "sharpe_ratio": sharpe(returns),
         "trades": traded.trades,
@@ -268,11 +277,15 @@ def _headline(walked: Walked[Changes] | None, first: dict[str, Any]) -> dict[str
         "probabilistic_sharpe": found.probabilistic if found else None,
         "efficiency": walked.efficiency,
         "winning_tests_pct": walked.winning_tests_pct,
-        "curve": {"at_ms": traded.at_ms.tolist(), "equity": traded.equity.round(2).tolist()},
+        "curve": {
+            "at_ms": traded.at_ms.tolist(),
+            "equity": traded.equity.round(2).tolist(),
+            "held": (kept.growth * traded.initial).round(2).tolist(),
+        },
     }
 
 
-def _windows(walked: Walked[Changes] | None) -> list[dict[str, Any]]:
+def _windows(walked: Walked[Changes] | None, work: Optimising) -> list[dict[str, Any]]:
     return [
         {
             "train": [_time(leg.window.train.since), _time(leg.window.train.until)],
@@ -280,6 +293,7 @@ def _windows(walked: Walked[Changes] | None) -> list[dict[str, Any]]:
             "changes": plainly(leg.parameters),
             "in_sample_pct": leg.in_sample.return_pct,
             "out_of_sample_pct": leg.out_of_sample.return_pct,
+            "buy_and_hold_return_pct": held(work.bench.series, leg.window.test, work.fee_pct).return_pct,
             "trades": leg.out_of_sample.trades,
         }
         for leg in (walked.legs if walked else ())
@@ -352,8 +366,8 @@ def command(
                 return INTERRUPTED
     finally:
         studies.close()
-    optimize_page.write(folder, study, found, space)
-    told = json.dumps(study, indent=2) if arguments.json else "\n".join(optimize_page.lines(study, folder))
+    optimize_told.write(folder, study, found, space)
+    told = json.dumps(study, indent=2) if arguments.json else "\n".join(optimize_told.lines(study, folder))
     sys.stdout.write(f"{told}\n")
     return 0
 

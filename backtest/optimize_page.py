@@ -1,139 +1,269 @@
-"""A study for people: optimize.html, trials.csv, and the lines for a terminal. Figures are study.json's."""
+"""A study for people: optimize.html. Figures are study.json's, and none is counted anew."""
 
-import csv
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
+from datetime import datetime
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
+from app.backtest_figures import shortened
+from app.backtest_warnings import sentence
 from backtest import pages
+from backtest import report_words as words
 from backtest.optimize import Found
 from backtest.optimize_weighing import COUNTS
-from backtest.space import Space, written
+from backtest.report_honesty import told_of
+from backtest.report_html import cards, listed, table
+from backtest.report_words import Figure, Group, money, number, percent, tone
 
-LAST_DOT = -1
-
-
-def write(folder: Path, study: dict[str, Any], found: Found, space: Space) -> None:
-    """study.json, trials.csv and optimize.html into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "study.json").write_text(json.dumps(study, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    write_trials(folder / "trials.csv", found, space)
-    (folder / "optimize.html").write_text(page(study, found), encoding="utf-8")
-
-
-def write_trials(path: Path, found: Found, space: Space) -> None:
-    """Every configuration once, in the order of trying; settings first, then what the kernel made of it."""
-    by_places = {each.places: each for each in found.best}
-    places = [tuple(int(trial.params[each.path]) for each in space.parameters) for trial in found.study.trials]
-    figures = list(asdict(next(each.tried.figures for each in found.best if each.tried.figures is not None)))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*(each.path for each in space.parameters), "score", *figures, "refused"])
-        for each in (by_places[key] for key in dict.fromkeys(places)):
-            row = asdict(each.tried.figures) if each.tried.figures else {}
-            settings = [written(value) for _, value in each.changes]
-            told = [row.get(name, "") if row.get(name) is not None else "" for name in figures]
-            writer.writerow([*settings, each.score, *told, each.tried.refused])
-
-
-def lines(study: dict[str, Any], folder: Path) -> list[str]:
-    """For a terminal."""
-    best, headline, luck = study["best"][0], study["headline"], study["deflated_sharpe"]
-    told = [
-        f"{study['tried']} configurations tried, {study['trials']} trials; {study['objective']}, seed {study['seed']}",
-        f"{headline['what']}",
-        f"    return {pages.cell(headline['return_pct'])} %, drawdown {pages.cell(headline['max_drawdown_pct'])} %, "
-        f"Sharpe {pages.cell(headline['sharpe_ratio'])}, trades {headline['trades']}",
-        "best settings, by the exact engine",
-        *(f"    {path}: {value}" for path, value in best["changes"].items()),
-        f"    return {pages.cell(best['return_pct'])} %, held {pages.cell(best['buy_and_hold_return_pct'])} %, "
-        f"drawdown {pages.cell(best['max_drawdown_pct'])} %, Sharpe {pages.cell(best['sharpe_ratio'])}, "
-        f"trades {best['trades']}",
-        f"it stands on {study['ground']}" if study["ground"].startswith("a ") else study["ground"],
-    ]
-    if luck:
-        told.append(f"deflated Sharpe {luck['deflated']:.2f}: the chance that it is more than luck of {luck['trials']}")
-    told += ["importance", *(f"    {share:5.1%}  {path}" for path, share in _by_share(study))]
-    told += ["what carries it", *(f"    {line}" for line in pages.text_table(PARTS, _parts(study)))]
-    told += [f"    {study['not_separate']}"]
-    told += [f"warning: {warning}" for warning in study["warnings"][:8]]
-    return [*told, f"written to {folder}; use the settings with --config {folder / 'best'}"]
-
-
-PARTS = ("", "score", "return %", "drawdown %", "Sharpe", "trades")
+OBJECTIVES = {
+    "sharpe": "Sharpe ratio", "return": "return, %", "calmar": "return over deepest drawdown",
+    "profit_factor": "profit factor",
+}  # fmt: skip
+HEADS = ("", "Score", "Return, %", "Deepest drawdown, %", "Sharpe ratio", "Trades")
 ROW = ("score", "return_pct", "max_drawdown_pct", "sharpe_ratio", "trades")
+Study = dict[str, Any]
 
 
-def _by_share(study: dict[str, Any]) -> list[tuple[str, float]]:
-    return sorted(study["importance"].items(), key=lambda item: -item[1])
-
-
-def _parts(study: dict[str, Any]) -> list[list[Any]]:
-    best = {"name": "as found", **study["best"][0]}
-    return [[each["name"], *(each[name] for name in ROW)] for each in (best, *study["ablation"])]
-
-
-def page(study: dict[str, Any], found: Found) -> str:
+def page(study: Study, found: Found) -> str:
     charts: list[pages.Chart] = []
-    parts = [pages.said("What came of it", lines(study, Path("."))[1:3]), *_walked(study, charts)]
-    settings = list(study["best"][0]["changes"])
-    short = [path.split(".")[LAST_DOT] for path in settings]
-    rows = [
-        [number + 1, *each["changes"].values(), *(each[name] for name in ROW[1:])]
-        for number, each in enumerate(study["best"])
+    title = f"{words.entitled(study['data'])}: {study['since'][:10]} to {study['until'][:10]}"
+    warnings = [sentence(text) for text in study["warnings"]]
+    return pages.page("Search for better settings", title, warnings, parts_of(study, found, charts), charts)
+
+
+def parts_of(study: Study, found: Found, charts: list[pages.Chart]) -> list[str]:
+    headline = outcome(study["headline"])
+    shown = [replace(headline.figures[0], name=f"Return {headline.title.lower()}"), *headline.figures[1:3]]
+    parts = [*cards([*shown, headline.figures[4]]), f'<p class="short">{in_short(study)}</p>\n']
+    parts += [*walked(study, charts), *table(headline, "figures")]
+    parts += [
+        best_ones(study),
+        *importance(study, charts),
+        carried(study),
+        beside(study),
+        *course(study, found, charts),
     ]
-    heads = ("", *short, "return %", "drawdown %", "Sharpe", "trades")
-    parts.append(pages.table("The best, by the exact engine", heads, rows, "Of the span that they were found in."))
-    parts += [*_course(found, charts), *_importance(study, charts)]
-    notes = [f"{each['name']}: {each['note']}." for each in study["ablation"] if each["note"]]
-    meaning = " ".join([f"{study['not_separate']}.", *notes])
-    parts.append(pages.table("What carries the result", PARTS, _parts(study), meaning))
-    beside = [[each["changed"], *(each[name] for name in ROW)] for each in study["neighbours"]]
-    parts.append(pages.table("One step to the side", PARTS, beside, study["ground"]))
-    asked = [f"{name}: {study[name]}" for name in ("study", "data", "objective", "seed", "trials", "tried", "span")]
-    parts.append(pages.said("What was asked", [*asked, *study["vary"]]))
-    return pages.page("Study", str(study["study"]), study["warnings"], parts, charts)
+    if checks := told_of(study.get("honesty")):
+        parts.append('<h2 id="honesty">How far to believe the best one</h2>\n')
+        parts += [line for group in checks for line in table(group, "figures")]
+    return [*parts, asked(study)]
 
 
-def _walked(study: dict[str, Any], charts: list[pages.Chart]) -> list[str]:
+# ---------------------------------------------------------------- what counts
+
+
+def in_short(study: Study) -> str:
+    """Only numbers and our own words: nothing to escape."""
+    many = f"{study['tried']:,} different configurations were tried"
+    if study["walk_forward_windows"]:
+        return (
+            f"{many}. The figures above are of days that no configuration was chosen on: each test was traded with "
+            "what had been found before it."
+        )
+    return (
+        f"{many}. The figures above are of the days on which the best was chosen, so they are too good: "
+        "walk-forward tells what is left of such a choice."
+    )
+
+
+def outcome(told: Study) -> Group:
+    """The headline of study.json in words."""
+    figures = [
+        Figure(
+            name="Return", value=percent(told["return_pct"], signed=True), tone=tone(told["return_pct"]),
+            meaning="the whole gain or loss, after fees and slippage",
+        ),
+        Figure(
+            name="Buy and hold", value=percent(told.get("buy_and_hold_return_pct"), signed=True),
+            meaning="bitcoin bought at the start of the same days and sold at their end, with fees",
+            tone=tone(told.get("buy_and_hold_return_pct")),
+        ),
+        Figure(
+            name="Deepest drawdown", value=percent(told["max_drawdown_pct"]),
+            meaning="largest fall of equity from a high",
+        ),
+        Figure(
+            name="Sharpe ratio", value=number(told["sharpe_ratio"]),
+            meaning="return per unit of swing; above 1 is good, below 0 a loss",
+        ),
+        Figure(name="Trades", value=f"{told['trades']:,}", meaning="opened and closed; below 30, chance decides"),
+        Figure(name="Final equity", value=money(told["final_equity"], "$"), meaning="cash and bitcoin at the end"),
+    ]  # fmt: skip
+    if "winning_tests_pct" in told:
+        figures += unseen(told)
+    return Group(title="In sample" if "winning_tests_pct" not in told else "Out of sample", figures=figures)
+
+
+def unseen(told: Study) -> list[Figure]:
+    """What only walk-forward knows."""
+    return [
+        Figure(
+            name="Tests that earned", value=percent(told["winning_tests_pct"], 0),
+            meaning="part of the tests that ended with a gain",
+        ),
+        Figure(
+            name="Left of it when unseen", value=number(told["efficiency"]),
+            meaning="growth a day in the tests, over growth a day where it was found: near 1 it holds, near 0 or below "
+            "it was fitted to the past; – where nothing was earned there",
+        ),
+        Figure(
+            name="Better than nothing", value=number(told["probabilistic_sharpe"]),
+            meaning="probability that the true Sharpe ratio of the tests is above 0; above 0.95 is convincing",
+        ),
+    ]  # fmt: skip
+
+
+def walked(study: Study, charts: list[pages.Chart]) -> list[str]:
     if not study["walk_forward_windows"]:
         return []
     curve = study["headline"]["curve"]
-    trace = {"x": curve["at_ms"], "y": curve["equity"], "mode": "lines", "name": "Out of sample"}
-    charts.append({"id": "walked", "traces": [trace], "x": {"type": "date"}, "y": {"tickformat": ",.0f"}})
+    traces = [{"x": curve["at_ms"], "y": curve["equity"], "mode": "lines", "name": "Out of sample"}]
+    if "held" in curve:  # studies of older versions have none
+        traces.append({"x": curve["at_ms"], "y": curve["held"], "mode": "lines", "name": "Buy and hold", "held": True})
+    for trace in traces:
+        trace["hovertemplate"] = "$%{y:,.2f}"
+    charts.append(
+        {"id": "walked", "traces": traces, "hover": "x unified", "x": {"type": "date"}, "y": {"tickformat": "$,.0f"}}
+    )
+    names = shortened([path for each in study["walk_forward_windows"] for path in each["changes"]])
     rows = [
-        [each["test"][0][:10], each["test"][1][:10], each["in_sample_pct"], each["out_of_sample_pct"], each["trades"]]
+        [
+            f"{day(each['test'][0])} to {day(each['test'][1])}",
+            *(gain(each.get(name)) for name in ("in_sample_pct", "out_of_sample_pct", "buy_and_hold_return_pct")),
+            each["trades"],
+            ", ".join(f"{names[path]} {value}" for path, value in each["changes"].items()),
+        ]
         for each in study["walk_forward_windows"]
-    ]
-    heads = ("test from", "until", "before it %", "in it %", "trades")
+    ]  # fmt: skip
+    heads = ("Test", "Where chosen, %", "Unseen, %", "Buy and hold, %", "Trades", "Traded with")
+    meaning = (
+        "What the winner of each training window returned there, and then in the test after it, which it had not seen."
+    )
     return [
         pages.drawing(
-            charts[-1], "Out of sample", "The tests one after the other, each with what was found before it."
+            charts[-1],
+            "Out of sample",
+            "Equity in dollars: the tests one after the other, each with what was found before it.",
         ),
-        pages.table("Windows", heads, rows, "What the winner of each window did before, and in the test after it."),
+        pages.table("Test by test", heads, rows, meaning),
     ]
 
 
-def _course(found: Found, charts: list[pages.Chart]) -> list[str]:
-    scores = [value if value > COUNTS else None for value in found.scores]
-    so_far = list(accumulate(found.scores, max))
-    traces: Sequence[dict[str, Any]] = [
-        {"y": scores, "mode": "markers", "name": "A configuration", "marker": {"size": 5}},
-        {"y": [value if value > COUNTS else None for value in so_far], "mode": "lines", "name": "Best so far"},
-    ]
-    x, y = {"title": {"text": "configuration"}}, {"title": {"text": "score"}}
-    charts.append({"id": "course", "traces": traces, "x": x, "y": y})
-    return [pages.drawing(charts[-1], "Course of the study", "Too few trades to count: not drawn.")]
+# ---------------------------------------------------------------- what was found
 
 
-def _importance(study: dict[str, Any], charts: list[pages.Chart]) -> list[str]:
-    shares = _by_share(study)[::-1]
+def best_ones(study: Study) -> str:
+    """A column for each: settings above, figures below."""
+    best = study["best"]
+    names = shortened([*best[0]["changes"]])
+    rows: list[list[Any]] = [[name, *(each["changes"].get(path) for each in best)] for path, name in names.items()]
+    told = (
+        ("return_pct", "Return, %"),
+        ("buy_and_hold_return_pct", "Buy and hold, %"),
+        *zip(ROW[2:], HEADS[3:], strict=True),
+    )
+    rows += [[name, *(shown(key, each[key]) for each in best)] for key, name in told]
+    meaning = "Traded again by the exact engine, on the days they were found on: good only to compare with each other."
+    return pages.table("The best settings", ("", *(f"No. {place}" for place in range(1, len(best) + 1))), rows, meaning)
+
+
+def by_share(study: Study) -> list[tuple[str, float]]:
+    return sorted(study["importance"].items(), key=lambda item: -item[1])
+
+
+def importance(study: Study, charts: list[pages.Chart]) -> list[str]:
+    shares = by_share(study)[::-1]
     if not shares:
-        return [pages.said("Importance", ["Too few trials, or all alike: nothing can be said of single settings."])]
-    names = [path.split(".")[LAST_DOT] for path, _ in shares]
-    trace = {"type": "bar", "orientation": "h", "x": [share for _, share in shares], "y": names}
-    charts.append({"id": "importance", "traces": [trace], "x": {"tickformat": ".0%"}, "y": {}})
-    return [pages.drawing(charts[-1], "Importance", "How much a setting tells the good trials from the others.")]
+        return [
+            pages.said("What it hangs on", ["Too few trials, or all alike: nothing can be said of single settings."])
+        ]
+    names = shortened([path for path, _ in shares])
+    trace = {
+        "type": "bar", "orientation": "h",
+        "x": [share for _, share in shares], "y": [names[path] for path, _ in shares],
+        "text": [percent(share * 100, 0) for _, share in shares], "textposition": "outside", "hoverinfo": "none",
+    }  # fmt: skip
+    x = {"tickformat": ".0%", "range": [0, max(share for _, share in shares) * 1.15], "title": {"text": "importance"}}
+    charts.append({"id": "importance", "traces": [trace], "x": x, "y": {}, "height": 90 + 34 * len(shares)})
+    meaning = (
+        "How much each setting tells the good trials from the others; all together 100 %. "
+        "What matters little need not be tuned."
+    )
+    return [pages.drawing(charts[-1], "What it hangs on", meaning)]
+
+
+def ablated(study: Study) -> list[list[Any]]:
+    best = {"name": "as found", **study["best"][0]}
+    return [[each["name"], *(shown(name, each[name]) for name in ROW)] for each in (best, *study["ablation"])]
+
+
+def carried(study: Study) -> str:
+    notes = [f"{each['name']}: {each['note']}." for each in study["ablation"] if each["note"]]
+    meaning = " ".join(
+        [
+            "The best settings with one voice or one part of the indicators switched off.",
+            *notes,
+            f"{study['not_separate']}.",
+        ]
+    )
+    return pages.table("What carries the result", HEADS, ablated(study), meaning)
+
+
+def beside(study: Study) -> str:
+    names = shortened([*study["best"][0]["changes"]])
+    rows = [[step(each["changed"], names), *(shown(name, each[name]) for name in ROW)] for each in study["neighbours"]]
+    meaning = (
+        "The best settings, each moved one step. A good setting has good neighbours; a lone peak is an accident. "
+        f"This one: {study['ground']}."
+    )
+    return pages.table("One step to the side", HEADS, rows, meaning)
+
+
+def step(changed: str, names: dict[str, str]) -> str:
+    path, _, values = changed.partition(" ")
+    return f"{names.get(path, path)} {values}"
+
+
+def shown(name: str, value: Any) -> Any:
+    return gain(value) if name.endswith("return_pct") else value
+
+
+def gain(value: float | None) -> str:
+    return number(value, signed=True)
+
+
+def day(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%-d %b %Y}"
+
+
+def course(study: Study, found: Found, charts: list[pages.Chart]) -> list[str]:
+    scores = [value if value > COUNTS else None for value in found.scores]
+    so_far = [value if value > COUNTS else None for value in accumulate(found.scores, max)]
+    places = [*range(1, len(scores) + 1)]
+    traces: list[dict[str, Any]] = [
+        {"x": places, "y": scores, "mode": "markers", "name": "A configuration", "marker": {"size": 6}},
+        {"x": places, "y": so_far, "mode": "lines", "name": "Best so far", "line": {"shape": "hv"}},
+    ]
+    for trace in traces:
+        trace["hovertemplate"] = "no. %{x}: %{y:.2f}<extra></extra>"
+    score = OBJECTIVES.get(study["objective"], study["objective"])
+    x, y = {"title": {"text": "configuration"}}, {"title": {"text": f"score ({score})"}}
+    charts.append({"id": "course", "traces": traces, "x": x, "y": y})
+    meaning = (
+        "What each configuration reached, in the order of trying. Those with too few trades to count are not drawn."
+    )
+    return [pages.drawing(charts[-1], "Course of the search", meaning)]
+
+
+def asked(study: Study) -> str:
+    score = OBJECTIVES.get(study["objective"], study["objective"])
+    told: list[tuple[str, str]] = [
+        ("Study", study["study"]), ("Data", words.bare(study["data"])), ("Sought", f"the highest {score}"),
+        ("Trials", f"{study['trials']:,}, {study['tried']:,} different configurations, seed {study['seed']}"),
+        ("Best found on", f"{study['span']['since'][:10]} to {study['span']['until'][:10]} (not included)"),
+        ("Walk-forward", study["walk_forward"] or "none"),
+    ]  # fmt: skip
+    varied = [each.partition("=") for each in study["vary"]]
+    return "".join(
+        listed("What was asked", [*told, *((path, values.replace(",", ", ")) for path, _, values in varied)])
+    )

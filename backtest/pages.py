@@ -7,9 +7,11 @@ from html import escape
 from typing import Any
 
 from backtest.report_html import chart as panel
-from backtest.report_html import document, warned
+from backtest.report_html import document, heat, warned
+from backtest.report_words import MINUS, number
 
 Chart = dict[str, Any]
+LONG = 40  # from here on a cell is read, not compared
 
 
 def page(kind: str, title: str, warnings: Sequence[str], parts: Iterable[str], charts: Sequence[Chart]) -> str:
@@ -34,14 +36,44 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], meani
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
     lines = "".join(
         f'<tr><th scope="row">{escape(cell(first))}</th>'
-        + "".join(f'<td class="right">{escape(cell(each))}</td>' for each in rest)
+        + "".join(
+            f'<td class="{"words" if len(cell(each)) > LONG else "right"}">{escape(cell(each))}</td>' for each in rest
+        )
         + "</tr>\n"
         for first, *rest in rows
     )
-    said = f'<p class="soft">{escape(meaning)}</p>' if meaning else ""
+    return scrolled(
+        title, f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>\n{lines}</tbody></table>', meaning
+    )
+
+
+def heat_map(
+    title: str, corner: str, across: Sequence[str], rows: Iterable[tuple[str, Sequence[float | None]]], *,
+    signed: bool, meaning: str = "",
+) -> str:  # fmt: skip
+    """A value in each cell, coloured by its size: a gain blue, a loss orange; all orange where less is better.
+
+    `corner` names what stands down and across.
+    """
+    lines = [*rows]
+    strongest = max((abs(each) for _, line in lines for each in line if each is not None), default=0.0)
+    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in across)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(heat(each, strongest, 2, signed=signed) for each in line)
+        + "</tr>\n"
+        for name, line in lines
+    )
+    heads = f"<thead><tr><th>{escape(corner)}</th>{head}</tr></thead>"
+    return scrolled(title, f'<table class="months map">{heads}<tbody>\n{body}</tbody></table>', meaning)
+
+
+def scrolled(title: str, drawn: str, meaning: str) -> str:
+    """A table too wide for a phone moves inside its panel; the page does not."""
+    told = f'<p class="soft">{escape(meaning)}</p>' if meaning else ""
     return (
-        f'<section class="panel"><h2>{escape(title)}</h2>{said}<div class="scroll" tabindex="0">'
-        f'<table class="plain"><thead><tr>{head}</tr></thead><tbody>\n{lines}</tbody></table></div></section>\n'
+        f'<section class="panel"><h2>{escape(title)}</h2>{told}<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{escape(title)}">{drawn}</div></section>\n'
     )
 
 
@@ -51,11 +83,12 @@ def said(title: str, lines: Iterable[str]) -> str:
 
 
 def cell(value: Any) -> str:
+    """1,234 and −1,234.50; a dash where there is nothing to tell."""
     if value is None:
         return "–"
-    if isinstance(value, bool | str | int):
+    if isinstance(value, bool | str):
         return str(value)
-    return f"{value:,.2f}".replace("-", "−")
+    return f"{value:,}".replace("-", MINUS) if isinstance(value, int) else number(value)
 
 
 def text_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:

@@ -14,7 +14,11 @@ Block = dict[str, Any]
 
 def honesty(run: Finished) -> list[Group]:
     """A table for each part of the block that has something to tell; none where the result has no such block."""
-    block: Block = dict(run.result.get("honesty") or {})
+    return told_of(run.result.get("honesty"))
+
+
+def told_of(given: Block | None) -> list[Group]:
+    block: Block = dict(given or {})
     found = fair_rival(block)
     for part, content in block.items():
         if content is None or content in ([], {}):
@@ -58,7 +62,7 @@ def bands(block: Block) -> list[Figure]:
         Figure(
             name="Return, 90 of 100",
             value=between(block["return_pct_5"], block["return_pct_95"], signed=True),
-            meaning=f"the same days drawn anew in blocks, {block['resamples']:,} times; the middle is"
+            meaning=f"confidence band: the same days drawn anew in blocks, {block['resamples']:,} times; the middle is"
             f" {percent(block['return_pct_50'], signed=True)}",
         ),
         Figure(
@@ -80,12 +84,12 @@ def luck(block: Block) -> list[Figure]:
         Figure(
             name="Better than nothing",
             value=number(block["probabilistic"]),
-            meaning="probability that the true Sharpe ratio is above 0; above 0.95 is convincing",
+            meaning="probabilistic Sharpe ratio: how likely the true one is above 0; above 0.95 is convincing",
         ),
         Figure(
             name="Better than luck",
             value=number(block["deflated"]),
-            meaning=f"the same against the best that luck would show: {tried} tried",
+            meaning=f"deflated Sharpe ratio: the same against the best that luck would show; {tried} tried",
         ),
     ]
 

@@ -8,6 +8,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
@@ -20,6 +21,7 @@ from backtest import report_curves as curves
 from backtest import report_words as words
 from backtest.report import Finished, Row
 from backtest.report_honesty import honesty
+from backtest.report_voices import voices
 from backtest.series import Floats
 
 ASSETS = Path(__file__).with_name("assets")
@@ -59,7 +61,7 @@ def document(title: str, parts: Iterable[str], drawing: Any, script_name: str) -
             f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n",
             *parts,
             f'<script type="application/json" id="run">{harmless_json(drawing)}</script>\n',
-            f'<script type="application/octet-stream" id="plotly">{packed}</script>\n',
+            f'<script type="application/octet-stream" id="plotly">{packed}</script>\n' if drawing else "",
             f"<script>{script}</script>\n</body>\n</html>\n",
         ]
     )
@@ -79,14 +81,24 @@ def body(run: Finished) -> Iterator[str]:
     yield f'<main>\n<header><p class="kind">Backtest report</p><h1>{escape(words.title(run))}</h1></header>\n'
     yield from warned(words.warnings(run))
     yield from headline(run)
-    yield chart("price", "Price and trades", "Triangles are entries; the sign of an exit tells why it was sold.", SPANS)
-    yield chart("equity", "Equity against buy and hold", "Below: how far the equity stood under its last high.")
+    yield chart(
+        "price",
+        "Price and trades",
+        f"In {escape(words.quote(run))}, times in UTC. Triangles are entries; an exit's sign tells why it was sold.",
+        SPANS,
+    )
+    yield chart(
+        "equity",
+        "Equity against buy and hold",
+        f"In {escape(words.quote(run))}; below: how far the equity stood under its last high, in per cent. "
+        "Tap a name to hide its line, and the others have the room.",
+    )
     yield from monthly(curves.years(run))
     yield '<div class="pair">\n'
     yield chart("results", "Results of the trades", "How many trades ended with which gain or loss.")
     yield chart("voices", "Contribution by strategy", "Each result shared among the strategies that agreed to buy.")
     yield "</div>\n"
-    for group in words.groups(run):
+    for group in (*words.groups(run), *voices(run)):
         yield from table(group, "figures")
     if checks := honesty(run):
         yield '<h2 id="honesty">How far to believe it</h2>\n'
@@ -106,14 +118,24 @@ def warned(texts: Sequence[str]) -> Iterator[str]:
 
 def headline(run: Finished) -> Iterator[str]:
     result, risk, _ = words.groups(run)
-    chosen = [*result.figures[1:4], risk.figures[0]]
+    yield from cards([*result.figures[1:4], risk.figures[0]])
+    yield f'<p class="short">{escape(words.in_short(run))}</p>\n'
+
+
+def cards(figures: Sequence[words.Figure]) -> Iterator[str]:
+    """The few figures that matter most, large."""
     yield '<section class="cards" aria-label="In short">\n'
-    for figure in chosen:
+    for figure in figures:
         yield (
             f'<div class="card"><span class="name">{escape(figure.name)}</span>'
-            f'<span class="value {tone(figure.tone)}">{escape(figure.value)}</span></div>\n'
+            f'<span class="value {tone(figure.tone)}">{whole(figure.value)}</span></div>\n'
         )
-    yield f'</section>\n<p class="short">{escape(words.in_short(run))}</p>\n'
+    yield "</section>\n"
+
+
+def whole(text: str) -> str:
+    """Escaped; a figure and its sign stay on one line."""
+    return re.sub(r"(?<=\d) (?=%|pts\b)", "\u00a0", escape(text))
 
 
 def tone(sign: int) -> str:
@@ -131,10 +153,10 @@ def chart(name: str, title: str, meaning: str, tools: str = "") -> str:
 def table(group: words.Group, kind: str) -> Iterator[str]:
     yield f'<section class="panel"><h2>{escape(group.title)}</h2><table class="{kind}"><tbody>\n'
     for figure in group.figures:
-        meaning = f'<td class="soft">{escape(figure.meaning)}</td>' if figure.meaning else ""
+        meaning = f'<td class="soft">{whole(figure.meaning)}</td>' if figure.meaning else ""
         yield (
             f'<tr><th scope="row">{escape(figure.name)}</th>'
-            f'<td class="number {tone(figure.tone)}">{escape(figure.value)}</td>{meaning}</tr>\n'
+            f'<td class="number {tone(figure.tone)}">{whole(figure.value)}</td>{meaning}</tr>\n'
         )
     yield "</tbody></table></section>\n"
 
@@ -146,19 +168,19 @@ def monthly(years: Sequence[curves.Year]) -> Iterator[str]:
     yield "</tr></thead><tbody>\n"
     strongest = max((abs(cell) for year in years for cell in year.months if cell is not None), default=0.0)
     for year in years:
-        cells = "".join(heat(cell, strongest) for cell in year.months)
-        whole = f'<td class="whole {tone(words.tone(year.whole))}">{words.number(year.whole, 1, signed=True)}</td>'
-        yield f'<tr><th scope="row">{year.year}</th>{whole}{cells}</tr>\n'
+        cells = "".join(heat(cell, strongest, 1) for cell in year.months)
+        all_of_it = f'<td class="whole {tone(words.tone(year.whole))}">{words.number(year.whole, 1, signed=True)}</td>'
+        yield f'<tr><th scope="row">{year.year}</th>{all_of_it}{cells}</tr>\n'
     yield "</tbody></table></div></section>\n"
 
 
-def heat(cell: float | None, strongest: float) -> str:
+def heat(cell: float | None, strongest: float, digits: int, *, signed: bool = True) -> str:
+    """A cell as strong in colour as its value is large. Without signs every value is one that should be small."""
     if cell is None:
         return '<td class="none">·</td>'
     share = round(8 + 47 * abs(cell) / strongest) if strongest and words.tone(cell) else 0
-    return (
-        f'<td class="heat {tone(words.tone(cell))}" style="--share:{share}%">{words.number(cell, 1, signed=True)}</td>'
-    )
+    kind = tone(words.tone(cell) if signed else -1)
+    return f'<td class="heat {kind}" style="--share:{share}%">{words.number(cell, digits, signed=signed)}</td>'
 
 
 def trade_list(run: Finished) -> Iterator[str]:
@@ -176,8 +198,12 @@ def trade_list(run: Finished) -> Iterator[str]:
 
 
 def ran(run: Finished) -> Iterator[str]:
-    yield '<section class="panel"><h2>What was run</h2><dl>\n'
-    for name, value in words.what_was_run(run):
+    yield from listed("What was run", words.what_was_run(run))
+
+
+def listed(title: str, pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield f'<section class="panel"><h2>{escape(title)}</h2><dl>\n'
+    for name, value in pairs:
         yield f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>\n"
     yield "</dl></section>\n"
 
@@ -227,5 +253,5 @@ def trades(rows: Sequence[Row]) -> dict[str, list[Any]]:
         "gain": [round(row.profit_loss, 4) for row in rows],
         "pct": [row.profit_loss_pct for row in rows],
         "reason": [words.reason(row.exit_reason) for row in rows],
-        "why": [row.reasoning for row in rows],
+        "why": [words.reason_first(row.reasoning) for row in rows],
     }

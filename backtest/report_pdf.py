@@ -23,6 +23,7 @@ from backtest.report import Finished, Row
 from backtest.report_honesty import honesty
 from backtest.report_pdf_charts import GAIN, INK, LOSS, MOST_SIGNS, RULE, SOFT, charts_of
 from backtest.report_pdf_fonts import BOLD, REGULAR, register, safe
+from backtest.report_voices import voices
 
 SIDE, FOOT = 18 * mm, 18 * mm
 PAD = 6  # of the page frame, which text keeps and tables would not
@@ -74,7 +75,9 @@ def story(run: Finished) -> list[Flowable]:
     charts = charts_of(run, WIDTH)
     parts: list[Flowable] = [text("Backtest report", KIND), text(words.title(run), TITLE), cards(run), Spacer(1, 7)]
     parts += [text(words.in_short(run), BODY), Spacer(1, 7), warned(words.warnings(run))]
-    parts += section("Equity against buy and hold", "Equity at each candle's close.", charts.equity)
+    parts += section(
+        "Equity against buy and hold", f"In {words.quote(run)}, at each candle's close; times in UTC.", charts.equity
+    )
     parts += section("Drawdown", "How far the equity stood below its last high, in per cent.", charts.underwater)
     parts += section("Return per month", "In per cent of equity, UTC months.", monthly(curves.years(run)))
     parts += section(
@@ -89,7 +92,7 @@ def story(run: Finished) -> list[Flowable]:
         "Contribution by strategy", "Each result shared among the strategies that agreed to buy.", charts.voices
     )
     parts += [CondPageBreak(60 * mm), text("Figures and what they mean", HEAD)]
-    parts += [figures(group) for group in words.groups(run)]
+    parts += [figures(group) for group in (*words.groups(run), *voices(run))]
     if checks := honesty(run):
         parts += [CondPageBreak(60 * mm), text("How far to believe it", HEAD)]
         parts += [figures(group) for group in checks]
@@ -227,7 +230,7 @@ def trade_list(run: Finished) -> list[Flowable]:
     sign = words.currency(run)
     head = [text(name, look) for name, look in zip(TRADE_HEADS, (QUIET, QUIET, *[QUIET_RIGHT] * 4, QUIET), strict=True)]
     lines = [head, *[trade_line(row, sign) if row else gap(left_out) for row in chosen]]
-    shares = (0.115, 0.115, 0.095, 0.095, 0.1, 0.075, 0.405)
+    shares = (0.115, 0.115, 0.105, 0.105, 0.105, 0.075, 0.38)
     return [
         *parts,
         Spacer(1, 3),

@@ -16,6 +16,7 @@ from backtest.report_pdf_fonts import REGULAR, safe
 
 INK, SOFT, RULE = HexColor("#17202b"), HexColor("#566576"), HexColor("#d5dde6")
 GAIN, LOSS, STOP = HexColor("#0072b2"), HexColor("#d55e00"), HexColor("#7d4aa8")
+DOTTED = (2, 1.5)
 POINTS = 900  # a line on paper is not finer
 MOST_SIGNS = 160  # more trades than this hide the price
 Draw = Callable[[Canvas, "Frame"], None]
@@ -60,7 +61,7 @@ class Chart(Flowable):  # type: ignore[misc]
         *,
         across: Sequence[tuple[float, str]],
         upward: Callable[[float], str],
-        legend: Sequence[tuple[str, Color]] = (),
+        legend: Sequence[tuple[str, Color, tuple[float, ...]]] = (),
     ) -> None:
         super().__init__()
         self.width, self.height = size
@@ -95,10 +96,12 @@ class Chart(Flowable):  # type: ignore[misc]
 
     def _legend(self, canvas: Canvas, frame: Frame) -> None:
         at = frame.left
-        for name, colour in self.legend:
+        for name, colour, dash in self.legend:
             canvas.setStrokeColor(colour)
-            canvas.setLineWidth(2)
+            canvas.setLineWidth(1.2)
+            canvas.setDash(*dash)
             canvas.line(at, self.height - 5, at + 12, self.height - 5)
+            canvas.setDash()
             canvas.setFillColor(INK)
             canvas.setFont(REGULAR, 7)
             canvas.drawString(at + 16, self.height - 7.5, name)
@@ -157,8 +160,9 @@ def charts_of(run: Finished, width: float) -> Charts:
 def equity(run: Finished, width: float) -> Chart:
     own, held, sign = curves.equity(run, POINTS), curves.held(run), words.currency(run)
     held = curves.thin(held.at_ms, held.value, POINTS)
-    legend = [("The bot", INK), *([("Buy and hold", SOFT)] if len(held.value) else [])]
-    draws = [stroke(held, SOFT, 0.8, dash=(2, 1.5)), stroke(own, INK, 1.2)]
+    legend: list[tuple[str, Color, tuple[float, ...]]] = [("The bot", INK, ())]
+    legend += [("Buy and hold", SOFT, DOTTED)] if len(held.value) else []
+    draws = [stroke(held, SOFT, 0.8, dash=DOTTED), stroke(own, INK, 1.2)]
     lows = [float(line.value.min()) for line in (own, held) if len(line.value)]
     highs = [float(line.value.max()) for line in (own, held) if len(line.value)]
     x = span(own)
@@ -194,10 +198,10 @@ def price(run: Finished, width: float) -> Chart:
     x = (float(min(ends)), float(max(ends)))
     levels = [row.entry_price for row in run.trades] + [row.exit_price for row in run.trades]
     lows, highs = [*candles.low.tolist(), *levels], [*candles.high.tolist(), *levels]
-    y = roomy(min(lows, default=0.0), max(highs, default=1.0))
+    y, sign = roomy(min(lows, default=0.0), max(highs, default=1.0)), words.currency(run)
     draws = [stroke(line, SOFT, 0.6), lambda canvas, frame: stops(canvas, frame, run)]
     draws.append(lambda canvas, frame: signs(canvas, frame, run))
-    return Chart((width, 200), x, y, draws, across=times(*x), upward=lambda value: words.number(value, 0))
+    return Chart((width, 200), x, y, draws, across=times(*x), upward=lambda value: words.money(value, sign, digits=0))
 
 
 def bins(run: Finished, width: float) -> Flowable:

@@ -9,18 +9,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from app.backtest_warnings import in_words
 from backtest.report import Finished
 
 MINUS = "−"
 NONE = "–"
 SIGNS = {"USD": "$", "USDT": "$", "USDC": "$", "BUSD": "$", "EUR": "€", "GBP": "£"}
-EVENT = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d) (\w+): (.*)$", re.DOTALL)
-ORDINARY = {
-    "entry_fill",
-    "exit_fill",
-    "started",
-    "alive",
-}  # news for a person who waits, not warnings for one who reads
 REASONS = {
     "vote": "sold by vote",
     "stop": "stop",
@@ -86,9 +80,18 @@ def tone(value: float | None) -> int:
     return 0 if value is None or abs(value) < 0.005 else 1 if value > 0 else -1
 
 
+def quote(run: Finished) -> str:
+    return run.price.symbol.partition("/")[2] or "USD"
+
+
 def currency(run: Finished) -> str:
-    quote = run.price.symbol.partition("/")[2] or "USD"
-    return SIGNS.get(quote, quote)
+    return SIGNS.get(quote(run), quote(run))
+
+
+def reason_first(text: str) -> str:
+    """The reasons before the vote's arithmetic, which says little to whoever looks for why."""
+    vote, buys, why = text.partition(": buy; ")
+    return f"{why} (the vote: {vote})" if buys and why else text
 
 
 def reason(word: str) -> str:
@@ -117,6 +120,7 @@ def in_short(run: Finished) -> str:
         f"At worst it stood {percent(told['max_drawdown_pct'])} below its highest point."
         if told["max_drawdown_pct"]
         else "It never stood below its highest point.",
+        *fair_rival(told.get("honesty") or {}),
     ]
     if not told["trades"]:
         parts.append("It closed no trade.")
@@ -130,20 +134,20 @@ def in_short(run: Finished) -> str:
     return " ".join(parts)
 
 
+def fair_rival(honesty: dict[str, float]) -> list[str]:
+    """Nobody who holds a twentieth of his money in bitcoin earns what one earns who holds all of it."""
+    held, exposure = honesty.get("buy_and_hold_same_exposure_pct"), honesty.get("average_exposure_pct")
+    if held is None or exposure is None:
+        return []
+    return [
+        f"Of its money {percent(exposure, 1)} was in bitcoin on average; just holding as much would have brought"
+        f" {percent(held, signed=True)}."
+    ]
+
+
 def warnings(run: Finished) -> list[str]:
-    """In plain words. What happened often is told once, with how often; a fill is no warning."""
-    said: list[str] = []
-    events: dict[str, list[tuple[str, str]]] = {}
-    for text in run.result.get("warnings", []):
-        match = EVENT.match(text)
-        if match is None:
-            said.append(text[:1].upper() + text[1:])
-        elif match[2] not in ORDINARY:
-            events.setdefault(match[2], []).append((match[1], match[3]))
-    for event, told in events.items():
-        name = event.replace("_", " ").capitalize()
-        often = "" if len(told) == 1 else f" ({len(told)} times, first on {told[0][0]} UTC)"
-        said.append(f"{name}{often}: {told[0][1]}" if often else f"{name} on {told[0][0]} UTC: {told[0][1]}")
+    """In plain words."""
+    said = in_words(run.result.get("warnings", []))
     if still := run.result.get("open_positions_at_end"):
         many = "1 position was" if still == 1 else f"{still} positions were"
         said.append(f"{many} still open at the end: counted in the equity at the last price, not among the trades.")
@@ -261,6 +265,16 @@ def days_told(run: Finished) -> list[Figure]:
             meaning="mean of the worst 5 % of days; – under 30 days",
             tone=tone(told.get("cvar_95_pct")),
         ),
+        Figure(
+            name="Days won and lost",
+            value=f"{told.get('days_won', 0):,} / {told.get('days_lost', 0):,}",
+            meaning=f"by the sign of their return; {told.get('days_even', 0):,} were even",
+        ),
+        Figure(
+            name="Ulcer index",
+            value=percent(told.get("ulcer_index_pct")),
+            meaning="how deep and how long it stood below its highs; 0 never, above 10 hard to bear",
+        ),
     ]
 
 
@@ -325,6 +339,16 @@ def patience(run: Finished) -> list[Figure]:
             value=days(None if hours is None else hours / 24),
             meaning="from the entry of a trade to its exit",
         ),
+        Figure(
+            name="Expectancy ratio",
+            value=number(told.get("expectancy_ratio")),
+            meaning="what a trade brought on average, for each dollar that a losing one lost",
+        ),
+        Figure(
+            name="System quality",
+            value=number(told.get("sqn")),
+            meaning="SQN: how sure it is that the trades earn; above 2 is good, below 0 they lose",
+        ),
     ]
 
 
@@ -333,11 +357,22 @@ def what_was_run(run: Finished) -> list[tuple[str, str]]:
     return [
         ("Period", f"{moment(told['start'])} to {moment(told['end'])} UTC"),
         ("Candles", f"{told['bars']:,} of {length(run)}; strategies were shown {told['timeframe']} candles"),
-        ("Data", str(told["data"]).replace("\\", "/").rsplit("/", 1)[-1]),
+        ("Data", bare(told["data"])),
         ("Data SHA-256", str(told["data_sha256"])),
         ("Configuration SHA-256", str(told["config_sha256"])),
         ("Program", f"bitcoin-autotrader {told['version']}"),
     ]
+
+
+def bare(data: object) -> str:
+    """A file without its folders, which are nobody else's business; a symbol as it is."""
+    name = str(data).replace("\\", "/")
+    return name.rsplit("/", 1)[-1] if re.search(r"\.\w+$", name) else name
+
+
+def entitled(data: object) -> str:
+    """For a heading, which has to break somewhere."""
+    return re.sub(r"\.\w+$", "", bare(data)).replace("_", " ")
 
 
 def length(run: Finished) -> str:

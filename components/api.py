@@ -22,7 +22,7 @@ from components.api_health import Looking
 from components.api_limits import Limiting
 from components.api_parts import CODE_WANTED, Gate, Moment, Names, Nothing, Page, Strict, address_of
 from components.api_push import Pushing
-from components.csv_text import csv_lines
+from components.csv_text import csv_lines, with_flows
 from components.doors import Doors, HealthWord
 from components.idempotency import Bodies
 from components.metrics import Metrics
@@ -151,6 +151,7 @@ class Reading:
             ("/v1/trades.csv", self.trades_csv),
             ("/v1/orders", self.orders),
             ("/v1/fills", self.fills),
+            ("/v1/flows", self.flows),
             ("/v1/decisions", self.decisions),
             ("/v1/decisions/{id}", self.decision),
             ("/v1/signals", self.signals),
@@ -190,10 +191,11 @@ class Reading:
         return _listed(*await self._rows("trades", page, **filters))
 
     async def trades_csv(self, _: Annotated[Names, Query()]) -> Response:
-        """All trades, oldest first, streamed."""
+        """All trades, oldest first, streamed, with deposits and withdrawals among them."""
         headers = {"content-disposition": 'attachment; filename="trades.csv"'}
+        quote = self._doors.view.status().symbol.partition("/")[2]
         return StreamingResponse(
-            csv_lines(self._doors.reader.trades()), media_type="text/csv; charset=utf-8", headers=headers
+            csv_lines(with_flows(self._doors.reader, quote)), media_type="text/csv; charset=utf-8", headers=headers
         )
 
     async def orders(self, page: Annotated[Page, Query()]) -> Response:
@@ -201,6 +203,10 @@ class Reading:
 
     async def fills(self, page: Annotated[Page, Query()]) -> Response:
         return _listed(*await self._rows("fills", page))
+
+    async def flows(self, page: Annotated[Page, Query()]) -> Response:
+        """Deposits and withdrawals: no figure of result, loss or drawdown counts them."""
+        return _listed(*await self._rows("flows", page))
 
     async def decisions(self, page: Annotated[Page, Query()]) -> Response:
         return _listed(*await self._rows("decisions", page))

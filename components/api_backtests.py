@@ -149,6 +149,7 @@ class Testing:
         return JSONResponse(row, 202, {"location": f"/api/v1/backtests/{row['id']}"})
 
     async def list(self, page: Annotated[Page, Query()]) -> Response:
+        """Newest first. `result` holds the figures and the first warnings; one alone holds all of it."""
         rows, total = await answered(lambda: self._backtests.list(page.limit, page.offset))
         return JSONResponse({"items": [backtest_row(row) for row in rows], "total": total})
 

@@ -28,6 +28,7 @@ ROWS = {
     "updated_at:t reason:s",
     "Fill": "id:s order_id:s position_id:s exchange_trade_id:s side:s price:d quantity:d fee:d fee_asset:s fee_quote:d "
     "at:t",
+    "Flow": "id:s at:t kind:s amount:d note:s",
     "Decision": "id:s at:t candle_at:t symbol:s action:s score:n participation_pct:n price:d outcome:s reason:s "
     "order_ids:[s] program_version:s config_sha256:s",
     "WholeDecision": "id:s at:t action:s outcome:s candles:o signals:[Signal] vote:o risk_checks:[o]",
@@ -81,6 +82,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, str]] = {
     ("get", "/v1/trades.csv"): (200, "text/csv"),
     ("get", "/v1/orders"): (200, "[Order]"),
     ("get", "/v1/fills"): (200, "[Fill]"),
+    ("get", "/v1/flows"): (200, "[Flow]"),
     ("get", "/v1/decisions"): (200, "[Decision]"),
     ("get", "/v1/decisions/{id}"): (200, "WholeDecision"),
     ("get", "/v1/signals"): (200, "[Signal]"),

@@ -133,6 +133,7 @@ class BacktestForm:
         self._error.say(wrong or "")
         if rows:
             self._started(str(rows[0]["id"]))
+            ui.notify("Started: it stands first among the backtests", position="top")
 
 
 NOTHING = (
@@ -232,7 +233,7 @@ class Upload:
                     _native("Length of a candle", "timeframe", "1m")
                 Text("Upload", "button", "button").props("type=submit")
                 Text("", "soft", "p").props("data-said role=status")
-                Text("", "unseen", "button").props("type=button data-done tabindex=-1").on("click", done, [])
+                Text("", tag="button").props("type=button data-done hidden").on("click", done, [])  # the script's
 
 
 def about(row: Row) -> str:

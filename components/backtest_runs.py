@@ -8,7 +8,7 @@ from app.ports import Row, Who
 from components import backtest_words as told
 from components.backtest_result import Result
 from components.frame import Frame
-from components.parts import Button, Moment, Text, box
+from components.parts import Button, Loader, Moment, Text, box
 
 UNFINISHED = ("queued", "running")
 
@@ -20,6 +20,8 @@ class RunCard:
         self.id = str(row["id"])
         self._row, self._frame = row, frame
         self._result: Result | None = None
+        self._loader: Loader | None = None
+        self._opened = False
         with box("entry", "li").mark(f"run-{self.id}") as self.root:
             self._details = box("", "details").mark(f"run-{self.id}-details").on("toggle", self._unfold, [])
             with self._details, box("card-head", "summary"):
@@ -30,7 +32,9 @@ class RunCard:
                     Moment(row["created_at"])
                     Text(f" · {told.span(row)} · {told.changes(row)}")
             with box("run-foot") as self._foot:
-                self._bar = box("bar-track").props("role=progressbar aria-valuemin=0 aria-valuemax=100")
+                self._bar = box("bar-track").props(
+                    "role=progressbar aria-valuemin=0 aria-valuemax=100 aria-label=Progress"
+                )
                 with self._bar:
                     self._fill = box("bar-fill")
                 self._percent = Text(classes="soft").mark(f"run-{self.id}-percent")
@@ -56,6 +60,7 @@ class RunCard:
         self._bar.props(f"aria-valuenow={share:.0f}")
         self._percent.say(f"{share:.0f} %" if status == "running" else "waits for the one before it")
         self._error.say(row.get("error") or "")
+        self._bring()
 
     async def _stop(self) -> None:
         await self._remove("Cancelled")
@@ -71,10 +76,26 @@ class RunCard:
         ui.notify(wrong or said, type="negative" if wrong else None, position="top")
 
     def _unfold(self) -> None:
-        if self._result is None and self._row["status"] == "done":
-            with self._details:
-                self._result = Result(self._row)
-                Button("Remove it and its files", lambda: self._remove("Removed"), "quiet").mark("remove-run")
+        self._opened = True
+        self._bring()
+
+    def _bring(self) -> None:
+        """The list knows figures alone; the rest is read when somebody wants to see it, who may wait for its end."""
+        if not self._opened or self._result is not None or self._row["status"] != "done":
+            return
+        if self._loader is None:
+            with self._details, box() as self._whole:
+                self._loader = Loader(self._frame.doors.tasks, self._load, "what came of it")
+        self._loader.want()
+
+    async def _load(self) -> None:
+        backtests = self._frame.doors.backtests
+        row = await backtests.get(self.id) if backtests is not None and self._result is None else None
+        if row is None or not row.get("result"):  # it went, and so does its card
+            return
+        with self._whole:
+            self._result = Result(row)
+            Button("Remove it and its files", lambda: self._remove("Removed"), "quiet").mark("remove-run")
 
 
 CHECKED = "(event) => emit(event.target.checked)"

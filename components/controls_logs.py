@@ -1,9 +1,13 @@
 """The newest log lines, with a filter by level. They come by themselves."""
 
+from functools import partial
+
+from nicegui import ui
+
 from app.ports import Row, Status
 from components import format as words
 from components.frame import Frame
-from components.parts import Choice, Loader, Moment, Text, box
+from components.parts import Choice, Loader, Moment, Rows, Text, box
 
 LEVELS = {"DEBUG": "All", "INFO": "Info", "WARNING": "Warnings", "ERROR": "Errors"}
 SHOWN = 100
@@ -21,7 +25,7 @@ class Logs:
             Choice("From which level on", LEVELS, self._level, self._choose)
             self._loader = Loader(frame.doors.tasks, self._load, "the log")
             self._empty = Text("Nothing of this kind was logged.", "soft", "p")
-            self._rows = box("log-rows", "ol").props('tabindex=0 aria-label="Log, the newest first"')
+            self._rows = Rows(box("log-rows", "ol").props('tabindex=0 aria-label="Log, the newest first"'))
         self._empty.set_visibility(False)
 
     def update(self, status: Status) -> None:
@@ -41,14 +45,11 @@ class Logs:
             return
         self._seen = seen
         self._empty.set_visibility(not rows)
-        self._rows.clear()
-        with self._rows:
-            for row in rows:
-                line(row)
+        self._rows.show({str(row["id"]): partial(line, row) for row in rows})
 
 
-def line(row: Row) -> None:
-    with box(f"log-row {str(row['level']).lower()}", "li"):
+def line(row: Row) -> ui.element:
+    with box(f"log-row {str(row['level']).lower()}", "li") as whole:
         with box("log-head"):
             Text(str(row["level"]), "log-level")
             Moment(words.when(str(row["at"])))
@@ -59,3 +60,4 @@ def line(row: Row) -> None:
             with box("more-facts", "details"):
                 Text("Details", "explained-head", "summary")
                 Text("\n".join(f"{name}: {value}" for name, value in details.items()), "log-details", "pre")
+    return whole

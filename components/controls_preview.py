@@ -9,6 +9,7 @@ from app.core.money import ZERO, pct_of, plain
 from app.core.rules import StrategyRule, VotingRules
 from app.core.voting import hold_vote
 from app.faces import VoteFace, Wish
+from components import format as words
 from components.parts import Moment, Text, box
 
 WORDS = {"BUY": "would buy", "SELL": "would sell", "HOLD": "would wait"}
@@ -35,7 +36,7 @@ def out_of_reach(rules: VotingRules, silent: frozenset[str]) -> str:
         return "Nobody votes with these: nothing is bought and nothing is sold by a vote. Stops stay in force."
     left = pct_of(sum((rule.weight for rule in voters if rule.name not in silent), ZERO), whole)
     if left < rules.min_participation:
-        names = " and ".join(rule.name for rule in voters if rule.name in silent)
+        names = " and ".join(words.titled(rule.name) for rule in voters if rule.name in silent)
         return (
             f"While {names} fails, opinions weigh at most {left:.0f} % of all, and {plain(rules.min_participation)} % "
             "are needed: nothing can be bought."
@@ -75,7 +76,7 @@ class Preview:
             self._then.show("With your changes", after, rules)
         else:
             self._then.hide()
-        self._text.say(after.text)
+        self._text.say(words.arithmetic(after.text))
         then, now = score_words(after.score), score_words(before.score)
         return f"last vote {before.action} {now} → {after.action} {then}"
 

@@ -14,6 +14,7 @@ from app.core.money import ZERO, pct_of, plain
 from app.faces import LimitKey, Proposal, Wish
 from app.ports import Row, Status
 from components import controls_words as names
+from components import format as words
 from components.controls import wants_code
 from components.controls_preview import Preview, with_wishes
 from components.controls_section import explained, slider_of
@@ -126,7 +127,7 @@ class Votes:
         face = self._frame.doors.view.vote()
         silent = frozenset(row["name"] for row in self._rows if row["status"] in SILENT)
         would = self._preview.show(face, with_wishes(face.rules, self.wishes, self.thresholds), silent)
-        whole = sum((card.weight for card in self._cards.values() if card.enabled), ZERO)
+        whole = sum((card.voting for card in self._cards.values()), ZERO)
         for card in self._cards.values():
             card.show_share(whole)
         count = len(self.wishes) + len(self.thresholds)
@@ -233,7 +234,8 @@ class StrategyCard:
         if row == self._shown:
             return
         self._shown = dict(row)
-        self._title.say(str(row["title"]))
+        title, name = str(row["title"]), str(row["name"])
+        self._title.say(words.titled(name) if title in (name, name.replace("_", " ")) else title)
         word, tone = STATES.get(str(row["status"]), (str(row["status"]), ""))
         self._chips.clear()
         with self._chips:
@@ -260,8 +262,17 @@ class StrategyCard:
                 Text(text, "wrapping", "dd")
 
     def show_share(self, whole: Decimal) -> None:
-        share = f" · {pct_of(self.weight, whole):.0f} % of the vote" if self.enabled and whole else ""
+        share = ""
+        if self.enabled and not self._row["configured"]:
+            share = " · outside the vote until it is set up"
+        elif self.enabled and whole:
+            share = f" · {pct_of(self.weight, whole):.0f} % of the vote"
         self._weight_text.say(f"weight {plain(self.weight)}{share}")
+
+    @property
+    def voting(self) -> Decimal:
+        """Its weight in the sum: none while it is off or not set up."""
+        return self.weight if self.enabled and self._row["configured"] else ZERO
 
     def _toggled(self) -> None:
         self.enabled = not self.enabled

@@ -10,6 +10,7 @@ import math
 from urllib.parse import parse_qs, urlsplit
 
 from nicegui import Client
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from components.doors import Doors, SignedIn
@@ -79,6 +80,8 @@ class Edge:
             await self._app(scope, limited(receive, self._most(scope)), answer)
         except TooLarge:
             await _refuse(scope, receive, send, 413, "Too large", f"at most {self._most(scope)} bytes are taken")
+        except ClientDisconnect:  # in the middle of what it was sending: nobody waits for an answer
+            await answer.end()
         except Exception as error:
             if not answer.begun:  # before the layers outside answer: theirs would come without our headers
                 what = f"{scope['method']} {scope['path']}"

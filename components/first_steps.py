@@ -47,6 +47,7 @@ STEPS = (
         "Be told when something happens",
         "By this phone (tap the bell), or by mail and others (.env on the server): else a kill switch is silent.",
         lambda known: bool(known.status.channels),
+        "settings",
     ),
     Step(
         "Protect what risks money with a second factor",
@@ -109,7 +110,9 @@ class FirstSteps:
         with box("step done" if done else "step", "li"):
             Text("✓" if done else "○", "step-mark").props("aria-hidden=true")
             with box("step-words"):
-                Text(f"{step.title}{' (done)' if done else ''}", "step-title")
+                with Text(step.title, "step-title"):
+                    if done:
+                        Text(" (done)", "heard")
                 if not done:
                     Text(step.text, "soft", "p")
             if step.where and not done:

@@ -1,5 +1,6 @@
 """How figures are said: dollars, per cent, durations, times, reasons. A sign or arrow always stands beside a colour."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -113,6 +114,32 @@ def state_reason(status: Status) -> str:
     return f"{words}; goes on at {moment(status.resumes_at, now)}{ahead}"
 
 
+TITLES = {"deepseek_analyzer": "DeepSeek", "news_analyzer": "News"}
+VOTER = re.compile(  # or a headline, which is somebody else's words
+    r"“[^”]*”|(?<!counts )\b([a-z][a-z0-9_]*)"
+    r"(?= (?:BUY|SELL|HOLD|no opinion|abstains|failed|stale|off|not_configured)\b)"
+)
+
+
+NEGATIVE = re.compile(r"“[^”]*”|(?<![\w.-])-(?=\d)")
+
+
+def titled(name: str) -> str:
+    """A strategy's file as people call it: technical_indicators → Technical indicators."""
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+def minus(text: str) -> str:
+    """What the core wrote down, with the sign that stands before numbers everywhere else; headlines stay."""
+    return NEGATIVE.sub(lambda found: MINUS if found[0] == "-" else found[0], text)
+
+
+def arithmetic(text: str) -> str:
+    """A vote's text with its voters called as everywhere else; what the core wrote down stays as it is."""
+    called = VOTER.sub(lambda found: titled(found[1]) if found[1] else found[0], text)
+    return minus(called.replace(" not_configured", " not set up"))
+
+
 EXITS = {
     "stop": "its stop was hit",
     "trailing_stop": "its trailing stop was hit",
@@ -131,13 +158,14 @@ def when(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def opinion(signal: Row) -> str:
-    """technical: BUY 78 %, RSI 29 is oversold."""
-    name = str(signal["strategy"]).replace("_", " ")
-    if signal.get("status", "ok") != "ok":
-        return f"{name}: no opinion ({str(signal['status']).replace('_', ' ')})"
-    reasoning = f", {signal['reasoning']}" if signal.get("reasoning") else ""
-    return f"{name}: {signal['action']} {plain(round(Decimal(str(signal['confidence'])), 0))}{JOINED}%{reasoning}"
+def says(status: str | None, action: str, confidence: object) -> tuple[str, str]:
+    """What a strategy says, in a word or two, and the classes of its chip: BUY 78 %; no opinion; timed out."""
+    if status != "ok":
+        return (status or "not asked").replace("_", " "), "chip missing"
+    sure = Decimal(str(confidence))
+    if not sure:
+        return "no opinion", "chip"
+    return f"{action} {plain(round(sure, 0))}{JOINED}%", f"chip {action.lower()}"
 
 
 def exit_words(reason: str) -> str:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from app.ports import Row
 from components import format as words
 from components.frame import Frame
+from components.opinion import opinion_row
 from components.parts import Button, Moment, Text, box
 
 
@@ -15,7 +16,7 @@ class TradeRow:
     def __init__(self, row: Row, frame: Frame) -> None:
         self._row, self._frame = row, frame
         result = Decimal(row["profit_loss"])
-        with box("entry", "li").mark(f"trade-{row['id']}"):
+        with box("entry", "li").mark(f"trade-{row['id']}") as self.root:
             self._details = box("", "details").mark(f"trade-{row['id']}-details")
             self._details.on("toggle", self._unfold, [])
             with self._details, box("card-head", "summary"):
@@ -23,9 +24,10 @@ class TradeRow:
                     Text("SELL", "chip sell").props('title="Sold again: the trade is closed"')
                     Text(words.quantity(Decimal(row["quantity"]), row["symbol"]), "amount")
                 Text(f"{words.arrow(result)} {words.signed_money(result)}".strip(), f"result {words.tone(result)}")
-                with box("soft"):
+                with box("soft trade-about"):
                     Moment(words.when(row["closed_at"]))
-                    Text(f" · {prices(row)} · {words.exit_words(row['exit_reason'])}")
+                    Text(prices(row))
+                    Text(words.exit_words(row["exit_reason"]))
                 share = words.signed_pct(Decimal(str(row["profit_loss_pct"])))
                 Text(share, f"result-pct {words.tone(result)}")
         self._unfolded = False
@@ -43,9 +45,10 @@ class TradeRow:
                         Text(value) if isinstance(value, str) else Moment(value)
             with box("reasons"):
                 Text("Why it was bought", "caption", "h3")
-                Text(row["reasoning"] or "No reasoning was recorded.", "reasoning", "p")
-                for signal in row.get("signals") or ():
-                    Text(words.opinion(signal), "soft", "p")
+                Text(words.arithmetic(row["reasoning"]) or "No reasoning was recorded.", "reasoning", "p")
+                with box("opinions", "ul"):
+                    for each in row.get("signals") or ():
+                        opinion_row(each)
                 Text("Why it was sold", "caption", "h3")
                 Text(f"{words.exit_words(row['exit_reason']).capitalize()}.", "reasoning", "p")
                 with box("row-buttons"):
@@ -60,7 +63,7 @@ class DecisionRow:
 
     def __init__(self, row: Row, frame: Frame) -> None:
         action, outcome = row["action"], row["outcome"]
-        with box("entry", "li"):
+        with box("entry", "li") as self.root:
             head = box("decision-row", "button").props("type=button").mark(f"decision-{row['id']}")
             head.on("click", lambda: frame.receipt(row["id"]), [])
             with head:
@@ -70,7 +73,7 @@ class DecisionRow:
                 Text(f"score {words.score(row['score'])}", "result-pct")
                 with box("soft"):
                     Moment(words.when(row["at"]))
-                    Text(f" · {row['reason']}")
+                    Text(f" · {words.arithmetic(row['reason'])}")
 
 
 def prices(row: Row) -> str:

@@ -106,11 +106,6 @@ def signed(number: float, places: int = 1) -> str:
     return f"+{shown(number, places)}" if number > 0 else shown(number, places)
 
 
-def titled(name: str) -> str:
-    """technical_indicators → Technical indicators."""
-    return {"deepseek_analyzer": "DeepSeek"}.get(name, name.replace("_", " ").capitalize())
-
-
 def first_sentence(text: str) -> str:
     end = text.find(". ")
     return text if end < 0 else text[:end]

@@ -165,7 +165,7 @@ def volume(place: Reading, readings: Row) -> None:
         place.say("not known")
         return
     surge = float(readings["settings"].get("volume_surge", 1.5))
-    much = "much" if ratio >= surge else "usual" if ratio >= USUAL else "little"
+    much = "much" if ratio >= surge else "normal" if ratio >= USUAL else "little"
     place.say(f"{shown(ratio, 1)} × the usual · {much}")
     most = max(3.0, surge * 1.5)
     place.draw((ratio, surge), lambda: Scale(0, most, float(ratio), (0, surge), ("zone-none", "zone-much")))

@@ -29,7 +29,7 @@ from components.pwa import APP_HEAD, add_pwa
 from components.quick_stats import QuickStats
 from components.settings import SettingsPage
 from components.sockets import keep_to_own_pages
-from components.theme import HEAD, add_assets
+from components.theme import HEAD, VIEWPORT, add_assets
 
 SWEEP_SECONDS = 5.0
 WHOLE_HEAD = HEAD + APP_HEAD
@@ -63,6 +63,7 @@ TABS = (
 RUN: dict[str, Any] = {
     "title": "bitcoin-autotrader",
     "dark": None,  # as the system prefers
+    "language": "en-US",  # a screen reader has to know how to say it
     "reload": False,
     "show": False,
     "show_welcome_message": False,
@@ -85,6 +86,7 @@ def build(doors: Doors) -> Live:
     """Register everything on NiceGUI's app."""
     live, pages = Live(doors.view, doors.clock, doors.tasks), Pages(doors)
     web.config.socket_io_js_transports = ["websocket"]
+    web.config.quasar_config["loadingBar"]["skipHijack"] = True  # an upload tells its own progress, in words
     web.add_middleware(Edge, doors=doors, pages=pages)
     keep_to_own_pages(pages.owner)
     web.on_page_exception(failed_page)
@@ -94,7 +96,7 @@ def build(doors: Doors) -> Live:
     add_pwa(web)
     web.timer(SWEEP_SECONDS, pages.sweep)
 
-    @ui.page("/", title="bitcoin-autotrader", dark=None, reconnect_timeout=120)
+    @ui.page("/", title="bitcoin-autotrader", dark=None, viewport=VIEWPORT, reconnect_timeout=120)
     def dashboard(request: Request) -> None:
         secret = request.scope["session_secret"]
         pages.enter(ui.context.client, secret)
@@ -111,7 +113,7 @@ def _dashboard(frame: Frame, live: Live, wanted: str) -> None:
     ui.add_head_html(WHOLE_HEAD)
     banners = Banners()
     alerts = Alerts(frame.controls)
-    notices = Notices(frame.doors, frame.person, frame.username)
+    notices = Notices(frame)
     stats = QuickStats(frame.controls, frame.username, notices.button)
     InstallHint()
     going_live = GoingLive(frame.doors)

@@ -95,6 +95,10 @@ class Choice:
             self._show()
             self._chosen(key)
 
+    def offer(self, key: str, offered: bool) -> None:
+        """Whether there is anything to choose it for. What is chosen stays in sight."""
+        self._buttons[key].set_visibility(offered or key == self.key)
+
     def _show(self) -> None:
         for key, button in self._buttons.items():
             button.attribute("aria-pressed", "true" if key == self.key else "false")
@@ -147,12 +151,38 @@ def box(classes: str = "", tag: str = "div") -> ui.element:
     return element.classes(classes) if classes else element
 
 
+class Rows:
+    """A list in which each row stays as it is while others come and go: what a person has opened stays open."""
+
+    def __init__(self, place: ui.element) -> None:
+        self._place = place
+        self._shown: dict[str, ui.element] = {}
+
+    def show(self, rows: Mapping[str, Callable[[], ui.element]]) -> None:
+        """These alone, in this order; one that is not there yet is made. A name is never used for another row."""
+        for name in [name for name in self._shown if name not in rows]:
+            self._shown.pop(name).delete()
+        for at, (name, make) in enumerate(rows.items()):
+            if name in self._shown:
+                continue
+            with self._place:
+                row = self._shown[name] = make()
+            if at < len(self._shown) - 1:
+                row.move(self._place, at)
+
+
+def titled(dialog: ui.dialog, title: Text) -> Text:
+    """A dialog is called by its title, for whoever cannot see it."""
+    dialog.props["aria-labelledby"] = title.html_id
+    return title
+
+
 class Question:
     """One dialog of a page, used for each question in turn. The safe answer stands first."""
 
     def __init__(self) -> None:
         with ui.dialog() as self._dialog, box("ask"):
-            self._title = Text(classes="ask-title", tag="h2")
+            self._title = titled(self._dialog, Text(classes="ask-title", tag="h2"))
             self._text = Text(tag="p")
             self._code = ui.input("Code from your authenticator app").props(
                 "inputmode=numeric autocomplete=one-time-code maxlength=7 outlined"

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from components.pwa import APP_HEAD
-from components.theme import ICON, LIBRARIES, LOGIN_STYLE, PLAIN_SCRIPT, SCRIPT, STYLE
+from components.theme import ICON, LIBRARIES, LOGIN_STYLE, PLAIN_SCRIPT, SCRIPT, STYLE, VIEWPORT
 
 NEEDED = (  # what the dashboard loads first: fetched while the password is being typed
     "quasar.umd.prod.js", "vue.esm-browser.prod.js", "socket.io.min.js", "nicegui.js", "dompurify.mjs",
@@ -36,7 +36,7 @@ def page(
     return HTMLResponse(
         f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)} · bitcoin-autotrader</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<meta name="viewport" content="{VIEWPORT}"><meta name="robots" content="noindex">
 <meta name="color-scheme" content="dark light">
 <link rel="icon" type="image/svg+xml" href="{ICON}"><link rel="stylesheet" href="{LOGIN_STYLE}">
 {APP_HEAD}<script defer src="{PLAIN_SCRIPT}"></script>{PREFETCHED}</head>

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from app.core.decisions import Decision, Outcome
-from app.core.model import Direction, Position, PositionStatus, Signal, SignalStatus
+from app.core.model import Direction, Position, PositionStatus, Signal
 from app.core.money import ZERO, pct_of, plain
 from app.ports import Status
 from components import format as words
 from components.first_steps import FirstSteps
 from components.frame import Frame
+from components.opinion import opinion
 from components.parts import Button, Loader, Moment, Text, box
 
 STATUS_WORDS = {
@@ -99,7 +100,7 @@ class Card:
     def _build_reasons(self, position: Position) -> None:
         with box("reasons"):
             Text("Why it was bought", "caption", "h3")
-            Text(position.reasoning or "No reasoning was recorded.", "reasoning", "p")
+            Text(words.arithmetic(position.reasoning) or "No reasoning was recorded.", "reasoning", "p")
             if position.signals:
                 with box("opinions", "ul"):
                     for signal in position.signals:
@@ -118,7 +119,7 @@ class Card:
         badge = STATUS_WORDS.get(position.status, "")
         self._badge.say(badge, "badge market" if badge else "badge none")
         age = words.duration(status.market_at - position.opened_at) if status.market_at else "?"
-        self._since.say(f"bought at {words.money(position.entry_price)} · {age} ago")
+        self._since.say(f"bought at {words.money(position.entry_price)}, {age}{words.JOINED}ago")
         self._result.say(f"{words.arrow(result)} {words.signed_money(result)}".strip(), f"result {tone}")
         self._result_pct.say(words.signed_pct(pct_of(result, position.cost * share)), f"result-pct {tone}")
         self._stop.say(*stop_words(position, status.price, answers=words.answers(status)))
@@ -174,7 +175,7 @@ class Outlook:
         else:
             self._when.show(decision.at)
             self._verdict.say(verdict(decision))
-            self._vote.say(decision.vote.text)
+            self._vote.say(opinions_weighed(decision))
         told = decision.signals if decision is not None and decision.signals else tuple(signals)
         if told != self._shown:
             self._shown = told
@@ -267,7 +268,15 @@ def verdict(decision: Decision) -> str:
     }[decision.outcome]
     # the vote's arithmetic has a line of its own: only what came of it stands up here
     reason = decision.reason.rpartition("→ ")[2] if decision.reason == decision.vote.text else decision.reason
-    return f"{decision.action}{became}{': ' if reason else ''}{reason}"
+    return f"{decision.action}{became}{': ' if reason else ''}{words.minus(reason)}"
+
+
+def opinions_weighed(decision: Decision) -> str:
+    """Confidence × weight: DeepSeek BUY 62 × 50, …; with what came of it where the verdict does not say that."""
+    said = words.arithmetic(decision.vote.text)
+    if decision.reason == decision.vote.text:
+        said = said.rpartition(" → ")[0]
+    return f"Confidence × weight: {said}" if decision.vote.terms and said else said
 
 
 def waits_for(status: Status, decision: Decision | None) -> str:
@@ -298,13 +307,4 @@ def _fact(name: str) -> Text:
 
 
 def _opinion(signal: Signal) -> None:
-    """One strategy's opinion, or why it has none."""
-    with box("opinion", "li"):
-        with box("opinion-head"):
-            Text(signal.strategy.replace("_", " ").capitalize(), "opinion-name")
-            if signal.status is SignalStatus.OK:
-                Text(f"{signal.action} {plain(round(signal.confidence, 0))} %", f"chip {signal.action.lower()}")
-            else:
-                Text(signal.status.replace("_", " "), "chip missing")
-        if signal.reasoning:
-            Text(signal.reasoning, "soft", "p")
+    opinion(signal.strategy, signal.action, signal.confidence, signal.status, signal.reasoning)

@@ -55,10 +55,14 @@ class PushSwitch:
         self._rows: dict[int, DeviceRow] = {}
         self._show()
         if doors.push is not None:
-            ui.context.client.on_delete(doors.push.subscribe(self._show))
+            self._leave = doors.push.subscribe(self._show)
+            ui.context.client.on_delete(self._leave)
 
     def _show(self) -> None:
         """Rows stay where they are, so that a finger or the keyboard keeps its place."""
+        if self._devices.is_deleted:  # the page goes on without this part of it
+            self._leave()
+            return
         devices = {each.id: each for each in self._doors.push.devices(self._username)} if self._doors.push else {}
         self._devices.set_visibility(bool(devices))
         for id in self._rows.keys() - devices.keys():

@@ -12,7 +12,12 @@ from app.again import voted_again
 from app.ports import Row
 from components import format as words
 from components.doors import Doors
-from components.parts import Button, Loader, Moment, Text, box
+from components.opinion import opinion_row
+from components.parts import Button, Loader, Moment, Text, box, titled
+from components.risk_words import rule_words
+
+AGAIN = "Run again holds this vote once more from what is on record, and says whether the same comes out."
+WEIGHED = "Each opinion counts its confidence × its weight; their sum, divided by the weights, is the score."
 
 
 class Receipt:
@@ -22,9 +27,9 @@ class Receipt:
         self._doors = doors
         self._id = ""
         self._dialog = ui.dialog().props("maximized transition-show=fade transition-hide=fade")
-        with self._dialog, box("receipt").props('role=dialog aria-label="Decision"'):
+        with self._dialog, box("receipt"):
             with box("receipt-head"):
-                Text("Decision", "receipt-title", "h2")
+                titled(self._dialog, Text("Decision", "receipt-title", "h2"))
                 Button("Close", self._dialog.close, "quiet").mark("receipt-close")
             self._body = box("receipt-body")
             self._loader = Loader(doors.tasks, self._load, "decision")
@@ -51,15 +56,16 @@ class Receipt:
     def _show(self, row: Row, orders: Sequence[Row]) -> None:
         _heading(row)
         with box("receipt-again"):
-            said = Text(classes="soft", tag="p").props("role=status").mark("again-said")
+            said = Text(AGAIN, "soft", "p").props("role=status").mark("again-said")
             Button("Run again", lambda: self._again(said), "").mark("again")
         with _part("How the vote went"):
-            Text(row["vote"]["text"], "reasoning", "p")
-            if row["vote"].get("without_headline"):
-                Text(f"It would be, {row['vote']['without_headline']}", "soft", "p")
-        with _part("Opinions"):
-            for signal in row["signals"]:
-                Text(words.opinion(signal), "reasoning", "p")
+            Text(words.arithmetic(row["vote"]["text"]), "reasoning", "p")
+            if without := row["vote"].get("without_headline"):
+                Text(words.arithmetic(without[:1].upper() + without[1:]), "soft", "p")
+            Text(WEIGHED, "soft", "p")
+        with _part("Opinions"), box("opinions", "ul"):
+            for each in row["signals"]:
+                opinion_row(each)
         _checks(row.get("risk_checks") or ())
         _orders(orders)
         _candles(row)
@@ -84,8 +90,18 @@ def _heading(row: Row) -> None:
         Text(row["action"], f"chip {row['action'].lower()}")
         Text(words.OUTCOMES[row["outcome"]], "amount")
         Moment(words.when(row["at"]), "soft")
-    repeated = row["reason"] == row["vote"]["text"]  # its arithmetic has a part of its own
-    Text(row["reason"].rpartition("→ ")[2] if repeated else row["reason"], "verdict", "p")
+    Text(_verdict(row), "verdict", "p")
+
+
+def _verdict(row: Row) -> str:
+    """What decided. The vote's arithmetic has a part of its own: here only what came of it."""
+    vote = row["vote"]
+    if row["reason"] != vote["text"]:
+        return str(row["reason"])
+    if vote.get("buy_threshold") is None:
+        return str(row["reason"].rpartition("→ ")[2])
+    buys, sells = words.score(vote["buy_threshold"]), words.score(-vote["sell_threshold"])
+    return f"Score {words.score(row['score'])}; buys from {buys}, sells from {sells}"
 
 
 def _part(title: str, *, folded: bool = False) -> ui.element:
@@ -107,10 +123,12 @@ def _checks(checks: Sequence[Row]) -> None:
             Text("None was asked: nothing was to be bought.", "soft", "p")
         for check in checks:
             mark, tone = ("✓", "up") if check["passed"] else ("✗", "down")
+            title, figures = rule_words(check)
             with box("check"):
                 Text(mark, tone)
-                Text(check["text"])
-                Text(f"{check['value']} (limit {check['limit']})" if check["limit"] else str(check["value"]), "soft")
+                Text(title)
+                if figures:
+                    Text(figures, "soft" if check["passed"] else "soft down")
 
 
 def _orders(orders: Sequence[Row]) -> None:

@@ -4,21 +4,22 @@ Nothing is written before it was checked as at a start and seen as "was → will
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Any, Protocol
 
 from nicegui import events, ui
 
 from app.core.errors import TraderError
-from app.ports import Conflict, Status
-from app.settings_ports import Counts, Edit, SettingRow, SettingsDesk, SettingsFace
-from app.strategy_files import Unfit
+from app.ports import Status
+from app.settings_ports import Counts, SettingRow, SettingsDesk, SettingsFace
 from components import settings_words as names
 from components.channels import Channels
 from components.controls import wants_code
 from components.frame import Frame
 from components.parts import Button, Loader, Text, box
-from components.settings_fields import SettingField, changed_words
+from components.push_switch import PushSwitch
+from components.settings_draft import Draft
+from components.settings_fields import changed_words
+from components.settings_groups import Fields
 from components.settings_matrix import Matrix, matrix_items, matrix_words
 from components.settings_secrets import Environment, Secrets
 
@@ -82,42 +83,11 @@ class Fold:
             self.open(wanted)
 
 
-class Fields:
-    """Those that are changed here, then those that are changed elsewhere."""
-
-    def __init__(self, page: "SettingsPage", rows: Sequence[SettingRow], meaning: str) -> None:
-        self.elements: dict[str, ui.element] = {}
-        self._page = page
-        Text(meaning, "soft", "p")
-        in_order = sorted(rows, key=names.owner)  # those of one strategy together
-        self._build([row for row in in_order if row.counts is Counts.NEXT_START])
-        fixed = [row for row in in_order if row.counts is not Counts.NEXT_START]
-        if any(row.counts is Counts.CONTROLS for row in fixed):
-            with box("admin-links"):
-                Button("Change these in Controls", self._controls, "quiet").props("data-tab=controls")
-        self._build(fixed)
-
-    def _build(self, rows: Sequence[SettingRow]) -> None:
-        for owner, mine in groupby(rows, names.owner):
-            with box("setting-group"):
-                if owner:
-                    Text(owner, "group-title", "h3")
-                with box("limit-fields"):
-                    for row in mine:
-                        field = SettingField(row, self._page.draft.get(row.name, row.value), self._page.set)
-                        self.elements[row.name] = field.whole
-
-    def _controls(self) -> None:
-        self._page.frame.go("controls")
-
-
 class SettingsPage:
-    """The panel. `draft` is what was changed and not saved, by name."""
+    """The panel."""
 
     def __init__(self, frame: Frame) -> None:
         self.frame, self._desk = frame, frame.doors.settings
-        self.draft: dict[str, str] = {}
-        self._wrong: set[str] = set()
         self._face: SettingsFace | None = None
         self._folds: dict[str, Fold] = {}
         self._channels: Channels | None = None
@@ -127,6 +97,7 @@ class SettingsPage:
             if self._desk is None:
                 Text("Settings cannot be changed from here.", "caution", "p")
                 return
+            self.draft = Draft(self._desk, self._drafted)
             self._search = ui.input("Search", on_change=self._searched).mark("settings-search")
             self._search.props("outlined dense clearable type=search autocomplete=off debounce=200 maxlength=100")
             self._found = Text(classes="soft none", tag="p").props("role=status").mark("settings-found")
@@ -148,7 +119,7 @@ class SettingsPage:
 
     def _went(self, name: str) -> None:
         """What Controls or somebody else has changed meanwhile is seen when one comes back; what was typed stays."""
-        if name == "settings" and not self.draft and not self._wrong:
+        if name == "settings" and not self.draft.texts and not self.draft.wrong:
             self._loader.want()
 
     # ------------------------------------------------------------ what there is
@@ -168,12 +139,14 @@ class SettingsPage:
 
     def _build(self, desk: SettingsDesk, face: SettingsFace) -> None:
         opened = [name for name, fold in self._folds.items() if fold.opened]
-        self._folds, self._channels, self._wrong = {}, None, set()
+        self._folds, self._channels = {}, None
+        self.draft.wrong.clear()
         self._place.clear()
         with self._place:
             self._fold("alerts", "Notifications", self._alert_words(face), self._alert_items(face), self._build_alerts)
             for name in names.GROUPS:
-                self._fold_of_group(name, [row for row in face.rows if names.group_of(row) == name])
+                rows = [row for row in (*face.rows, *self.draft.added.values()) if names.group_of(row) == name]
+                self._fold_of_group(face, name, rows)
             secrets = {row.name: f"{row.name} {row.meaning} secret key".lower() for row in face.secrets}
             count = sum(row.set for row in face.secrets)
             self._fold(
@@ -193,13 +166,14 @@ class SettingsPage:
     def _fold(self, name: str, title: str, said: str, items: Mapping[str, str], build: Callable[[], Content]) -> None:
         self._folds[name] = Fold(name, title, said, items, build)
 
-    def _fold_of_group(self, name: str, rows: Sequence[SettingRow]) -> None:
+    def _fold_of_group(self, face: SettingsFace, name: str, rows: Sequence[SettingRow]) -> None:
         title, meaning = names.GROUPS[name]
         waiting = sum(row.value != row.running and row.counts is Counts.NEXT_START for row in rows)
         said = f"{waiting} from the next start on" if waiting else f"{len(rows)} setting{'s' if len(rows) > 1 else ''}"
         items = {row.name: names.searched(row) for row in rows}
-        if rows:
-            self._fold(name, title, said, items, lambda: Fields(self, rows, meaning))
+        tables = [table for table in face.tables if names.group_of(table.columns[0]) == name]
+        if rows or tables:
+            self._fold(name, title, said, items, lambda: Fields(rows, tables, meaning, self.draft, self._controls))
 
     def _alert_rows(self, face: SettingsFace) -> list[SettingRow]:
         return [row for row in face.rows if names.group_of(row) == "alerts"]
@@ -216,13 +190,16 @@ class SettingsPage:
         face = self._face
         if face is None:
             raise RuntimeError("a fold is built when the settings were read")
+        if self.frame.doors.push is not None:
+            PushSwitch(self.frame.doors, self.frame.person, self.frame.username)
         Text("Your channels", "group-title", "h3")
         self._channels = Channels(self.frame)
         self._channels.update(self.frame.doors.view.status().channels)
         Text("What arrives where", "group-title", "h3")
-        matrix = Matrix(face, self.draft, self.set)
+        matrix = Matrix(face, self.draft.texts, self.draft.set)
         Text("When and how often", "group-title", "h3")
-        fields = Fields(self, self._alert_rows(face), "Times are meant in the time zone that is set here.")
+        meaning = "Times are meant in the time zone that is set here."
+        fields = Fields(self._alert_rows(face), (), meaning, self.draft, self._controls)
         matrix.elements |= fields.elements
         return matrix
 
@@ -239,38 +216,32 @@ class SettingsPage:
 
     # ------------------------------------------------------------ what was changed
 
-    def set(self, row: SettingRow, text: str, wrong: str) -> None:
-        self.draft.pop(row.name, None)
-        self._wrong.discard(row.name)
-        if wrong:
-            self._wrong.add(row.name)
-        elif text != row.value:
-            self.draft[row.name] = text
+    def _drafted(self) -> None:
         self._problem.say("")
         self._show()
 
     def _show(self) -> None:
-        count, wrong = len(self.draft), len(self._wrong)
+        count, wrong = len(self.draft.texts), len(self.draft.wrong)
         self._bar.set_visibility(bool(count or wrong))
         told = [f"{count} change{'s' if count > 1 else ''}"] if count else []
         self._told.say(f"Not saved: {', '.join([*told, *([f'{wrong} to correct'] if wrong else [])])}")
         self._save_button.set_visibility(bool(count) and not wrong)
 
     def _discard(self) -> None:
-        self.draft, self._wrong, self._face = {}, set(), None
-        self._problem.say("")
-        self._show()
+        self._face = None
+        self.draft.clear()
         self._loader.want()
+
+    def _controls(self) -> None:
+        self.frame.go("controls")
 
     async def _save(self) -> None:
         desk, face = self._desk, self._face
         if desk is None or face is None:
             return
-        rows = {row.name: row for row in face.rows}
-        edits = [Edit(name=name, was=rows[name].value, text=text) for name, text in self.draft.items()]
-        try:
-            await desk.check(edits)
-        except (Unfit, Conflict, TraderError) as refusal:
+        rows = {row.name: row for row in face.rows} | self.draft.added
+        edits = self.draft.edits(rows)
+        if refusal := await self.draft.check(edits):
             self._problem.say(f"Not saved: {refusal}")
             return
 

@@ -1,16 +1,16 @@
 """One configuration key on the settings page: its value to be changed, what it means and takes, and the change."""
 
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from nicegui import events, ui
 
-from app.settings_ports import Counts, FieldKind, SettingRow
+from app.settings_ports import Counts, Edit, FieldKind, SettingRow
 from components import settings_words as names
 from components.parts import Choice, Text, box
+from components.settings_draft import Draft
+from components.settings_lists import ListEditor, entries_of
 
-Changed = Callable[[SettingRow, str, str], None]  # row, text, what is wrong with it or ""
 WHERE = {
     Counts.CONTROLS: "changed in Controls, while it trades",
     Counts.BACKTEST: "changed in a backtest's own settings only",
@@ -18,52 +18,55 @@ WHERE = {
 
 
 class SettingField:
-    """`text`: what was typed before and not saved, or the file's value."""
+    """Shows what was typed before and not saved, or the file's value; `draft` hears what is typed."""
 
-    def __init__(self, row: SettingRow, text: str, changed: Changed) -> None:
-        self._row, self._changed = row, changed
+    def __init__(self, row: SettingRow, draft: Draft) -> None:
+        self.row, self._draft, text = row, draft, draft.text(row)
+        self._now = text
+        entries = entries_of(row, text or row.value)
         with box("setting limit-field").mark(f"field-{row.name}") as self.whole:
             if row.counts is not Counts.NEXT_START:
                 self._build_fixed()
             elif row.kind in (FieldKind.CHOICE, FieldKind.SWITCH):
                 self._build_choice(text)
-            elif row.kind is FieldKind.WORDS:
-                field = ui.textarea(names.label(row), value=text, on_change=self._typed)
-                field.props("outlined dense autogrow autocomplete=off").mark(f"setting-{row.name}")
+            elif entries is not None:
+                Text(names.label(row), "caption")
+                ListEditor(row, entries, names.label(row), self._chosen, self._check)
             else:
-                self._build_input(text)
+                self._build_input(text or row.value)
+            self.foot = box("setting-foot")
             self._note = Text("", "soft none")
             Text(self._help(), "soft limit-help")
             Text(row.name, "setting-key")
         self._say(text)
 
     def _build_fixed(self) -> None:
-        Text(names.label(self._row), "caption")
-        Text(names.said(self._row, self._row.value), "setting-value wrapping")
+        Text(names.label(self.row), "caption")
+        Text(names.said(self.row, self.row.value), "setting-value wrapping")
 
     def _build_choice(self, text: str) -> None:
-        row = self._row
+        row = self.row
         Text(names.label(row), "caption")
         options = row.options or ("true", "false")
         Choice(names.label(row), {option: names.OPTIONS.get(option, option) for option in options}, text, self._chosen)
 
     def _build_input(self, text: str) -> None:
-        field = ui.input(names.label(self._row), value=text, on_change=self._typed)
-        field.props("outlined dense autocomplete=off").mark(f"setting-{self._row.name}")
-        if self._row.kind in (FieldKind.NUMBER, FieldKind.WHOLE):
+        field = ui.input(names.label(self.row), value=text, on_change=self._typed)
+        field.props("outlined dense autocomplete=off").mark(f"setting-{self.row.name}")
+        if self.row.kind in (FieldKind.NUMBER, FieldKind.WHOLE):
             field.props("inputmode=decimal")
-        if unit := names.unit_of(self._row):
+        if unit := names.unit_of(self.row):
             field.props["suffix"] = unit
 
     def _help(self) -> str:
-        row = self._row
+        row = self.row
         parts = [row.meaning]
         if row.low:
             parts.append(f"{row.low} to {row.high}")
-        elif row.kind is FieldKind.TEXT and row.cure:
+        elif row.kind in (FieldKind.TEXT, FieldKind.VALUE) and row.cure:
             parts.append(row.cure)
         elif row.kind is FieldKind.WORDS:
-            parts.append("separated by commas")
+            parts.append("an entry may hold commas; tap one to take it out")
         if row.default and row.default != row.value:
             parts.append(f"usual {names.said(row, row.default)}")
         elif row.optional and not row.default:
@@ -72,20 +75,34 @@ class SettingField:
             parts.append(where)
         return "; ".join(parts)
 
+    def again(self) -> None:
+        """Counts as typed once more, after it was taken out."""
+        wrong = wrong_with(self.row, self._now)
+        self._say(self._now, wrong)
+        self._draft.set(self.row, self._now, wrong)
+
+    def take_out(self) -> None:
+        self._note.say("removed after the next start", "limit-changed")
+
+    async def _check(self, text: str) -> str:
+        return await self._draft.check([Edit(name=self.row.name, was=self.row.value, text=text)])
+
     def _chosen(self, option: str) -> None:
+        self._now = option
         self._say(option)
-        self._changed(self._row, option, "")
+        self._draft.set(self.row, option)
 
     def _typed(self, event: events.ValueChangeEventArguments[Any]) -> None:
         text = str(event.value or "").strip()
-        if self._row.kind in (FieldKind.NUMBER, FieldKind.WHOLE):
+        if self.row.kind in (FieldKind.NUMBER, FieldKind.WHOLE):
             text = text.replace(",", ".")
-        wrong = wrong_with(self._row, text)
+        self._now = text
+        wrong = wrong_with(self.row, text)
         self._say(text, wrong)
-        self._changed(self._row, text, wrong)
+        self._draft.set(self.row, text, wrong)
 
     def _say(self, text: str, wrong: str = "") -> None:
-        row = self._row
+        row = self.row
         if wrong:
             self._note.say(wrong, "ask-error")
         elif text != row.value:
@@ -100,7 +117,7 @@ class SettingField:
 def wrong_with(row: SettingRow, text: str) -> str:
     """What can be seen at once; the rest says the reader of the files before anything is saved."""
     if not text:
-        return "" if row.optional else "It cannot be empty"
+        return "" if row.optional or row.kind is FieldKind.WORDS else "It cannot be empty"
     if row.kind not in (FieldKind.NUMBER, FieldKind.WHOLE):
         return ""
     cure = f"A {'whole ' if row.kind is FieldKind.WHOLE else ''}number from {row.low} to {row.high}, please"
@@ -115,10 +132,10 @@ def wrong_with(row: SettingRow, text: str) -> str:
 
 def changed_words(row: SettingRow, text: str) -> str:
     """5 % → 7 %; of a list, what comes and goes."""
-    if row.kind is not FieldKind.WORDS:
-        return f"{names.said(row, row.value)} → {names.said(row, text)}"
-    before, after = ([word.strip() for word in each.split(",")] for each in (row.value, text))
-    new = [f"+ {word}" for word in after if word and word not in before]
+    before, after = entries_of(row, row.value), entries_of(row, text)
+    if before is None or after is None:
+        return f"{names.said(row, row.value)} → {names.said(row, text) if text else 'removed'}"
+    new = [f"+ {word}" for word in after if word not in before]
     gone = [f"− {word}" for word in before if word not in after]
     told = [*new, *gone]
     more = f" and {len(told) - 6} more" if len(told) > 6 else ""

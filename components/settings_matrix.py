@@ -3,7 +3,7 @@
 A single event follows its level until it is given a way of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from nicegui import ui
@@ -11,7 +11,8 @@ from nicegui import ui
 from app.settings_ports import AlertRow, SettingRow, SettingsFace
 from components import settings_words as names
 from components.parts import Text, box
-from components.settings_fields import Changed
+
+Changed = Callable[[SettingRow, str, str], None]  # row, text, what is wrong with it or ""
 
 
 class Matrix:

@@ -13,7 +13,7 @@ from app.ports import Who
 from app.settings_ports import EnvironmentRow, SecretRow, SettingsDesk
 from components.controls import wants_code
 from components.frame import Frame
-from components.parts import Button, Text, box
+from components.parts import Button, Text, box, titled
 
 COUNTS = "It counts after the next start."
 
@@ -75,7 +75,7 @@ class SecretDialog:
         self._frame, self._desk, self._done = frame, desk, done
         self._name = ""
         with ui.dialog() as self._dialog, box("ask"):
-            self._title = Text(classes="ask-title", tag="h2")
+            self._title = titled(self._dialog, Text(classes="ask-title", tag="h2"))
             self._text = Text(tag="p")
             self._value = ui.input("Value", password=True).props("autocomplete=new-password outlined maxlength=8192")
             self._value.mark("secret-value")

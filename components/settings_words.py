@@ -7,9 +7,14 @@ from components import controls_words
 GROUPS: dict[str, tuple[str, str]] = {
     "vote": ("The vote", "How often opinions are weighed, on which candles, and what it takes to act."),
     "strategies": ("Strategies", "When each is asked, how long its opinion counts, and what it understands itself."),
-    "news": ("News", "Words that make a headline matter."),
-    "model": ("DeepSeek's prices", "What the budget is reckoned by, in dollars per million tokens (pieces of words)."),
+    "news": ("News", "Where news come from, and words that make a headline matter."),
+    "model": (
+        "Language models",
+        "Prices by which the budget is reckoned, in dollars per million tokens (pieces of words), and how far back "
+        "what a model knows reaches.",
+    ),
     "history": ("Price history", "Candles for backtests."),
+    "keep": ("What is kept, and how long", "Orders, trades, deposits and the audit trail stay for ever."),
     "simulation": ("Pretend exchange", "What paper trading and backtests reckon with."),
     "limits": ("Risk limits", "How much may be risked. A safer limit counts at once, a riskier one from 00:00 UTC on."),
 }
@@ -19,6 +24,7 @@ _STARTS = (
     ("news.", "news"),
     ("deepseek.", "model"),
     ("history.", "history"),
+    ("keep.", "keep"),
     ("alerts.levels.", "matrix"),
     ("alerts.events.", "matrix"),
     ("alerts.", "alerts"),
@@ -36,7 +42,18 @@ _CALLED = {
     "simulation.stop": "Stops are",
     "news.keywords.high": "Grave words",
     "news.keywords.medium": "Words that matter",
+    "news.feeds": "News feeds",
     "history.update_at": "Brought up to date at",
+    "keep.at": "Tidied up at (UTC)",
+    "keep.equity_minutes_days": "Equity by the minute, days",
+    "keep.candles_days": "Minutes of the market, days",
+    "keep.decisions_days": "Every decision, days",
+    "keep.texts_days": "Prompts and answers, days",
+    "keep.journal_months": "Journal before it is packed, months",
+    "keep.logs_days": "Log, days",
+    "keep.alerts_days": "Alerts that are over, days",
+    "keep.calls_days": "Costs of single calls, days",
+    "keep.strategies_days": "Unused versions of strategies, days",
     "alerts.max_per_hour": "Messages an hour, at most",
     "alerts.repeat_minutes": "Minutes until a grave alert comes again",
     "alerts.alive_at": "Daily word that all is well",
@@ -67,6 +84,11 @@ OPTIONS = {
     "limit": "with a limit that a gap jumps",
     "true": "yes",
     "false": "no",
+}
+NEW_NAMES = {  # a table, by the end of its path → (what is added, what its name is)
+    "prices": ("a model's prices", "Model"),
+    "cutoffs": ("the last day a model knows", "Model"),
+    "settings": ("a setting of this strategy", "Name of the setting"),
 }
 CHANNELS = {"email": "Email", "sms": "Text", "push": "Push", "apprise": "Other"}
 LEVELS = {
@@ -110,6 +132,11 @@ def label(row: SettingRow) -> str:
     return controls_words.called(row.name)
 
 
+def column(row: SettingRow) -> str:
+    """What an entry of a table holds there."""
+    return _LAST.get(row.name.rpartition(".")[2], "Value" if row.file == "strategies.yml" else "Last day it knows")
+
+
 def called(row: SettingRow) -> str:
     """Anywhere."""
     whose = owner(row)
@@ -126,7 +153,8 @@ def said(row: SettingRow, text: str) -> str:
     if not text:
         return "not given"
     if row.kind == "words":
-        return f"{len(text.split(','))} words"
+        count = len(text.split("\n"))
+        return f"{count} entr{'y' if count == 1 else 'ies'}"
     unit = unit_of(row)
     shown = OPTIONS.get(text, text) if row.options or row.kind == "switch" else text
     return shown if not unit else f"${shown}" if unit == "$" else f"{shown}\u00a0{unit}"

@@ -14,12 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-LIBRARIES = f"/_nicegui/{nicegui_version}/"  # what comes with NiceGUI
-PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
 ASSETS = Path(__file__).with_name("assets")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 LIBRARIES = f"/_nicegui/{nicegui_version}/"  # NiceGUI's own files, for everybody
 PRIVATE_LIBRARIES = f"{LIBRARIES}dynamic_resources/"
+VIEWPORT = "width=device-width, initial-scale=1, viewport-fit=cover"  # the style keeps clear of notch and home bar
 FOR_EVER = "public, max-age=31536000, immutable"
 
 

@@ -7,7 +7,7 @@ from nicegui import ui
 
 from app.ports import Status, Who
 from components.doors import Doors
-from components.parts import Button, Text, box
+from components.parts import Button, Text, box, titled
 
 LOCKS = ("kill_switch", "runaway", "exchange_refuses")
 PHRASE = "UNLOCK TRADING"
@@ -25,7 +25,7 @@ class UnlockButton:
     def __init__(self, doors: Doors, order: Order) -> None:
         self._doors, self._order = doors, order
         with ui.dialog() as self._dialog, box("ask"):
-            Text("Unlock trading?", "ask-title", "h2")
+            titled(self._dialog, Text("Unlock trading?", "ask-title", "h2"))
             Text(
                 "Read first what happened. It may buy again from the next vote on, and every limit counts from "
                 "where the account stands now.",

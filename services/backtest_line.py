@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.backtest_figures import figures_of
+
 VERSIONS = Path(__file__).parent / "database" / "migrations" / "versions"
 ADDRESS = "sqlite:///"
 INSERT = (
-    "INSERT INTO backtests (id, kind, status, created_at, finished_at, request, result, error) "
-    "VALUES (?, 'backtest', 'done', ?, ?, ?, ?, '')"
+    "INSERT INTO backtests (id, kind, status, created_at, finished_at, request, result, figures, error) "
+    "VALUES (?, 'backtest', 'done', ?, ?, ?, ?, ?, '')"
 )
 
 
@@ -26,7 +28,7 @@ def write_down(
     path = Path(url.removeprefix(ADDRESS))
     if not url.startswith(ADDRESS) or not path.is_file():
         return False
-    row = id, _text(began), _text(ended), json.dumps(request), json.dumps(result)
+    row = id, _text(began), _text(ended), *map(json.dumps, (request, result, figures_of(result)))
     try:
         with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous=FULL")

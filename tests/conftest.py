@@ -31,6 +31,22 @@ UNWATCHED = (
     "tests/unit/test_news_cleaning.py::test_a_clean_title",
     "tests/unit/test_news_stories.py::test_ten_thousand",
 )
+# Their tests share one trader and build upon each other. The groups of pytest-xdist would say so at the test, but those
+# of 3.8 are lost under pytest 9.
+TOGETHER = ("tests/e2e/test_every_tab.py",)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """What stands in TOGETHER is run by one worker, in its order; all else goes wherever there is room."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class Together(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in TOGETHER else super()._split_scope(nodeid)
+
+    return Together(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_configure() -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from app.backtest_figures import figures_of
 from app.backtest_ports import Busy, Wanted
 from app.ports import Row, Who
 from app.strategy_files import Unfit
@@ -101,7 +102,8 @@ class FakeBacktests:
         return row
 
     async def list(self, limit: int, offset: int) -> tuple[list[Row], int]:
-        return self.rows[offset : offset + limit], len(self.rows)
+        rows = [{**row, "result": figures_of(row["result"] or {}) or None} for row in self.rows]
+        return rows[offset : offset + limit], len(self.rows)
 
     async def get(self, id: str) -> Row | None:
         return next((row for row in self.rows if row["id"] == id), None)

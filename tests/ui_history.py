@@ -111,5 +111,26 @@ def fill_history(desk: Desk, trades: int = 120) -> None:
     desk.reader.rows["equity"] = equity
 
 
+def pay_in(desk: Desk) -> None:
+    """A deposit and a withdrawal beside the trades of `fill_history`, and what they did to the curve."""
+    rows = desk.reader.rows
+    rows["flows"] = [
+        {"id": "f1", "at": wording.time_text(NOW - timedelta(days=9)), "kind": "deposit", "amount": "2500",
+         "note": "told by the exchange"},
+        {"id": "f2", "at": wording.time_text(NOW - timedelta(days=20)), "kind": "withdrawal", "amount": "-400",
+         "note": ""},
+    ]  # fmt: skip
+    both = [*rows["trades"], *rows["flows"]]
+    rows["history"] = sorted(both, key=lambda row: str(row.get("closed_at") or row["at"]), reverse=True)
+    total = Decimal(0)
+    waiting = list(rows["flows"])
+    for row in reversed(rows["equity"]):
+        moved = Decimal(0)
+        while waiting and waiting[-1]["at"] <= row["at"]:
+            moved += Decimal(waiting.pop()["amount"])
+        total += moved
+        row |= {"own": row["equity"], "moved": str(moved), "equity": str(Decimal(row["equity"]) + total)}
+
+
 def _fields(decision: Decision) -> dict[str, Any]:
     return {name: getattr(decision, name) for name in decision.__slots__}

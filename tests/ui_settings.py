@@ -10,12 +10,13 @@ from app.core.alerts import AlertLevel
 from app.core.errors import SecondFactorNeeded
 from app.notices import CHANNELS
 from app.ports import Who
-from app.settings_ports import Edit, EnvironmentRow, SecretRow, SettingRow, SettingsFace
+from app.settings_ports import Edit, EnvironmentRow, SecretRow, SettingRow, SettingsFace, SettingTable
 from app.strategy_files import Unfit
 from services.settings import SETTINGS, load_rules
 from services.settings.config_files import rules_of
-from services.settings.rows import events, rows_of
+from services.settings.rows import events, rows_of, tables_of
 from services.settings.schema import FILES
+from services.settings.wishes import changes_of
 from tests.fakes_ui import NOW, Desk
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -26,6 +27,11 @@ GIVEN = {"SMTP_URL": ".env line 4", "DEEPSEEK_API_KEY": "sealed store", "BINANCE
 def shipped() -> tuple[SettingRow, ...]:
     loaded = load_rules(CONFIG)
     return rows_of(loaded, loaded, rules_of(dict.fromkeys(FILES), CONFIG, backtest=False))
+
+
+@cache
+def tables() -> tuple[SettingTable, ...]:
+    return tables_of(load_rules(CONFIG))
 
 
 class FakeSettings:
@@ -40,6 +46,7 @@ class FakeSettings:
     async def look(self) -> SettingsFace:
         return SettingsFace(
             rows=tuple(self.rows.values()),
+            tables=tables(),
             secrets=tuple(
                 SecretRow(
                     name=row.name,
@@ -68,8 +75,10 @@ class FakeSettings:
         )
 
     async def check(self, edits: Sequence[Edit]) -> None:
+        """By the writer's own reading of what was typed; not by the reader of whole files."""
         if self.refusal:
             raise Unfit(self.refusal)
+        changes_of(edits, tuple(self.rows.values()), tables(), {})
 
     def _check_code(self, who: Who) -> None:
         if self.code and who.otp != self.code:
@@ -78,7 +87,10 @@ class FakeSettings:
     async def save(self, who: Who, edits: Sequence[Edit]) -> None:
         self._check_code(who)
         for edit in edits:
-            self.rows[edit.name] = replace(self.rows[edit.name], value=edit.text)
+            column = next((each for table in tables() if table.entry_of(edit.name) for each in table.columns), None)
+            row = self.rows.get(edit.name) or column
+            assert row is not None
+            self.rows[edit.name] = replace(row, name=edit.name, value=edit.text)
             self.orders.append((who.username, edit.name, f"{edit.was} → {edit.text}"))
 
     async def set_secret(self, who: Who, name: str, value: str) -> str:

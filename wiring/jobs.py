@@ -38,9 +38,6 @@ def jobs_of(trader: "Trader", logs: "LogStore") -> "list[Job]":
     async def write_days() -> None:
         await trader.tasks.in_thread(lambda: days.gather(trader.session.now()))
 
-    async def prune_logs() -> None:
-        await trader.tasks.in_thread(lambda: logs.prune(clock.now()))
-
     seen = look(trader.settings.data_dir, trader.tasks)
     beat = [] if trader.ground.candle_fed else [Job(name="time", run=tick(trader.session), every_seconds=1)]
     return [
@@ -55,11 +52,28 @@ def jobs_of(trader: "Trader", logs: "LogStore") -> "list[Job]":
         Job(name="health", run=health(trader.session, seen, (Gate.DISK,)), every_seconds=60),
         Job(name="daily reset hint", run=tick(trader.session), daily_at="00:00"),
         Job(name="system log", run=write_logs, every_seconds=2),
-        Job(name="old logs", run=prune_logs, daily_at="00:20"),
+        retention(trader),
         Job(name="candles", run=write_candles, every_seconds=5),
         Job(name="days", run=write_days, every_seconds=60),
         Job(name="review", run=review, every_seconds=60),
     ]
+
+
+def retention(trader: "Trader") -> "Job":
+    """Lets go of what is old; more often where the market may run faster than life."""
+    from app.jobs import Job
+    from app.retention import let_go
+    from services.database import DatabaseRetention
+    from services.kept_strategies import KeptStrategies
+    from services.strategy_folder import KEPT_IN
+
+    keep, kept = trader.loaded.app["keep"], trader.settings.data_dir / KEPT_IN
+    strategies = KeptStrategies(kept, trader.voters.versions, keep.strategies_days)
+    parts = (DatabaseRetention(trader.database, keep), strategies)
+    run = let_go(parts, quiet=trader.session.quiet, clock=clock, tasks=trader.tasks)
+    if trader.ground.candle_fed:
+        return Job(name="old rows", run=run, every_seconds=3600)
+    return Job(name="old rows", run=run, daily_at=keep.at)
 
 
 def signs_of_life(trader: "Trader") -> "list[Job]":

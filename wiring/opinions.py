@@ -68,7 +68,7 @@ class Opinions:
         from services.news import NewsDesk, Web, news_sources, read_headlines
         from services.news.sentiment import Sentiment
 
-        trader, settings = self._trader, self._trader.settings
+        trader, settings, news = self._trader, self._trader.settings, self._trader.loaded.app["news"]
         self._web = Web()
         panic = settings.cryptopanic_api_key if self._reachable(settings.cryptopanic_base_url) else None
         newsapi = settings.newsapi_api_key if self._reachable(settings.newsapi_base_url) else None
@@ -77,7 +77,7 @@ class Opinions:
             cryptopanic_base_url=settings.cryptopanic_base_url,
             newsapi_key=newsapi.reveal() if newsapi else None,
             newsapi_base_url=settings.newsapi_base_url,
-            rss_urls=[url for url in settings.news_rss_urls if self._reachable(url)],
+            rss_urls=[url for url in settings.news_rss_urls or news["feeds"] if self._reachable(url)],
             seconds=settings.news_seconds,
             web=self._web,
             clock=clock,
@@ -87,7 +87,7 @@ class Opinions:
         return NewsDesk(
             sources=sources,
             headlines=read_headlines(dated) if dated else None,
-            keywords=trader.loaded.app["news"]["keywords"],
+            keywords=news["keywords"],
             classifier=Sentiment(),
             store=DatabaseNewsStore(trader.database),
             market_now=trader.session.now,
@@ -109,7 +109,7 @@ class Opinions:
             return f"a {self._trader.ledger.market} market is not shown to a model over the network"
         if face.reads_text and not face.asks and not self._news.configured:
             if self._real:
-                return "no news source is set: NEWS_RSS_URLS, CRYPTOPANIC_API_KEY or NEWSAPI_API_KEY"
+                return "no news source is set: news.feeds, CRYPTOPANIC_API_KEY or NEWSAPI_API_KEY"
             return "today's news say nothing of a pretend market; NEWS_FILE may hold dated headlines"
         return ""
 

@@ -25,7 +25,7 @@
   const COLUMNS = [
     ["Opened", "opened", minute, ""],
     ["Closed", "closed", minute, ""],
-    ["Quantity", "quantity", (value) => String(value), "right"],
+    ["Quantity", "quantity", (value) => value.toFixed(Math.max(5, (String(value).split(".")[1] || "").length)), "right"],
     ["Entry", "entry", price, "right"],
     ["Exit", "exit", price, "right"],
     ["Result", "gain", money, "right"],
@@ -33,7 +33,8 @@
     ["Exit by", "reason", String, ""],
     ["Why it was bought", "why", String, "why"],
   ];
-  let sorted = { column: "opened", down: true }, shown = 50, words = "";
+  const FIRST = narrow() ? 20 : 50; // a trade is tall on a phone
+  let sorted = { column: "opened", down: true }, shown = FIRST, words = "";
 
   const texts = Array.from({ length: count }, (_, row) =>
     [minute(trades.opened[row]), minute(trades.closed[row]), trades.reason[row], trades.why[row]].join(" ").toLowerCase());
@@ -83,7 +84,7 @@
 
   function sortBy(column, down) {
     sorted = { column, down };
-    shown = 50;
+    shown = FIRST;
     by("order").value = `${column} ${down}`;
     list();
   }
@@ -105,7 +106,7 @@
       by("order").append(choice);
     }
     by("order").onchange = (event) => { const [column, down] = event.target.value.split(" "); sortBy(column, down === "true"); };
-    by("search").oninput = (event) => { words = event.target.value.trim().toLowerCase(); shown = 50; list(); };
+    by("search").oninput = (event) => { words = event.target.value.trim().toLowerCase(); shown = FIRST; list(); };
     by("more").onclick = () => { shown += 200; list(); };
     list();
   }
@@ -213,7 +214,7 @@
     if (painting) return;
     painting = true;
     const c = colours(), { rows, all } = signs(...seen);
-    const layout = look(c, { height: narrow() ? 440 : 520, xaxis: across(c, { range: seen.slice(), rangeslider: { visible: false } }), yaxis: upward(c, { tickformat: ",.0f", ...fitting(...seen) }) });
+    const layout = look(c, { height: narrow() ? 440 : 520, xaxis: across(c, { range: seen.slice(), rangeslider: { visible: false } }), yaxis: upward(c, { ...cash, ...fitting(...seen) }) });
     await Plotly.react("price", [...priceTraces(c, ...seen), ...tradeTraces(c, rows)], layout, setting);
     by("price-note").textContent = rows.length < all ? `${rows.length.toLocaleString("en-US")} of ${all.toLocaleString("en-US")} trades are drawn here, those with the largest results; zoom in to see all, and their stops.`
       : run.stops.length > MOST_STOPS && seen[0] <= whole()[0] && seen[1] >= whole()[1] ? "Stops are drawn where you zoom in."
@@ -278,7 +279,7 @@
     if (!rows.length) return empty("voices", "No strategy's vote led to a closed trade.");
     await Plotly.react("voices", [{ type: "bar", orientation: "h", y: rows.map((row) => `${escaped(row[0].replaceAll("_", " "))}<br>${money(row[2])} · ${row[1].toLocaleString("en-US")} trades`), x: rows.map((row) => row[2]), width: 0.4, marker: { color: rows.map((row) => (row[2] < 0 ? c.loss : c.gain)) },
       hoverinfo: "none" }],
-      look(c, { height: Math.max(180, 60 * rows.length + 60), margin: { l: 20, r: 20, t: 10, b: 40 }, xaxis: upward(c, { ...cash, nticks: 6 }), yaxis: { automargin: true, gridcolor: c.line } }), setting);
+      look(c, { height: Math.max(180, 60 * rows.length + 60), margin: { l: 20, r: 20, t: 10, b: 40 }, xaxis: upward(c, { ...cash, nticks: narrow() ? 4 : 6, tickangle: 0 }), yaxis: { automargin: true, gridcolor: c.line } }), setting);
   }
 
   function empty(id, text) {

@@ -62,7 +62,7 @@ def _kill_switch(run: Evidence, limit: float) -> str:
 def _runaway(run: Evidence, limit: float) -> str:
     times = "once" if run.runaways == 1 else f"{run.runaways} times"
     return (
-        f"RUNAWAY fired {times}: entries rested until the next day here; in life until a person had looked"
+        f"a tripwire (RUNAWAY) fired {times}: entries rested until the next day here; in life until a person had looked"
         if run.runaways
         else ""
     )

@@ -16,6 +16,7 @@ from services.database.outbox import DatabaseOutbox
 from services.database.paper_store import DatabasePaperStore
 from services.database.push_devices import PushDevices
 from services.database.reader import DatabaseReader
+from services.database.retention import DatabaseRetention
 from services.database.reviews import DatabaseReviews
 from services.database.scores import DatabaseScores
 from services.database.users import Answers, Audit, Users
@@ -34,6 +35,7 @@ __all__ = [
     "DatabaseOutbox",
     "DatabasePaperStore",
     "DatabaseReader",
+    "DatabaseRetention",
     "DatabaseReviews",
     "DatabaseScores",
     "Ledgers",

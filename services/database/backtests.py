@@ -8,12 +8,14 @@ from typing import Any
 
 from sqlalchemy import Table, delete, func, insert, select, update
 
+from app.backtest_figures import figures_of
 from services.database.connection import Database
 from services.database.tables import BacktestTable
 
 TABLE: Table = BacktestTable.__table__  # type: ignore[attr-defined]
 UNFINISHED = ("queued", "running")
 NEWEST = (TABLE.c.created_at.desc(), TABLE.c.id.desc())
+LISTED = [each for each in TABLE.c if each.name not in ("result", "figures")] + [TABLE.c.figures.label("result")]
 Row = dict[str, Any]
 
 
@@ -40,6 +42,7 @@ class Backtests:
             **columns,
             "request": json.dumps(request),
             "result": json.dumps(result),
+            "figures": json.dumps(figures_of(result)),
             "error": "",
         }
         with self._database.writing() as connection:
@@ -52,14 +55,16 @@ class Backtests:
 
     def ended(self, id: str, status: str, at: datetime, error: str, result: Mapping[str, Any]) -> None:
         open_one = (TABLE.c.id == id) & TABLE.c.status.in_(UNFINISHED)
-        values = {"status": status, "finished_at": at, "error": error, "result": json.dumps(dict(result))}
+        told = {"result": json.dumps(dict(result)), "figures": json.dumps(figures_of(result))}
+        values = {"status": status, "finished_at": at, "error": error, **told}
         with self._database.writing() as connection:
             connection.execute(update(TABLE).where(open_one).values(**values))
 
     def page(self, limit: int, offset: int) -> tuple[list[Row], int]:
         with self._database.reading() as connection:
             total = connection.execute(select(func.count()).select_from(TABLE)).scalar_one()
-            found = connection.execute(select(TABLE).order_by(*NEWEST).limit(limit).offset(offset)).mappings().all()
+            query = select(*LISTED).order_by(*NEWEST).limit(limit).offset(offset)
+            found = connection.execute(query).mappings().all()
         return [row_of(each) for each in found], total
 
     def one(self, id: str) -> Row | None:

@@ -4,8 +4,9 @@ Everything that goes wrong later leaves here as StoreError; nothing is ever half
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ POSTGRES_OPTIONS = (
     # The server's side: of a machine that lost power it drops the locks after 25 seconds, not after two hours.
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
+SHRINKS = 2  # what SQLite says of a file that gives room back step by step
 POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 5, "pool_timeout": 5}
 
 
@@ -95,7 +97,8 @@ def open_database(url_text: str) -> Database:
     else:
         writer, readers = _postgres(url, reading=False), _postgres(url, reading=True)
     try:
-        migrate(writer)
+        if migrate(writer) and path is not None:
+            _let_it_shrink(writer)
     except ConfigError:
         writer.dispose()
         raise
@@ -136,6 +139,18 @@ def _prepare_file(path: Path) -> None:
         raise ConfigError(f"DATABASE_URL: cannot write in {path.parent}; choose a directory you own")
 
 
+def _let_it_shrink(writer: Engine) -> None:
+    """A file that an older program made is written anew, once, so that it can give room back later. Where somebody else
+    has it open just now it stays as it is: its room is used again, only not given back."""
+    with writer.connect() as connection:
+        raw = connection.connection.driver_connection
+        if raw is None or raw.execute("PRAGMA auto_vacuum").fetchone()[0] == SHRINKS:
+            return
+        with suppress(sqlite3.OperationalError):
+            raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            raw.execute("VACUUM")
+
+
 def _postgres(url: URL, *, reading: bool) -> Engine:
     options = POSTGRES_OPTIONS + (" -c default_transaction_read_only=on" if reading else "")
     level = "REPEATABLE READ" if reading else "READ COMMITTED"
@@ -148,7 +163,13 @@ def sqlite_engine(url: URL, *, reading: bool) -> Engine:
     migration is all or nothing, and a writer waits for its turn at the start instead of failing in the middle."""
     pooled = POOL if reading else {"poolclass": NullPool}
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 5}, **pooled)
-    pragmas = ["busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+    pragmas = [
+        "busy_timeout=5000",
+        "auto_vacuum=INCREMENTAL",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ]
     if reading:
         pragmas.append("query_only=ON")
     begin = "BEGIN" if reading else "BEGIN IMMEDIATE"

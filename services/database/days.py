@@ -3,14 +3,13 @@
 Nothing else is kept in that table: it can be removed, and comes back.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
+from app.core.growth import change_pct, fall_pct, grown
 from app.core.money import ZERO
 from app.core.performance import sharpe
 from services.database import tables
@@ -59,9 +58,9 @@ class DatabaseDays:
         results = self._column(connection, TRADES, "profit_loss", "timestamp", begin)
         if not equity and not results:
             return None
-        flows = sum(self._column(connection, FLOWS, "amount", "at", begin), ZERO)
-        start, end = (equity[0], equity[-1]) if equity else (None, None)
-        pnl_pct = float((end - start - flows) / start * 100) if start and end is not None else None
+        start, end = (equity[0][1], equity[-1][1]) if equity else (None, None)
+        values = grown(equity, self._flows(connection, begin))
+        pnl_pct = change_pct(values)
         return {
             "ledger": self._ledger,
             "date": day.isoformat(),
@@ -73,19 +72,21 @@ class DatabaseDays:
             "fees": sum(self._column(connection, TRADES, "fees", "timestamp", begin), ZERO),
             "equity_start": start,
             "equity_end": end,
-            "max_drawdown": drawdown_pct(equity),
+            "max_drawdown": fall_pct(values),
             "sharpe_ratio": self._sharpe(connection, day, pnl_pct),
         }
 
-    def _equity(self, connection: Connection, begin: datetime) -> list[Decimal]:
+    def _equity(self, connection: Connection, begin: datetime) -> list[tuple[datetime, Decimal]]:
         """From the last figure before this day, where there is one, to its own last."""
-        before = (
-            select(EQUITY.c.equity)
-            .where(EQUITY.c.ledger == self._ledger, EQUITY.c.at < begin)
-            .order_by(EQUITY.c.at.desc())
-            .limit(1)
-        )
-        return [*connection.execute(before).scalars(), *self._column(connection, EQUITY, "equity", "at", begin)]
+        mine = select(EQUITY.c.at, EQUITY.c.equity).where(EQUITY.c.ledger == self._ledger)
+        before = mine.where(EQUITY.c.at < begin).order_by(EQUITY.c.at.desc()).limit(1)
+        own = mine.where(EQUITY.c.at >= begin, EQUITY.c.at < begin + DAY).order_by(EQUITY.c.at)
+        return [(row.at, row.equity) for query in (before, own) for row in connection.execute(query)]
+
+    def _flows(self, connection: Connection, begin: datetime) -> list[tuple[datetime, Decimal]]:
+        """Up to the day's end: those of the time before are in its first figure."""
+        query = select(FLOWS.c.at, FLOWS.c.amount).where(FLOWS.c.ledger == self._ledger, FLOWS.c.at < begin + DAY)
+        return [(row.at, row.amount) for row in connection.execute(query.order_by(FLOWS.c.at))]
 
     def _column(self, connection: Connection, table: Table, name: str, at: str, begin: datetime) -> list[Decimal]:
         when = table.c[at]
@@ -101,11 +102,3 @@ class DatabaseDays:
         known = [*connection.execute(query).scalars(), pnl_pct]
         returns = [each / 100 for each in known if each is not None]
         return sharpe(returns)
-
-
-def drawdown_pct(equity: Sequence[Decimal]) -> float:
-    """The deepest fall from a high, as a positive percentage."""
-    highs = accumulate(equity, max)
-    return max(
-        (float((high - each) / high * 100) for each, high in zip(equity, highs, strict=True) if high > 0), default=0.0
-    )

@@ -1,9 +1,9 @@
 """The one writer of a ledger: the hash chain and its projections, committed together.
 
-Never updates or deletes a journal row. hash = SHA-256(previous hash, seq, the exact bytes of message and actions).
+Never updates a journal row; those of long ago are packed (`packs`), and read from there.
+hash = SHA-256(previous hash, seq, the exact bytes of message and actions).
 """
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,14 +14,15 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from app.core.errors import ConfigError, StoreError
+from app.core.errors import ConfigError, DataError, StoreError
 from app.core.model import Trade
 from app.ports import Entry, EquityPoint, JournalRow
 from services.database import rows, tables, wording
+from services.database.chaining import GENESIS, chain
 from services.database.connection import STORE_ERRORS, Database, reason
 from services.database.lock import LedgerLock
+from services.database.packs import packed_rows
 
-GENESIS = "0" * 64
 CHECKPOINTS_KEPT = 3
 JOURNAL: Table = tables.JournalTable.__table__  # type: ignore[attr-defined]
 CHECKPOINTS: Table = tables.CheckpointTable.__table__  # type: ignore[attr-defined]
@@ -168,6 +169,8 @@ class DatabaseJournal:
             .limit(limit)
         )
         with self._database.reading() as connection:
+            if packed := packed_rows(connection, self._ledger, after_seq):
+                return packed[:limit]
             return [
                 JournalRow(**{name: value for name, value in row.items() if name != "ledger"})
                 for row in connection.execute(query).mappings()
@@ -176,13 +179,16 @@ class DatabaseJournal:
     def verify(self) -> str | None:
         """Recompute every hash, page by page. A checkpoint tells of rows that are gone from the end."""
         last = Link(0, GENESIS)
-        while page := self.rows(last.seq):
-            for row in page:
-                if row.seq != last.seq + 1:
-                    return f"row {last.seq + 1} of ledger {self._ledger} is missing"
-                if row.hash != chain(last.hash, row.seq, row.message, row.actions):
-                    return f"row {row.seq} of ledger {self._ledger} ({row.at:%Y-%m-%d %H:%M:%S} UTC) was changed"
-                last = Link(row.seq, row.hash)
+        try:
+            while page := self.rows(last.seq):
+                for row in page:
+                    if row.seq != last.seq + 1:
+                        return f"row {last.seq + 1} of ledger {self._ledger} is missing"
+                    if row.hash != chain(last.hash, row.seq, row.message, row.actions):
+                        return f"row {row.seq} of ledger {self._ledger} ({row.at:%Y-%m-%d %H:%M:%S} UTC) was changed"
+                    last = Link(row.seq, row.hash)
+        except DataError as error:
+            return str(error)
         newest = select(func.max(CHECKPOINTS.c.seq)).where(CHECKPOINTS.c.ledger == self._ledger)
         with self._database.reading() as connection:
             known = connection.execute(newest).scalar() or 0
@@ -246,9 +252,3 @@ class DatabaseJournal:
         )
         row = connection.execute(query).first()
         return Link(row[0], row[1]) if row else Link(0, GENESIS)
-
-
-def chain(previous: str, seq: int, message: str, actions: str) -> str:
-    """The hash of one row; the lengths keep one field's end from becoming another's beginning."""
-    head = f"{previous}\n{seq}\n{len(message.encode())}\n"
-    return hashlib.sha256(head.encode() + message.encode() + actions.encode()).hexdigest()

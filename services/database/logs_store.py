@@ -3,10 +3,9 @@
 import json
 from collections import deque
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import Table, insert
 
 from app.core.errors import StoreError
 from services.database import tables
@@ -15,7 +14,6 @@ from services.database.reader import LEVELS
 
 LOGS: Table = tables.SystemLogTable.__table__  # type: ignore[attr-defined]
 WAITING = 2_000
-KEPT = timedelta(days=30)
 
 
 class LogStore:
@@ -50,11 +48,6 @@ class LogStore:
             self._waiting.extendleft(reversed(kept))
             self._lost += lost + len(taken) - len(kept)
             raise
-
-    def prune(self, now: datetime) -> None:
-        """Thirty days are kept."""
-        with self._database.writing() as connection:
-            connection.execute(delete(LOGS).where(LOGS.c.timestamp < now - KEPT))
 
 
 def _columns(row: Mapping[str, Any]) -> dict[str, Any]:

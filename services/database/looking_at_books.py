@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, func, inspect, select, text
 from app.channels import ChannelState
 from app.ports import LedgerRow
 from services.database import tables
-from services.database.journal import GENESIS, chain
+from services.database.chaining import GENESIS, chain
 from services.database.lock import lock_file, lock_number
 from services.database.looking import held
 

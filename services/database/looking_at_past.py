@@ -37,7 +37,8 @@ class Person:
 
 
 def traded(connection: Connection, mode: str) -> Sequence[Traded]:
-    """Every ledger of this mode, also those that were begun anew. Equity is written down once in each minute."""
+    """Every ledger of this mode, also those that were begun anew. Equity is written down once in each minute, and a row
+    that was left of an hour says how many it stands for."""
     if not _has(connection, LEDGERS, EQUITY):
         return ()
     query = select(LEDGERS.c.name).where(LEDGERS.c.mode == mode).order_by(LEDGERS.c.opened_at)
@@ -47,7 +48,7 @@ def traded(connection: Connection, mode: str) -> Sequence[Traded]:
 
 def _traded(connection: Connection, ledger: str) -> Traded | None:
     mine = EQUITY.c.ledger == ledger
-    minutes = connection.execute(select(func.count()).select_from(EQUITY).where(mine)).scalar_one()
+    minutes = connection.execute(select(func.sum(EQUITY.c.minutes)).where(mine)).scalar()
     if not minutes:
         return None
     equity = select(EQUITY.c.equity).where(mine).limit(1)
@@ -87,5 +88,10 @@ def held(connection: Connection, mode: str, symbol: str) -> Decimal:
 
 
 def _has(connection: Connection, *wanted: Table) -> bool:
+    """With every column that is read here."""
     there = inspect(connection)
-    return all(there.has_table(table.name) for table in wanted)
+    return all(
+        there.has_table(table.name)
+        and {column.name for column in table.columns} <= {each["name"] for each in there.get_columns(table.name)}
+        for table in wanted
+    )

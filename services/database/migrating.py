@@ -18,8 +18,11 @@ ONE_AT_A_TIME = 7_310_562_204  # any number that is nobody else's
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def migrate(engine: Engine) -> None:
-    """Nothing is changed where a step fails. Two programs that start at once take turns."""
+def migrate(engine: Engine) -> bool:
+    """Whether anything was to be done. Nothing is changed where a step fails.
+
+    Two programs that start at once take turns.
+    """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     head = ScriptDirectory.from_config(config).get_current_head()
@@ -27,7 +30,7 @@ def migrate(engine: Engine) -> None:
         _wait_for_turn(connection)
         found = MigrationContext.configure(connection).get_current_revision()
         if found == head:
-            return
+            return False
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
@@ -36,6 +39,7 @@ def migrate(engine: Engine) -> None:
                 f"DATABASE_URL: the database has schema {found}, which this program does not know; "
                 "install the newer version, or restore the backup made before the upgrade"
             ) from error
+    return True
 
 
 def _wait_for_turn(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from app.core.messages import SignalGiven
 from app.core.model import Signal
 from services.database import tables
 from services.database.connection import Database
+from services.database.packs import packed_between, packed_range
 
 JOURNAL: Table = tables.JournalTable.__table__  # type: ignore[attr-defined]
 CALLS: Table = tables.ModelCallTable.__table__  # type: ignore[attr-defined]
@@ -31,6 +32,9 @@ class DatabaseOpinions:
         where += [JOURNAL.c.at >= since] if since else []
         where += [JOURNAL.c.at < until] if until else []
         with self._database.reading() as connection:
+            for row in packed_between(connection, self._ledger, since, until):
+                if row.message.endswith(GIVEN[1:]) and isinstance(message := codec.decode(row.message), SignalGiven):
+                    yield message.signal
             query = select(JOURNAL.c.message).where(*where).order_by(JOURNAL.c.seq)
             for text in connection.execute(query.execution_options(yield_per=500)).scalars():
                 message = codec.decode(text)
@@ -41,8 +45,9 @@ class DatabaseOpinions:
         """From the journal's first row to its last, in market time."""
         query = select(func.min(JOURNAL.c.at), func.max(JOURNAL.c.at)).where(JOURNAL.c.ledger == self._ledger)
         with self._database.reading() as connection:
+            packed = packed_range(connection, self._ledger)
             first, last = connection.execute(query).one()
-        return (first, last) if first else None
+        return (packed[0] if packed else first, last) if first else None
 
     def model_usd(self, since: datetime, until: datetime) -> dict[str, Decimal]:
         """Dollars paid for the language model in that time of the wall clock, by the strategy that asked.

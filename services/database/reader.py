@@ -11,7 +11,7 @@ from app import codec
 from app.core.decisions import Decision
 from app.core.money import ZERO
 from app.seam import Tasks
-from services.database import tables, wording
+from services.database import moved, tables, wording
 from services.database.connection import Database
 from services.database.evidence_store import evidence_of
 
@@ -47,6 +47,7 @@ KINDS = {
     "positions": Kind(tables.PositionTable, "entry_time", wording.position_row),
     "trades": Kind(tables.TradeTable, "timestamp", wording.trade_row),
     "decisions": Kind(tables.DecisionTable, "at", wording.decision_row, alone=frozenset({"record"})),
+    "flows": Kind(tables.FlowTable, "at", wording.flow_row),
     "equity": Kind(tables.EquityTable, "at", wording.equity_row, id=None),
     "stats/daily": Kind(tables.DailyStatsTable, "date", wording.day_row, id="date"),
     "reviews": Kind(tables.ReviewTable, "date", wording.review_row, id="date", alone=frozenset({"state", "voices"})),
@@ -68,6 +69,8 @@ class DatabaseReader:
     async def list(self, kind: str, limit: int, offset: int, **filters: Any) -> tuple[Rows, int]:
         if kind == "signals":
             return await self._tasks.in_thread(lambda: self._signals(limit, offset))
+        if kind == "history":
+            return await self._tasks.in_thread(lambda: self._history(limit, offset, filters.get("since")))
         if kind == "alerts":
             return await self._tasks.in_thread(lambda: self._alerts(limit, offset))
         return await self._tasks.in_thread(lambda: self._page(KINDS[kind], limit, offset, filters))
@@ -175,21 +178,12 @@ class DatabaseReader:
         return {name: wording.worded(value) for name, value in sums.items()}
 
     def _curve(self, since: datetime | None, points: int) -> Rows:
-        """The newest row of each of `points` equal stretches of time: each is one step down the primary key."""
-        table = KINDS["equity"].columns
-        where = self._where(KINDS["equity"], {"since": since})
-        ends = select(func.min(table.c.at), func.max(table.c.at)).where(*where)
-        newest = select(table).where(*where).order_by(table.c.at.desc()).limit(1)
-        kept: dict[datetime, dict[str, Any]] = {}
         with self._database.reading() as connection:
-            first, last = connection.execute(ends).one()
-            if first is None:
-                return []
-            for step in range(points):
-                upto = first + (last - first) * step / max(1, points - 1)
-                found = connection.execute(newest.where(table.c.at <= upto)).mappings().one()
-                kept[found["at"]] = dict(found)
-        return [wording.equity_row(row) for row in kept.values()]
+            return moved.curve(connection, self._ledger, since, points)
+
+    def _history(self, limit: int, offset: int, since: datetime | None) -> tuple[Rows, int]:
+        with self._database.reading() as connection:
+            return moved.among_trades(connection, self._ledger, limit, offset, since)
 
     def _alerts(self, limit: int, offset: int) -> tuple[Rows, int]:
         """Each with its letters, in the order in which they were written."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
 from sqlmodel import Field, SQLModel, col
 
 from services.database.columns import Money, Name, Utc, Words
@@ -53,6 +53,19 @@ class JournalTable(SQLModel, table=True):
     message: str = Field(sa_type=Text)  # the bytes that were hashed, never mended
     actions: str = Field(sa_type=Text)
     hash: str
+
+
+class JournalPackTable(SQLModel, table=True):
+    """Journal rows of long ago, compressed: the same bytes, the same chain, a tenth of the room."""
+
+    __tablename__ = "journal_packs"
+    ledger: str = Field(primary_key=True)
+    first_seq: int = Field(primary_key=True, sa_type=BIG)
+    last_seq: int = Field(sa_type=BIG)
+    first_at: datetime = utc()
+    last_at: datetime = utc()
+    last_hash: str  # of the chain, at `last_seq`
+    packed: bytes = Field(sa_type=LargeBinary)
 
 
 class CheckpointTable(SQLModel, table=True):
@@ -174,6 +187,7 @@ class EquityTable(SQLModel, table=True):
     cash: Decimal = money()
     quantity: Decimal = money()
     price: Decimal = money()
+    minutes: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))  # it stands for
 
 
 class MarketCandleTable(SQLModel, table=True):
@@ -411,6 +425,7 @@ class BacktestTable(SQLModel, table=True):
     finished_at: datetime | None = utc(nullable=True)
     request: str = text()
     result: str = text()
+    figures: str = text()
     error: str = text()
 
 

@@ -16,10 +16,10 @@ from services.news.words import names_crypto
 SPECIAL = 0.4  # of its items name crypto: then the feed is about it, and its other items are too
 FEW = 5  # items below which that cannot be said
 CURES = {
-    401: "it wants a sign-in; take another feed in NEWS_RSS_URLS",
-    403: "it does not let us in; take another feed in NEWS_RSS_URLS",
-    404: "there is no feed; correct its address in NEWS_RSS_URLS",
-    410: "the feed is gone; take it out of NEWS_RSS_URLS",
+    401: "it wants a sign-in; take another feed in news.feeds or NEWS_RSS_URLS",
+    403: "it does not let us in; take another feed in news.feeds or NEWS_RSS_URLS",
+    404: "there is no feed; correct its address in news.feeds or NEWS_RSS_URLS",
+    410: "the feed is gone; take it out of news.feeds or NEWS_RSS_URLS",
 }
 ACCEPT = (
     "application/rss+xml, application/atom+xml, application/rdf+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"

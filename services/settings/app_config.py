@@ -1,14 +1,16 @@
-"""What `config/app.yml` says: news keywords, prices of models, history, alerts. Typed dicts and defaults."""
+"""What `config/app.yml` says: news keywords, prices of models, history, alerts, what is kept. With its defaults."""
 
 import copy
 from decimal import Decimal
 from typing import TypedDict
 
 from app.notices import AlertRules
+from app.retention import Keep
 
 
 class NewsConfig(TypedDict):
     keywords: dict[str, tuple[str, ...]]
+    feeds: tuple[str, ...]
 
 
 class DeepSeekConfig(TypedDict):
@@ -25,6 +27,7 @@ class AppConfig(TypedDict):
     deepseek: DeepSeekConfig
     history: HistoryConfig
     alerts: AlertRules
+    keep: Keep
 
 
 # A keyword is found in all its forms ("ban" in "banned"); one of several words, where they stand near each other.
@@ -70,12 +73,19 @@ _MEDIUM = (
     *("cbdc", "stablecoin", "tether", "usdt", "usdc", "invasion"),
 )
 
+_FREE_FEEDS = (
+    "https://www.coindesk.com/arc/outboundfeeds/rss/",
+    "https://cointelegraph.com/rss",
+    "https://www.federalreserve.gov/feeds/press_monetary.xml",
+)
+
 _DEFAULT: AppConfig = {
     "news": {
         "keywords": {
             "high": _HIGH,
             "medium": _MEDIUM,
-        }
+        },
+        "feeds": _FREE_FEEDS,
     },
     "deepseek": {
         "prices": {
@@ -94,6 +104,7 @@ _DEFAULT: AppConfig = {
     },
     "history": {"update_at": "03:40"},
     "alerts": AlertRules(),
+    "keep": Keep(),
 }
 
 

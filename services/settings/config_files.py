@@ -28,6 +28,7 @@ from app.core.rules import (
     Warnings,
 )
 from app.notices import AlertRules, Loud, Matrix
+from app.retention import Keep
 from services.settings.app_config import AppConfig, default_app_config
 from services.settings.reading import Reading, read_file
 from services.settings.schema import FILES, TOGETHER
@@ -41,6 +42,7 @@ _SECTIONS: dict[str, type] = {
     "warnings": Warnings,
     "tripwires": Tripwires,
 }
+DECIDING_NOTHING = frozenset({"alerts", "keep"})
 _ENUMS: dict[str, type] = {"order": EntryOrder, "ask": Asking}
 
 DEFAULT_STRATEGIES = (
@@ -98,7 +100,7 @@ def assembled(readings: MappingOf[str, Reading]) -> LoadedRules:
     rules = Rules(risk=_build(RiskLimits, risk_given), voting=_voting(readings["strategies.yml"]))
     _check_together(rules.risk, readings["risk.yml"])
     app = _app(readings["app.yml"])
-    deciding = {name: part for name, part in app.items() if name != "alerts"}  # how alerts travel decides nothing
+    deciding = {name: part for name, part in app.items() if name not in DECIDING_NOTHING}
     canonical = codec.encode([rules, simulation, deciding])
     sha256 = hashlib.sha256(canonical.encode()).hexdigest()
     return LoadedRules(rules=rules, simulation=simulation, app=app, sha256=sha256)
@@ -153,6 +155,9 @@ def _app(reading: Reading) -> AppConfig:
     for section, tables in reading.values.items():
         if section == "alerts":
             app["alerts"] = _alerts(tables, reading)
+            continue
+        if section == "keep":
+            app["keep"] = Keep(**tables)
             continue
         for name, value in tables.items():
             app[section][name] = {**app[section][name], **value} if name == "keywords" else value

@@ -19,10 +19,11 @@ from services.secrets.vault import STORE
 from services.settings.config_files import LoadedRules, assembled, load_rules, rules_of, text_of
 from services.settings.environment import SECRETS, SETTINGS, Setting, vault_of
 from services.settings.reading import read_file
-from services.settings.rows import changes_of, events, rows_of, told
-from services.settings.saving import Change, changed_rules, save_rules
+from services.settings.rows import events, rows_of, tables_of
+from services.settings.saving import changed_rules, save_rules
 from services.settings.schema import FILES
 from services.settings.sources import Raw, as_they_stand
+from services.settings.wishes import Changes, changes_of
 
 Done = Sequence[tuple[str, str]]
 Guarded = Callable[[Who, str, Callable[[], Awaitable[Done]]], Awaitable[None]]
@@ -54,9 +55,10 @@ class FileDesk:
 
     def _look(self) -> SettingsFace:
         given = as_they_stand(self._environ, self._env_file, {row.name for row in SETTINGS}, SECRETS)
-        kept = vault_of(given).kept().values
+        kept, loaded = vault_of(given).kept().values, load_rules(self._dir)
         return SettingsFace(
-            rows=rows_of(load_rules(self._dir), self._running, self._standard),
+            rows=rows_of(loaded, self._running, self._standard),
+            tables=tables_of(loaded),
             secrets=tuple(_secret(row, given, row.name in kept) for row in SETTINGS if row.secret),
             environment=tuple(_environment(row, given.get(row.name)) for row in SETTINGS if not row.secret),
             events=events(),
@@ -75,15 +77,14 @@ class FileDesk:
         except ConfigError as error:
             raise Unfit(str(error)) from None
 
-    def _changes(self, edits: Sequence[Edit]) -> tuple[dict[str, dict[tuple[str, ...], Change]], Done]:
+    def _changes(self, edits: Sequence[Edit]) -> tuple[Changes, Done]:
         readings = {
             name: read_file(text_of(self._dir / name), keys, str(self._dir / name), backtest=False)
             for name, keys in FILES.items()
         }
-        rows = rows_of(assembled(readings), self._running, self._standard)
-        changes = changes_of(edits, rows, {name: reading.values for name, reading in readings.items()})
-        by_name = {row.name: row for row in rows}
-        return changes, [(edit.name, told(by_name[edit.name], edit.text.strip())) for edit in edits]
+        loaded = assembled(readings)
+        rows = rows_of(loaded, self._running, self._standard)
+        return changes_of(edits, rows, tables_of(loaded), {name: reading.values for name, reading in readings.items()})
 
     async def save(self, who: Who, edits: Sequence[Edit]) -> None:
         await self.check(edits)  # a code works once: it is not used up for nothing

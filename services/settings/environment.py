@@ -149,13 +149,6 @@ _TOKEN = Text(r"[\x21-\x7e]{16,256}", "16 to 256 visible characters without blan
 _KEY_FILE = "TRADER_SECRETS_KEY_FILE"
 _WEB = Url()
 _SOCKET = Url(schemes=("wss", "ws"))
-_FREE_FEEDS = ",".join(
-    (
-        "https://www.coindesk.com/arc/outboundfeeds/rss/",
-        "https://cointelegraph.com/rss",
-        "https://www.federalreserve.gov/feeds/press_monetary.xml",
-    )
-)
 
 SPEED = 60.0  # of a market that nobody has set one for
 SETTINGS: tuple[Setting, ...] = (
@@ -244,7 +237,7 @@ SETTINGS: tuple[Setting, ...] = (
     _row("CRYPTOPANIC_BASE_URL", _WEB, "its address, with the plan", "https://cryptopanic.com/api/developer/v2"),
     _row("NEWSAPI_API_KEY", _KEY, "news from NewsAPI", secret=True),
     _row("NEWSAPI_BASE_URL", _WEB, "its address", "https://newsapi.org/v2"),
-    _row("NEWS_RSS_URLS", ListOf(Url(query=True)), "news feeds, separated by commas", _FREE_FEEDS),
+    _row("NEWS_RSS_URLS", ListOf(Url(query=True)), "news feeds, separated by commas; unset: news.feeds of app.yml"),
     _row("NEWS_SECONDS", Integer(60, 86_400), "how often news are fetched", "300"),
     _row("NEWS_FILE", PathText(must_exist=True), "dated headlines for a replayed or simulated market"),
     _row("SMTP_URL", MailUrl(), "mail server for alerts, with its sign-in data", secret=True),

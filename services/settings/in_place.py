@@ -1,7 +1,7 @@
-"""One value of a YAML text replaced where it stands: every other character stays, line breaks and comments too.
+"""One value of a YAML text replaced, added or cut out where it stands: every other character stays, comments too.
 
-Says None where that cannot be (the key is not there, or a section would be replaced): then the tree is written anew,
-and what was written over several lines is put back as it was.
+Says None where that cannot be (a section would be replaced or begun): then the tree is written anew, and what was
+written over several lines is put back as it was.
 """
 
 import io
@@ -20,10 +20,14 @@ WIDTH = 118
 
 def replaced_in_place(text: str, parts: Sequence[str], value: object) -> str | None:
     node = _found(text, parts)
+    if node is None:
+        return _added(text, parts, value)
     if isinstance(node, ScalarNode) and isinstance(value, (bool, int, Decimal, str)):
         new = _scalar(value)
-    elif isinstance(node, SequenceNode) and node.flow_style and isinstance(value, list):
-        new = _list(value, node.start_mark.column)
+    elif isinstance(node, SequenceNode) and isinstance(value, list):
+        if not node.flow_style:
+            return _lines_replaced(text, node, value)
+        new = _wrapped([_scalar(each) for each in value], node.start_mark.column, "[]")
     else:
         return None
     start, end = node.start_mark.index, node.end_mark.index
@@ -35,10 +39,76 @@ def replaced_in_place(text: str, parts: Sequence[str], value: object) -> str | N
     return text[:start] + new + tail
 
 
+def removed_in_place(text: str, parts: Sequence[str]) -> str | None:
+    """Without a key and what it holds; other lines, and comments between them, stay."""
+    parent = _found(text, parts[:-1])
+    if not isinstance(parent, MappingNode) or len(parent.value) < 2:
+        return None
+    pair = next((pair for pair in parent.value if pair[0].value == parts[-1]), None)
+    if pair is None:
+        return text
+    if parent.flow_style:
+        return _bracketed_anew(text, parent, [_written(text, each) for each in parent.value if each is not pair])
+    start = text.rfind("\n", 0, pair[0].start_mark.index) + 1
+    end = text.find("\n", _end(pair[1]))
+    return text[:start] + (text[end + 1 :] if end >= 0 else "")
+
+
+def _added(text: str, parts: Sequence[str], value: object) -> str | None:
+    """A new name in a map that is written in brackets."""
+    parent = _found(text, parts[:-1])
+    if not isinstance(parent, MappingNode) or not parent.flow_style or not parent.value:
+        return None
+    if isinstance(value, list):
+        new = f"[{', '.join(_scalar(each) for each in value)}]"
+    elif isinstance(value, (bool, int, Decimal, str)):
+        new = _scalar(value)
+    else:
+        return None
+    written = [_written(text, each) for each in parent.value]
+    return _bracketed_anew(text, parent, [*written, f"{_scalar(parts[-1])}: {new}"])
+
+
+def _written(text: str, pair: tuple[Node, Node]) -> str:
+    return " ".join(text[pair[0].start_mark.index : pair[1].end_mark.index].split())
+
+
+def _bracketed_anew(text: str, node: Node, items: Sequence[str]) -> str | None:
+    start, end = node.start_mark.index, node.end_mark.index
+    if "#" in text[start:end]:  # perhaps a comment
+        return None
+    return text[:start] + _wrapped(items, node.start_mark.column, "{}") + text[end:]
+
+
+def _lines_replaced(text: str, node: SequenceNode, values: Sequence[object]) -> str | None:
+    """Of a list with each value on a line of its own: lines whose value stays are kept as they are."""
+    if not values or not all(isinstance(item, ScalarNode) for item in node.value):
+        return None
+    start = text.rfind("\n", 0, node.start_mark.index) + 1
+    end = text.find("\n", _end(node))
+    end = len(text) if end < 0 else end + 1
+    kept: dict[str, str] = {}
+    for item in node.value:
+        first = text.rfind("\n", 0, item.start_mark.index) + 1
+        last = text.find("\n", item.end_mark.index)
+        kept[item.value] = text[first : last + 1 if last >= 0 else len(text)].rstrip("\n")
+    indent = " " * node.start_mark.column
+    lines = [kept.get(str(value)) or f"{indent}- {_scalar(value)}" for value in values]
+    return text[:start] + "".join(f"{line}\n" for line in lines) + text[end:]
+
+
+def _end(node: Node) -> int:
+    """Where it ends: a section's own mark stands behind the blank lines and comments after it."""
+    if isinstance(node, (MappingNode, SequenceNode)) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(node, MappingNode) else last)
+    return int(node.end_mark.index)
+
+
 def with_lines_kept(old: str, new: str) -> str:
-    """`new`, with every value in brackets that says the same as in `old` on the lines it had there."""
-    before = dict(_bracketed(YAML(typ="rt").compose(old)))
-    after = sorted(_bracketed(YAML(typ="rt").compose(new)), key=lambda each: each[1][0], reverse=True)
+    """`new`, with every list or value in brackets that says the same as in `old` on the lines it had there."""
+    before = dict(_of_lines(YAML(typ="rt").compose(old)))
+    after = sorted(_of_lines(YAML(typ="rt").compose(new)), key=lambda each: each[1][0], reverse=True)
     for path, (start, end, said) in after:
         was = before.get(path)
         if was is not None and was[2] == said and "\n" in old[was[0] : was[1]]:
@@ -49,14 +119,14 @@ def with_lines_kept(old: str, new: str) -> str:
 Span = tuple[int, int, object]  # from behind the key to the value's end, and what it says
 
 
-def _bracketed(node: Node | None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Span]]:
+def _of_lines(node: Node | None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Span]]:
     if not isinstance(node, MappingNode) or node.flow_style:
         return
     for key, value in node.value:
         here = (*path, str(key.value))
-        if not isinstance(value, ScalarNode) and value.flow_style:
-            yield here, (key.end_mark.index, value.end_mark.index, _said(value))
-        yield from _bracketed(value, here)
+        if isinstance(value, SequenceNode) or (isinstance(value, MappingNode) and value.flow_style):
+            yield here, (key.end_mark.index, _end(value), _said(value))
+        yield from _of_lines(value, here)
 
 
 def _said(node: Node) -> object:
@@ -99,10 +169,10 @@ def _scalar(value: object) -> str:
     return out.getvalue().strip().removeprefix("[").removesuffix("]")
 
 
-def _list(values: Sequence[object], column: int) -> str:
-    """In brackets, on as many lines as it takes, none broken within a value."""
-    hard = "\u00a0"  # a blank within a value
-    texts = [_scalar(value).replace(" ", hard) for value in values]
+def _wrapped(items: Sequence[str], column: int, brackets: str) -> str:
+    """In brackets, on as many lines as it takes, none broken within an item."""
+    hard = "\u00a0"  # a blank within an item
+    texts = [item.replace(" ", hard) for item in items]
     indent = " " * (column + 1)
     lines = textwrap.wrap(
         ", ".join(texts),
@@ -112,4 +182,4 @@ def _list(values: Sequence[object], column: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return f"[{chr(10).join(lines).strip(' ').replace(hard, ' ')}]"
+    return f"{brackets[0]}{chr(10).join(lines).strip(' ').replace(hard, ' ')}{brackets[1]}"

@@ -1,39 +1,24 @@
-"""The configuration files as rows for people: each key with its value, its default and what it takes, all as texts.
+"""The configuration files as rows for people: each key with its value, its default and what it takes, all as texts."""
 
-What is typed becomes what the file's writer takes; whether it is right, the reader of the start says.
-"""
-
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
 from datetime import time, timedelta
 from decimal import Decimal
 from functools import cache
-
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from app.core.alerts import KINDS, AlertEvent
 from app.core.limits import named
 from app.core.money import plain
 from app.core.rules import RiskLimits, Simulation, StrategyRule
 from app.notices import CHANNELS, AlertRules
-from app.ports import Conflict
-from app.settings_ports import AlertRow, Counts, Edit, FieldKind, SettingRow
-from app.strategy_files import Unfit
+from app.settings_ports import AlertRow, Counts, FieldKind, SettingRow, SettingTable
 from services.settings.config_files import LoadedRules
-from services.settings.kinds import Choice, Flag, Integer, Kind, ListOf, Number, Wrong, shown
+from services.settings.kinds import Choice, Flag, Integer, ListOf, Number
 from services.settings.limits import THRESHOLDS
-from services.settings.reading import AMBIGUOUS
-from services.settings.saving import REMOVED, Change
-from services.settings.schema import FILES, Anything, Key
+from services.settings.schema import FILES, NAMES, Anything, Key
 
 Parts = tuple[str, ...]
-TABLES = (
-    "strategies",
-    "deepseek.prices",
-    "deepseek.cutoffs",
-)  # where a file names one of them, only those it names exist
 QUIET = ("alerts.quiet_hours.start", "alerts.quiet_hours.end")
 _DOTTED = ("prices", "cutoffs")  # names below may hold dots
 _OPTIONAL = re.compile(
@@ -61,6 +46,25 @@ def rows_of(file: LoadedRules, running: LoadedRules, standard: LoadedRules) -> t
         for place, keys in FILES.items()
         for key in keys
         for name in _names(key, now)
+    )
+
+
+def tables_of(file: LoadedRules) -> tuple[SettingTable, ...]:
+    """Where names come and go: models, the days they know, and what each strategy is told."""
+    told = [f"strategies.{rule.name}.settings" for rule in file.rules.voting.strategies]
+    return (
+        _table("app.yml", "deepseek.prices", "deepseek.prices"),
+        _table("app.yml", "deepseek.cutoffs", "deepseek.cutoffs"),
+        *(_table("strategies.yml", name, "strategies.*.settings") for name in told),
+    )
+
+
+def _table(place: str, name: str, path: str) -> SettingTable:
+    columns = [key for key in FILES[place] if key.path.startswith(f"{path}.*")]
+    return SettingTable(
+        name=name,
+        takes=NAMES[name.rpartition(".")[2]].cure,
+        columns=tuple(_row(place, key, f"{name}{key.path[len(path) :]}", "", "", "") for key in columns),
     )
 
 
@@ -93,12 +97,13 @@ def _counts(key: Key, name: str) -> Counts:
 
 
 def _names(key: Key, texts: Mapping[str, str]) -> Iterator[str]:
-    pattern = _pattern(key.path)
+    pattern = pattern_of(key.path)
     yield from (name for name in texts if pattern.fullmatch(name))
 
 
 @cache
-def _pattern(path: str) -> re.Pattern[str]:
+def pattern_of(path: str) -> re.Pattern[str]:
+    """Of a key's names, each part a group."""
     parts, found = path.split("."), []
     for before, part in zip(["", *parts], parts, strict=False):
         found.append(re.escape(part) if part != "*" else ".+" if before in _DOTTED else r"[^.]+")
@@ -113,11 +118,13 @@ def texts_of(loaded: LoadedRules) -> dict[str, str]:
     texts |= {name: _text(getattr(rules.voting, name)) for name in ("cycle_seconds", "timeframe", *THRESHOLDS)}
     for strategy in rules.voting.strategies:
         texts |= _strategy(strategy)
-    texts |= {f"news.keywords.{name}": ", ".join(words) for name, words in app["news"]["keywords"].items()}
+    texts |= {f"news.keywords.{name}": "\n".join(words) for name, words in app["news"]["keywords"].items()}
+    texts["news.feeds"] = "\n".join(app["news"]["feeds"])
     for model, prices in app["deepseek"]["prices"].items():
         texts |= {f"deepseek.prices.{model}.{name}": _text(price) for name, price in prices.items()}
     texts |= {f"deepseek.cutoffs.{model}": day for model, day in app["deepseek"]["cutoffs"].items()}
     texts["history.update_at"] = app["history"]["update_at"]
+    texts |= {f"keep.{name}": _text(value) for name, value in asdict(app["keep"]).items()}
     return texts | _alerts(app["alerts"])
 
 
@@ -164,118 +171,3 @@ def events() -> tuple[AlertRow, ...]:
         for event, kind in KINDS.items()
         if event is not AlertEvent.TEST
     )
-
-
-# ---------------------------------------------------------------- what a person wants of them
-
-
-def changes_of(
-    edits: Sequence[Edit], rows: Sequence[SettingRow], given: Mapping[str, Mapping[str, object]]
-) -> dict[str, dict[Parts, Change]]:
-    """By file. `given`: what the files hold themselves. Unfit: it cannot be. Conflict: it is not what was shown."""
-    known = {row.name: row for row in rows}
-    wanted: dict[str, str] = {}
-    for edit in edits:
-        wanted[edit.name] = edit.text.strip()
-        _may_be_changed(edit, known.get(edit.name))
-    changes: dict[str, dict[Parts, Change]] = {}
-    for table in TABLES:
-        if any(name.startswith(f"{table}.") for name in wanted) and not _holds(given, table):
-            same = [row for row in rows if row.name.startswith(f"{table}.") and row.value and row.name not in wanted]
-            for row in same:
-                changes.setdefault(row.file, {})[_parts(row)] = _typed(row, row.value)
-    for name, text in wanted.items():
-        row = known[name]
-        if name not in QUIET:
-            changes.setdefault(row.file, {})[_parts(row)] = _typed(row, text)
-    if any(name in wanted for name in QUIET):
-        start, end = (wanted.get(name, known[name].value) for name in QUIET)
-        changes.setdefault("app.yml", {}).update(_quiet(known[QUIET[0]], known[QUIET[1]], start, end))
-    return changes
-
-
-def _may_be_changed(edit: Edit, row: SettingRow | None) -> None:
-    if row is None:
-        raise Unfit(f"{edit.name[:60]}: is no setting")
-    if row.counts is not Counts.NEXT_START:
-        where = "on the Controls tab" if row.counts is Counts.CONTROLS else "in a backtest's own configuration"
-        raise Unfit(f"{row.name}: is changed {where}")
-    if edit.was != row.value:
-        raise Conflict(f"{row.name} has been changed to {shown(row.value)} meanwhile; look again before you save")
-
-
-def _holds(given: Mapping[str, Mapping[str, object]], table: str) -> bool:
-    for file in given.values():
-        branch: object = file
-        for part in table.split("."):
-            branch = branch.get(part) if isinstance(branch, Mapping) else None
-        if branch is not None:
-            return True
-    return False
-
-
-def _quiet(start_row: SettingRow, end_row: SettingRow, start: str, end: str) -> dict[Parts, Change]:
-    if not start and not end:
-        return {("alerts", "quiet_hours"): None}
-    if not start or not end:
-        raise Unfit("alerts.quiet_hours: give a start and an end, or leave both empty for no quiet hours")
-    return {_parts(start_row): _typed(start_row, start), _parts(end_row): _typed(end_row, end)}
-
-
-def _parts(row: SettingRow) -> Parts:
-    found = _pattern(_key(row).path).fullmatch(row.name)
-    return found.groups() if found else tuple(row.name.split("."))
-
-
-def _key(row: SettingRow) -> Key:
-    return next(key for key in FILES[row.file] if _pattern(key.path).fullmatch(row.name))
-
-
-def _typed(row: SettingRow, text: str) -> Change:
-    if not text and row.optional:
-        return REMOVED
-    kind: Kind = _key(row).kind
-    if isinstance(kind, Anything):
-        return _any(row.name, text)
-    try:
-        value = kind.read(text)
-    except Wrong as wrong:
-        raise Unfit(f"{row.name} is {shown(text)}; {wrong}") from None
-    if isinstance(value, (bool, int, Decimal)):
-        return value
-    if isinstance(value, tuple):
-        return [str(each) for each in value]
-    return text if isinstance(kind, Choice) else quoted(text)
-
-
-def _any(name: str, text: str) -> Change:
-    """A number, true or false, a list; else a text, which needs no quotes here."""
-
-    def no_number(word: str) -> object:
-        raise Unfit(f"{name} is {word}; it must be {Anything().cure}")
-
-    try:
-        value = json.loads(text, parse_float=Decimal, parse_constant=no_number)
-    except (ValueError, RecursionError):
-        value = text
-    if isinstance(value, (bool, int, Decimal)):
-        return value
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, list) and all(isinstance(each, (bool, int, Decimal, str)) for each in value):
-        return [quoted(each) if isinstance(each, str) else each for each in value]
-    raise Unfit(f"{name}: it must be {Anything().cure}")
-
-
-def quoted(text: str) -> str:
-    """In quotes in the file where a reader of YAML might take it for something else."""
-    return DoubleQuotedScalarString(text) if not text or AMBIGUOUS.fullmatch(text) else text
-
-
-def told(row: SettingRow, text: str) -> str:
-    """A change for the audit trail: from what to what; of lists, what came and went."""
-    if row.kind is not FieldKind.WORDS:
-        return f"{row.value or 'not given'} → {text or 'not given'}"[:300]
-    before, after = ([word.strip() for word in each.split(",")] for each in (row.value, text))
-    came = [f"+{word}" for word in after if word not in before]
-    return " ".join([*came, *(f"-{word}" for word in before if word not in after)])[:300]

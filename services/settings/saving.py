@@ -18,7 +18,7 @@ from app.core.errors import ConfigError, DataError
 from app.core.money import decimal, plain
 from app.core.rules import StrategyRule
 from services.settings.config_files import LoadedRules, load_rules, rules_of, text_of
-from services.settings.in_place import replaced_in_place, with_lines_kept
+from services.settings.in_place import removed_in_place, replaced_in_place, with_lines_kept
 from services.settings.schema import FILES
 
 _NULL = "tag:yaml.org,2002:null"
@@ -113,9 +113,13 @@ def changed_text(text: str, values: Mapping[P, Change]) -> str:
     """A file's text with these keys set. Raises DataError for a value that cannot be written."""
     for path, value in values.items():
         parts = tuple(path.split(".")) if isinstance(path, str) else tuple(path)
-        replaced = replaced_in_place(text, parts, value) if text else None
+        replaced = _in_place(text, parts, value) if text else None
         text = _written_anew(text, parts, value) if replaced is None else replaced
     return text
+
+
+def _in_place(text: str, parts: tuple[str, ...], value: Change) -> str | None:
+    return removed_in_place(text, parts) if isinstance(value, Removed) else replaced_in_place(text, parts, value)
 
 
 def _written_anew(text: str, parts: tuple[str, ...], value: Change) -> str:

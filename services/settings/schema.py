@@ -10,6 +10,7 @@ from decimal import Decimal
 from app.core.alerts import AlertEvent, AlertLevel
 from app.core.rules import Asking, EntryOrder, RiskLimits
 from app.notices import CHANNELS, Loud
+from services.settings.addresses import Url
 from services.settings.kinds import (
     TIMEFRAME,
     Choice,
@@ -143,6 +144,10 @@ _HOURS = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME = Text(_HOURS, "a time such as 22:00")
 
 
+def _days(least: int) -> Integer:
+    return Integer(least, 3650)
+
+
 def _loud(channel: str) -> Choice:
     """A text message cannot come without a sound."""
     return Choice((Loud.ON, Loud.OFF) if channel == "sms" else tuple(Loud))
@@ -151,6 +156,7 @@ def _loud(channel: str) -> Choice:
 APP = (
     Key("news.keywords.high", _WORDS, "words that make news grave"),
     Key("news.keywords.medium", _WORDS, "words that make news matter"),
+    Key("news.feeds", ListOf(Url(query=True), 20), "news feeds (RSS or Atom), where NEWS_RSS_URLS names none"),
     Key("deepseek.prices.*.cached_usd", _USD, "dollars per million cached tokens in"),
     Key("deepseek.prices.*.input_usd", _USD, "dollars per million tokens in"),
     Key("deepseek.prices.*.output_usd", _USD, "dollars per million tokens out"),
@@ -172,7 +178,19 @@ APP = (
     *(Key(f"alerts.events.*.{channel}", _loud(channel), f"the same for an event by {channel}") for channel in CHANNELS),
 )
 
-FILES: dict[str, tuple[Key, ...]] = {"risk.yml": RISK, "strategies.yml": STRATEGIES, "app.yml": APP}
+KEEP = (
+    Key("keep.at", Text(_HOURS, "a time such as 00:20"), "when what is old is let go, daily, UTC"),
+    Key("keep.equity_minutes_days", _days(35), "days for which equity is kept minute by minute; then hour by hour"),
+    Key("keep.candles_days", _days(7), "days for which the market's minutes are kept in the books"),
+    Key("keep.decisions_days", _days(35), "days for which every decision is kept; then those that led to an order"),
+    Key("keep.texts_days", _days(1), "days for prompts, answers and which headlines were shown; then as decisions"),
+    Key("keep.journal_months", Integer(1, 120), "months after which the journal is packed; nothing of it goes"),
+    Key("keep.logs_days", _days(1), "days for log rows in the dashboard"),
+    Key("keep.alerts_days", _days(35), "days for alerts that are over and done with"),
+    Key("keep.calls_days", _days(62), "days for what each call of the language model cost"),
+    Key("keep.strategies_days", _days(7), "days for versions of strategies that nothing refers to"),
+)
+FILES: dict[str, tuple[Key, ...]] = {"risk.yml": RISK, "strategies.yml": STRATEGIES, "app.yml": (*APP, *KEEP)}
 
 
 @dataclass(frozen=True, slots=True)

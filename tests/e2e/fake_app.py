@@ -1,10 +1,10 @@
 """The real dashboard on a fake trader, to be looked at in a real browser: `python -m tests.e2e.fake_app PORT SCENE`.
 
-Scenes: `positions`, `full` (positions and opinions), `empty`, `paused`, `alarm`, `alerts`, `thousands` (of trades),
-`insights`, `insights-fresh`, `settings`, `api` (one of everything), `hostile` (every text an attack) or `first` (the
-random first password); the host of a push service may follow. Driven over stdin, one command a line: `price
-64000.12`, `later 90` (seconds), `tell kill_switch down` (an alert and its words), `orders`, `hang`, `end-session`;
-each is answered on stdout once it is done.
+Scenes: `positions`, `full` (six weeks on paper, every tab filled), `live` (the same with real money), `empty`,
+`paused`, `alarm`, `alerts`, `thousands` (of trades), `insights`, `insights-fresh`, `settings`, `controls`, `api` (one
+of everything), `hostile` (every text an attack) or `first` (the random first password); the host of a push service may
+follow. Driven over stdin, one command a line: `price 64000.12`, `later 90` (seconds), `tell kill_switch down` (an alert
+and its words), `orders`, `end-session`; each is answered on stdout once it is done.
 """
 
 import asyncio
@@ -35,6 +35,10 @@ from tests.ui_controls import FakeWhatIf, vital_signs, with_controls
 from tests.ui_history import fill_history
 from tests.ui_insights import set_fresh, set_insights, some_candles
 from tests.ui_settings import FakeSettings, with_settings
+from tests.ui_weeks import backtests, healthy, set_weeks
+from tests.ui_weeks_market import candles as weeks_of_candles
+
+WEEKS = ("full", "live")
 
 
 class RealClock(Clock):
@@ -53,7 +57,7 @@ def set_scene(desk: Desk, scene: str) -> None:
         a_full_store(desk)
     elif scene != "empty":
         fill_history(desk)
-    if scene in ("positions", "full"):
+    if scene == "positions":
         view.held = [
             a_position("p1", "62900", "0.01538"),
             a_position(
@@ -104,7 +108,7 @@ def set_scene(desk: Desk, scene: str) -> None:
         an_api_to_try(desk)
     if scene == "hostile":
         fill_with_hostile_texts(desk)
-    if scene.startswith("insights") or scene == "full":
+    if scene.startswith("insights"):
         set_fresh(desk) if scene == "insights-fresh" else set_insights(desk)
     if scene == "paused":
         view.now = view.now.__class__(
@@ -171,8 +175,8 @@ async def listen(desk: Desk, clock: RealClock) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := (await reader.readline()).decode().split():
         if line[0] == "price":
-            at = desk.view.now.market_at
-            desk.view.set(price=Decimal(line[1]), price_at=at + timedelta(microseconds=1) if at else None)
+            at = max(desk.view.now.market_at or NOW, desk.view.now.price_at or NOW)
+            desk.view.set(price=Decimal(line[1]), price_at=at + timedelta(microseconds=1))  # each is a new one
         elif line[0] == "later":
             pass_time(desk, clock, float(line[1]))
         elif line[0] == "end-session":
@@ -189,7 +193,10 @@ def main() -> None:
     port, (scene, _, push_host) = int(sys.argv[1]), sys.argv[2].partition(" ")
     clock = RealClock()
     desk = Desk(clock)
-    set_scene(desk, scene)
+    if scene in WEEKS:
+        set_weeks(desk, live=scene == "live")
+    else:
+        set_scene(desk, scene)
 
     async def start() -> None:
         first = await desk.auth.start("admin", None if scene == "first" else PASSWORD)
@@ -197,12 +204,15 @@ def main() -> None:
         desk.tasks.start(listen(desk, clock), "listening to the test")
 
     async def candles(timeframe: str | None, limit: int) -> list[Candle]:
-        return some_candles(timeframe, limit)
+        return weeks_of_candles(timeframe, limit) if scene in WEEKS else some_candles(timeframe, limit)
 
     changed = a_run("b2", result=a_result(4.02), changes={"buy_threshold": 55})
-    runs = FakeBacktests(a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
+    some = (a_run("b3", "running", progress_pct=37.0), a_search(), a_look_around(), changed, a_run())
+    runs = FakeBacktests(*(backtests() if scene in WEEKS else some))
     push = desk.a_push(push_host) if push_host else None
-    more: dict[str, Any] = {"what_if": FakeWhatIf(), "vital_signs": vital_signs} if scene == "controls" else {}
+    more: dict[str, Any] = {}
+    if scene in ("controls", *WEEKS):
+        more = {"what_if": FakeWhatIf(), "vital_signs": vital_signs if scene == "controls" else healthy}
     settings = with_settings(desk) if scene == "settings" else FakeSettings()
     more |= {"settings": settings, "push": push}
     build(desk.doors(backtests=runs, data=FakeCandles("BTC/USD:1m"), candles=candles, **more))

@@ -57,6 +57,7 @@ async def test_one_that_runs_can_be_cancelled_and_one_that_ended_removed() -> No
         user.find(marker="run-b2-cancel").click()
         await user.should_see("Cancelled")
         user.find(marker="run-b1-details").trigger("toggle")
+        await user.should_see(marker="remove-run")
         user.find(marker="remove-run").click()
         await user.should_not_see(marker="run-b1")
 
@@ -94,6 +95,7 @@ async def test_two_that_ended_stand_side_by_side_with_the_better_figure_marked()
         await user.should_not_see("their figures do not compare")
         runs.set("b2", result=a_result(4.0, end="2023-01-01T00:00:00Z"))
         await user.should_see("⚠ They are not of the same candles and days: their figures do not compare.")
+        await user.should_not_see("★")
 
 
 async def test_better_settings_are_looked_for_and_told_with_what_they_hang_on() -> None:
@@ -132,6 +134,17 @@ async def test_neighbouring_settings_are_looked_at() -> None:
         runs.set(**a_look_around("b1"))
         user.find(marker="run-b1-details").trigger("toggle")
         await user.should_see("2 of 4 combinations earned something.")
+
+
+async def test_one_that_was_opened_while_it_ran_shows_what_came_of_it_when_it_is_done() -> None:
+    runs = FakeBacktests(a_run("b1", "running", progress_pct=98.0))
+    async with signed_in(Desk(), backtests=runs, data=FakeCandles("BTC/USD:1m")) as user:
+        await opened(user)
+        await user.should_see(marker="run-b1-details")
+        user.find(marker="run-b1-details").trigger("toggle")
+        await user.should_not_see(marker="remove-run")
+        runs.set(**a_run("b1"))
+        await user.should_see(marker="remove-run")
 
 
 async def test_one_that_failed_says_why() -> None:

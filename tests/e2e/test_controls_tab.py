@@ -78,10 +78,10 @@ async def test_the_vote_is_seen_before_anything_is_saved() -> None:
     async with signed_in(desk) as user:
         controls(user)
         assert text_of(user, "preview-now") == "HOLD: it would wait"
-        await user.should_see("While deepseek_analyzer fails, opinions weigh at most 50 % of all")
+        await user.should_see("While DeepSeek fails, opinions weigh at most 50 % of all")
         user.find(marker="switch-deepseek_analyzer").click()
         assert text_of(user, "preview-then") == "BUY: it would buy"
-        assert "technical_indicators BUY 90 × 30" in text_of(user, "preview-text")
+        assert "Technical indicators BUY 90 × 30" in text_of(user, "preview-text")
         assert text_of(user, "votes-told").startswith("1 change not saved; last vote HOLD 41 → ")
         assert desk.control.orders == []
         put(user, "limit-buy_threshold", "95")
@@ -89,6 +89,16 @@ async def test_the_vote_is_seen_before_anything_is_saved() -> None:
         user.find(marker="votes-discard").click()
         await user.should_not_see(marker="preview-then")
         await user.should_not_see(marker="votes-told")
+
+
+async def test_who_is_not_set_up_has_no_share_of_the_vote() -> None:
+    desk = with_controls(Desk())
+    desk.view.strategy_rows[0].update(configured=False, status="not_configured")
+    async with signed_in(desk) as user:
+        controls(user)
+        assert text_of(user, "weight-deepseek_analyzer") == "weight 50 · outside the vote until it is set up"
+        assert text_of(user, "weight-technical_indicators") == "weight 30 · 60 % of the vote"
+        assert text_of(user, "weight-news_analyzer") == "weight 20 · 40 % of the vote"
 
 
 async def test_weights_are_moved_together_and_saved_with_one_code() -> None:

@@ -298,7 +298,8 @@ async def test_the_last_decision_says_its_arithmetic_once() -> None:
     desk.view.decision = a_decision(reason=text, vote=vote)
     async with signed_in(desk) as user:
         assert text_of(user, "verdict") == "HOLD: 31.2, buys from 60"
-        await user.should_see(text)
+        await user.should_see("Confidence × weight: Technical BUY 52 × 30")
+        await user.should_not_see(text)
 
 
 # ---------------------------------------------------------------- alerts

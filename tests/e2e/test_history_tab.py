@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 from nicegui.testing import User
 
+from app.ports import Row
+from components.equity_chart import held_instead, in_words, options
 from components.history import began
 from tests.builders import d
 from tests.e2e.test_dashboard_user import pytestmark as pytestmark  # noqa: PLC0414 - the same group and warnings
 from tests.e2e.test_dashboard_user import show, signed_in, text_of
 from tests.fakes_ui import NOW, Desk, a_position
-from tests.ui_history import a_bought_decision, fill_history
+from tests.ui_history import a_bought_decision, fill_history, pay_in
 
 
 async def opened(user: User) -> None:
@@ -26,7 +28,7 @@ async def test_closed_trades_are_told_with_their_sums() -> None:
     async with signed_in(desk) as user:
         await opened(user)
         assert text_of(user, "sum-trades") == "120"
-        assert text_of(user, "sum-won").startswith("68 (56 %)")
+        assert text_of(user, "sum-won").startswith("68 (57 %)")
         assert text_of(user, "sum-result").startswith("▲ +$")
         await user.should_see("its stop was hit")
         assert text_of(user, "where") == "1–50 of 120"
@@ -38,7 +40,7 @@ async def test_a_tap_tells_why_it_was_bought_and_sold() -> None:
     async with signed_in(desk) as user:
         await opened(user)
         user.find(marker="trade-t2-details").trigger("toggle")
-        await user.should_see("technical: BUY 82\u00a0%, RSI 29 is oversold")
+        await user.should_see("RSI 29 is oversold")
         await user.should_see("Result after fees")
         await user.should_see("The vote said sell.")
         user.find(marker="receipt-buy").click()
@@ -118,6 +120,22 @@ async def test_a_trade_that_is_closed_meanwhile_appears_by_itself() -> None:
         await user.should_see(marker="trade-t0")
 
 
+async def test_what_was_opened_stays_open_while_newer_trades_come_above_it() -> None:
+    desk = Desk()
+    fill_history(desk, 2)
+    async with signed_in(desk) as user:
+        await opened(user)
+        user.find(marker="trade-t2-details").trigger("toggle")
+        await user.should_see("Result after fees")
+        desk.reader.rows["trades"].insert(0, {**desk.reader.rows["trades"][0], "id": "t0"})
+        await show(desk, trades_today=4)
+        await user.should_see(marker="trade-t0")
+        await user.should_see("Result after fees")
+        (newest,) = user.find(marker="trade-t0").elements
+        assert newest.parent_slot is not None
+        assert [each._markers for each in newest.parent_slot.children] == [["trade-t0"], ["trade-t1"], ["trade-t2"]]
+
+
 async def test_a_decision_opens_as_a_receipt_and_its_vote_is_held_again() -> None:
     desk = Desk()
     fill_history(desk)
@@ -145,3 +163,45 @@ async def test_a_position_shows_its_orders_and_leads_to_its_decision() -> None:
         await user.should_see("Buy 0.00771\u00a0BTC, limit $64,130.00: filled at $64,120.50")
         user.find(marker="receipt").click()
         await user.should_see("How the vote went")
+
+
+async def test_money_paid_in_or_out_stands_among_the_trades_and_is_no_result() -> None:
+    desk = Desk()
+    fill_history(desk, 2)
+    pay_in(desk)
+    async with signed_in(desk) as user:
+        user.find(marker="tab-history").click()
+        await user.should_see(marker="flow-f1")
+        await user.should_see("Money paid in")
+        await user.should_see("+$2,500.00")
+        await user.should_see(marker="trade-t1")
+        assert text_of(user, "equity-words").endswith("without $2,500.00 paid in and $400.00 taken out")
+        user.find(marker="choose-flows").click()
+        await user.should_not_see(marker="trade-t1")
+        await user.should_see(marker="flow-f2")
+
+
+async def test_where_nothing_was_paid_in_nothing_is_said_of_it() -> None:
+    desk = Desk()
+    fill_history(desk, 2)
+    async with signed_in(desk) as user:
+        await opened(user)
+        await user.should_not_see("Paid in, taken out")
+        await user.should_not_see("paid in or taken out")
+        assert "without" not in text_of(user, "equity-words")
+
+
+def test_the_curve_marks_what_was_paid_in_and_holds_it_in_bitcoin_too() -> None:
+    def row(hour: int, equity: int, own: int, price: int, moved: int) -> Row:
+        at = f"2026-11-24T{hour:02}:00:00.000Z"
+        values = {"equity": equity, "own": own, "price": price, "moved": moved}
+        return {"at": at, **{name: str(value) for name, value in values.items()}}
+
+    rows = [row(1, 1000, 1000, 100, 0), row(2, 2000, 1000, 200, 1000), row(3, 2200, 1100, 400, 0)]
+    assert held_instead(rows) == [1000, 3000, 6000]
+    assert in_words(rows).replace("\u00a0", " ") == (
+        "+$200.00 (+10.00 %) · bitcoin +300.00 % · lowest $1,000.00 · without $1,000.00 paid in"
+    )
+    (point,) = options(rows)["series"][1]["markPoint"]["data"]
+    assert point == {"coord": [rows[1]["at"], 2000.0], "value": "+$1,000.00"}
+    assert "markPoint" not in options(rows[2:])["series"][1]

@@ -68,3 +68,38 @@ async def test_a_drag_moves_the_candles_and_a_newer_picture_leaves_them_there() 
         await app.tell("price 63432.10")
         await expect(page.locator(".price-chart svg")).to_contain_text("63,432")
         assert await page.evaluate(TIMES) == moved
+
+
+SAID_IN = """(zone) => {
+    const texts = [...document.querySelectorAll(".price-chart svg text")].map((each) => each.textContent);
+    const shape = { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    const names = options(".price-chart")?.xAxis[0].data ?? [];
+    const known = names.map((name) => new Date(Number(name)).toLocaleTimeString("en", shape));
+    const times = texts.filter((text) => text.includes(":"));
+    return times.length > 0 && times.every((text) => known.includes(text));
+}"""
+
+
+@needs_chromium
+async def test_charts_tell_time_as_the_viewers_clock_does_and_in_utc_once_a_time_was_tapped() -> None:
+    from playwright.async_api import expect
+
+    async with running("full") as app, a_phone() as first:
+        page = await first.context.browser.new_page(timezone_id="Asia/Kolkata", viewport={"width": 390, "height": 844})
+        await sign_in(page, app)
+        await page.get_by_role("tab", name="Insights").click()
+        await page.get_by_role("button", name="1 h", exact=True).click()
+        await expect(page.locator(CANDLES).nth(90)).to_be_attached()
+        await page.evaluate("""async () => {
+            window.chart = (await import("nicegui-echart")).echarts;
+            window.options = (place) => chart.getInstanceByDom(document.querySelector(place))?.getOption();
+        }""")
+        await page.wait_for_function(f"zone => ({SAID_IN})(zone)", arg="Asia/Kolkata")
+        await page.locator("time.moment:visible").first.click()
+        await page.wait_for_function(f"zone => ({SAID_IN})(zone)", arg="UTC")
+        await page.get_by_role("tab", name="History").click()
+        await expect(page.locator(".equity-chart canvas")).to_be_attached()
+        await page.wait_for_function("options('.equity-chart .chart')?.useUTC === true")
+        await page.get_by_role("tab", name="Insights").click()
+        await page.locator("time.moment:visible").first.click()
+        await page.wait_for_function("options('.equity-chart .chart')?.useUTC === false")

@@ -76,7 +76,7 @@ async def test_a_strategy_that_holds_back_says_how_far_its_reading_is() -> None:
     desk = a_desk()
     desk.look = look
     async with looking(desk) as user:
-        await user.should_see("HOLD 69 %: RSI 44, buys dips from 40 down")
+        await user.should_see("HOLD 69\u00a0%: RSI 44, buys dips from 40 down")
 
 
 async def test_what_changes_in_the_engine_is_shown_by_itself() -> None:
@@ -146,7 +146,7 @@ async def test_the_indicators_have_a_meaning_and_who_was_worse_than_chance_is_po
             "0.8 × the usual", "Support $62,800.00 (−2.3 %)", "Highest of the last 30 candles",
         ):  # fmt: skip
             assert said in technical
-        await user.should_see("⚠ News analyzer was worse than chance for 30 days.")
+        await user.should_see("⚠ News was worse than chance for 30 days.")
         done = told(user, "performance")
         assert "164 opinions, 66 % sure on average. Right 57.3 % of 142 that could be judged; chance is 50 %." in done
         assert "▼ −$31.07" in done

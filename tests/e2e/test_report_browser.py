@@ -37,7 +37,7 @@ async def test_the_report_draws_searches_and_sorts_and_runs_nothing_that_a_reaso
         await expect(page.locator("#rows tr").first).to_contain_text(worst)
         shown = await page.locator("#rows tr").count()
         await page.get_by_role("button", name="Show more").click()
-        assert (shown, await page.locator("#rows tr").count()) == (50, 120)
+        assert (shown, await page.locator("#rows tr").count()) == (20, 120)
         assert await page.evaluate("document.getElementById('price').data.some(t => t.name === 'Stop price')") is False
         await page.get_by_role("button", name="Day", exact=True).click()
         await page.wait_for_function("document.getElementById('price').data.some(t => t.type === 'candlestick')")

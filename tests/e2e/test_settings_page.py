@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from nicegui.testing import User
+from nicegui.testing.user_interaction import UserInteraction
 
+from components.parts import Text
 from tests.e2e.test_controls_tab import put, until
 from tests.e2e.test_dashboard_user import signed_in, text_of
 from tests.fakes_ui import Desk
@@ -31,6 +33,12 @@ async def at_the_settings(*folds: str, code: str = "") -> AsyncIterator[tuple[Us
         for name in folds:
             user.find(marker=f"settings-{name}").trigger("toggle", True)
         yield user, settings, desk
+
+
+def entry(user: User, name: str, text: str) -> UserInteraction[Text]:
+    """An entry of a list, to be tapped."""
+    found = {each for each in user.find(Text, marker=f"entry-{name}").elements if each.text == text}
+    return UserInteraction(user, found, None)
 
 
 def everything(user: User) -> str:
@@ -69,8 +77,10 @@ async def test_changes_are_seen_before_they_are_saved_and_saved_with_one_code() 
         await user.should_see("A whole number from 5 to 3600, please")
         await user.should_not_see(marker="settings-save")
         put(user, "setting-cycle_seconds", "120")
-        words = settings.rows["news.keywords.high"].value
-        put(user, "setting-news.keywords.high", words.replace("hack, ", "") + ", black swan")
+        put(user, "entry-of-news.keywords.high", "black swan")
+        user.find(marker="add-to-news.keywords.high").click()
+        await user.should_see("black swan", marker="entry-news.keywords.high")
+        entry(user, "news.keywords.high", "hack").click()
         assert text_of(user, "settings-told") == "Not saved: 2 changes"
         user.find(marker="settings-save").click()
         await user.should_see("Seconds between votes: 90 → 120; Grave words:")
@@ -99,6 +109,64 @@ async def test_what_the_reader_of_the_files_refuses_is_said_and_stays_typed() ->
         assert settings.orders == []
 
 
+async def test_lists_and_tables_take_new_names_and_let_old_ones_go() -> None:
+    async with at_the_settings("news", "model", "strategies") as (user, settings, _):
+        put(user, "entry-of-news.keywords.high", "x")
+        user.find(marker="add-to-news.keywords.high").click()
+        await user.should_see("news.keywords.high: the entry 'x' cannot be: it must be a word of 2 to 60 characters")
+        put(user, "entry-of-news.keywords.high", "sec, again")
+        user.find(marker="add-to-news.keywords.high").click()
+        await user.should_see("sec, again", marker="entry-news.keywords.high")
+        put(user, "entry-of-news.feeds", "https://news.example/rss?only=bitcoin,sec")
+        user.find(marker="add-to-news.feeds").click()
+        await user.should_see("https://news.example/rss?only=bitcoin,sec", marker="entry-news.feeds")
+        entry(user, "news.keywords.high", "hack").click()
+
+        put(user, "new-name-deepseek.prices", "my model")
+        for column, price in (("cached_usd", "0.1"), ("input_usd", "0,2"), ("output_usd", "2000")):
+            put(user, f"new-value-deepseek.prices.*.{column}", price)
+        user.find(marker="new-add-deepseek.prices").click()
+        await user.should_see("my model, Text out: A number from 0 to 1000, please")
+        put(user, "new-value-deepseek.prices.*.output_usd", "0.3")
+        user.find(marker="new-add-deepseek.prices").click()
+        await user.should_see("deepseek.prices: the name 'my model' cannot be: it must be a model's name")
+        put(user, "new-name-deepseek.prices", "my-model:8b")
+        user.find(marker="new-add-deepseek.prices").click()
+        await user.should_see(marker="setting-deepseek.prices.my-model:8b.input_usd")
+        user.find(marker="remove-deepseek.prices.deepseek-v4-pro.cached_usd").click()
+
+        put(user, "new-name-strategies.news_analyzer.settings", "words")
+        put(user, "new-value-strategies.news_analyzer.settings.*", '["a, b", 2]')
+        user.find(marker="new-add-strategies.news_analyzer.settings").click()
+        await user.should_see(marker="entry-of-strategies.news_analyzer.settings.words")
+
+        assert text_of(user, "settings-told") == "Not saved: 9 changes"
+        assert settings.orders == []
+        user.find(marker="settings-save").click()
+        await user.should_see("+ sec, again, − hack; ")
+        await user.should_see("deepseek-v4-pro: Text out: $3.96 → removed")
+        user.find(marker="agree").click()
+        await user.should_see("Saved: it counts after the next start")
+        rows = {name: row.value for name, row in settings.rows.items()}
+        assert rows["news.keywords.high"].endswith("\nsec, again")
+        assert rows["news.feeds"].endswith("\nhttps://news.example/rss?only=bitcoin,sec")
+        assert rows["deepseek.prices.my-model:8b.input_usd"] == "0.2"
+        assert rows["deepseek.prices.deepseek-v4-pro.input_usd"] == ""
+        assert rows["strategies.news_analyzer.settings.words"] == '["a, b", 2]'
+
+
+async def test_what_was_taken_out_is_kept_after_all() -> None:
+    async with at_the_settings("news", "strategies") as (user, _, _):
+        out = "remove-strategies.technical_indicators.settings.rsi_period"
+        user.find(marker=out).click()
+        entry(user, "news.feeds", "https://cointelegraph.com/rss").click()
+        await user.should_see("removed after the next start")
+        assert text_of(user, "settings-told") == "Not saved: 2 changes"
+        user.find(marker=out).click()
+        entry(user, "news.feeds", "https://cointelegraph.com/rss").click()
+        await user.should_not_see(marker="settings-told")
+
+
 async def test_the_matrix_says_how_each_event_arrives_and_a_tap_changes_it() -> None:
     async with at_the_settings("alerts") as (user, settings, _):
         level, event = "cell-alerts.levels.warning.email", "cell-alerts.events.disk.email"
@@ -116,6 +184,18 @@ async def test_the_matrix_says_how_each_event_arrives_and_a_tap_changes_it() -> 
         user.find(marker="agree").click()
         await until(lambda: len(settings.orders) == 3)
         assert ("admin", "alerts.events.disk.email", " → on") in settings.orders
+
+
+async def test_alerts_on_this_device_stand_beside_the_matrix_and_quiet_hours_below_it() -> None:
+    desk = Desk()
+    async with signed_in(desk, settings=with_settings(desk), push=desk.a_push("push.example")) as user:
+        await user.open("/?tab=settings")
+        await user.should_see(marker="settings-alerts")
+        user.find(marker="settings-alerts").trigger("toggle", True)
+        await user.should_see("Alerts on this device")
+        await user.should_see("Get alerts on this device")
+        await user.should_see(marker="cell-alerts.levels.warning.push")
+        await user.should_see(marker="setting-alerts.quiet_hours.start")
 
 
 async def test_each_channel_takes_a_test_message() -> None:

@@ -79,3 +79,17 @@ async def test_the_running_day_is_computed_anew_and_days_that_are_over_stay(
     assert (found[-1]["date"], found[-1]["equity_end"]) == (f"{NOON:%Y-%m-%d}", "10100")
     assert found[0]["sharpe_ratio"] is not None
     assert found[-1]["sharpe_ratio"] is None
+
+
+async def test_a_withdrawal_is_no_fall_and_a_deposit_no_gain(
+    database: Database, ledger: LedgerRow, reader: DatabaseReader
+) -> None:
+    write_equity(database, ledger.name, (0, "10000"), (2, "4000"), (4, "4400"), (6, "14400"), (8, "14256"))
+    moved = [(1, "-6000"), (5, "10000")]
+    flows = [{"id": f"f{at}", "at": NOON + HOUR * at, "amount": Decimal(amount), "note": ""} for at, amount in moved]
+    with database.writing() as connection:
+        connection.execute(insert(FlowTable), [{"ledger": ledger.name, **flow} for flow in flows])
+    DatabaseDays(database, ledger.name).gather(NOON + HOUR * 9)
+    ((day,), _) = await reader.list("stats/daily", 10, 0)
+    assert day["pnl_pct"] == pytest.approx(1.1 * 0.99 * 100 - 100)
+    assert day["max_drawdown_pct"] == pytest.approx(1)

@@ -89,9 +89,9 @@ async def test_health_says_one_word_to_anybody(stranger: Program, word: str, sta
     assert is_problem(await stranger.client.post("/health"), 405)
 
 
-READS = ["status", "positions", "positions/x", "trades", "trades.csv", "orders", "fills", "decisions", "decisions/x",
-          "signals", "insights", "candles", "reviews", "reviews/x", "voices", "news", "alerts", "logs", "backtests",
-          "data"]  # fmt: skip
+READS = ["status", "positions", "positions/x", "trades", "trades.csv", "orders", "fills", "flows", "decisions",
+          "decisions/x", "signals", "insights", "candles", "reviews", "reviews/x", "voices", "news", "alerts", "logs",
+          "backtests", "data"]  # fmt: skip
 ACTS = ["pause", "resume", "positions/x/close", "close-all", "alerts/acknowledge", "unlock"]
 
 
@@ -244,6 +244,22 @@ async def test_trades_as_csv_oldest_first_and_safe_in_a_spreadsheet(program: Pro
     assert first.endswith(',"RSI ""low"", bought"')
     assert ",-3.5," in second
     assert second.endswith(",'=1+1")
+
+
+async def test_deposits_and_withdrawals_are_listed_and_stand_in_the_csv_at_their_time(program: Program) -> None:
+    flows = [
+        {"id": "w-1", "at": "2026-11-24T09:00:00.000Z", "kind": "withdrawal", "amount": "-250.5", "note": ""},
+        {"id": "d-1", "at": "2026-11-20T09:00:00.000Z", "kind": "deposit", "amount": "500", "note": "=told"},
+    ]
+    program.desk.reader.rows |= {
+        "flows": flows,
+        "trades": [{"id": "t1", "closed_at": "2026-11-22T10:00:00.000Z", "profit_loss": "4"}],
+    }
+    assert (await program.get("flows")).json() == {"items": flows, "total": 2}
+    _, *lines = (await program.get("trades.csv")).text.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["d-1", "t1", "w-1"]
+    assert lines[0] == "d-1,,USD,DEPOSIT,2026-11-20T09:00:00.000Z,2026-11-20T09:00:00.000Z,500,,,,,,,,'=told"
+    assert lines[2].startswith("w-1,,USD,WITHDRAWAL,2026-11-24T09:00:00.000Z,2026-11-24T09:00:00.000Z,250.5,,,,,")
 
 
 async def test_when_the_store_does_not_answer_it_says_so(program: Program) -> None:

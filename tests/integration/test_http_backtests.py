@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.backtest_figures import figures_of
 from app.backtests import RESTARTED, BacktestRuns
 from app.core.errors import ConfigError, StoreError
 from app.errands import Errand, Errands
@@ -226,7 +227,7 @@ async def test_a_backtest_is_asked_for_looked_at_and_its_files_are_taken(laborat
         assert (options["data"], options["since"], options["until"]) == ("BTC/USD:1m", "2023-03-02", "2023-03-03")
         assert [each["name"] for each in done["files"]] == ["result.json", "trades.csv", "report.html"]
         listed = await laboratory.get()
-        assert listed == {"items": [done], "total": 1}
+        assert listed == {"items": [{**done, "result": figures_of(done["result"])}], "total": 1}
         table = await laboratory.client.get(done["files"][1]["url"])
         assert table.headers["content-type"].startswith("text/csv")
         assert "attachment" in table.headers["content-disposition"]

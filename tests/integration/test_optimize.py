@@ -24,6 +24,7 @@ from backtest.trials import WORST, score
 from tests.histories import random_walk
 from tests.ports import free_port
 from wiring.bench import TrialSetup, Workbench, bench_of
+from wiring.studies import write_config
 
 ROOT = Path(__file__).parents[2]
 TECHNICAL = "strategies.technical_indicators.settings"
@@ -223,7 +224,18 @@ def test_the_command_leaves_a_folder_whose_settings_can_be_used(
     assert set(study["importance"]) == {each.partition("=")[0] for each in VARY}
     assert {each["name"] for each in study["ablation"]} == {"without volume", "without RSI extremes", "without either"}
     assert study["neighbours"]
-    assert "<title>Study: one</title>" in (at_home / "found" / "optimize.html").read_text()
+    page = (at_home / "found" / "optimize.html").read_text()
+    assert "<title>Search for better settings: walk: 2023-01-01 to 2023-03-02</title>" in page
+    for part in ("Out of sample", "Test by test", "Buy and hold", "What it hangs on", "What carries the result",
+                 "One step to the side", "Course of the search", "How far to believe the best one"):  # fmt: skip
+        assert part in page, part
+    held = study["headline"]["curve"]["held"]
+    assert len(held) == len(study["headline"]["curve"]["equity"])
+    gain = study["headline"]["buy_and_hold_return_pct"]
+    assert held[-1] / 10_000 - 1 == pytest.approx(gain / 100, abs=1e-5), "the line ends where its figure says"
+    each = [window["buy_and_hold_return_pct"] for window in study["walk_forward_windows"]]
+    once = (1 + each[0] / 100) * (1 + each[1] / 100) / 0.999**2
+    assert 1 + gain / 100 == pytest.approx(once, abs=2e-3), "the fee of both ends is paid once, not twice"
     assert (at_home / "found" / "trials.csv").read_text().count("\n") > 5
 
     again = [
@@ -260,3 +272,41 @@ def test_wrong_use_is_said_in_one_line(
     error = capfd.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+# ---------------------------------------------------------------- beside each other
+
+
+def test_sensitivity_tries_every_combination_and_draws_it(
+    setup: TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    varied = ["--vary", "buy_threshold=60,70", "--vary", "timeframe=15m,30m"]
+    assert program.main(["sensitivity", "--data", setup.data, *varied, "--workers", "1", "--out", "map"]) == 0
+    told = capfd.readouterr().out.splitlines()
+    assert told[0] == "return %: buy_threshold (down) by timeframe (across)"
+    assert told[1].split() == ["15m", "30m"]
+    rows = json.loads((at_home / "map" / "sensitivity.json").read_text())
+    assert [row["settings"] for row in rows] == [
+        {"buy_threshold": low, "timeframe": frame} for low in ("60", "70") for frame in ("15m", "30m")
+    ]
+    last = f"{rows[3]['return_pct']:.2f}".replace("-", "−")
+    assert told[3].split()[2] == last
+    page = (at_home / "map" / "sensitivity.html").read_text()
+    assert page.count('class="months map"') == 3, "return, Sharpe ratio, drawdown"
+    assert f">{last if last.startswith('−') else f'+{last}'}</td>" in page
+    assert program.main(["sensitivity", "--data", setup.data, "--vary", "timeframe=7h,9h", "--workers", "1"]) == 2
+    assert "no combination is possible" in capfd.readouterr().err
+
+
+def test_configurations_are_run_and_compared(
+    setup: TrialSetup, at_home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, threshold in (("bold", 60), ("shy", 80)):
+        write_config(setup.config_dir)((("buy_threshold", threshold), ("timeframe", "15m")), at_home / name)
+    given = ["compare", "--config", "bold", "--config", "shy", "--data", setup.data, "--out", ".", "--json"]
+    assert program.main([*given, "--until", "2023-02-01"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert list(told["runs"]) == ["1-bold", "2-shy"]
+    assert told["runs"]["1-bold"]["trades"] > told["runs"]["2-shy"]["trades"]
+    assert told["warnings"] == []
+    assert '"name":"2-shy"' in (at_home / "compare.html").read_text()

@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -175,6 +176,127 @@ async def test_a_text_of_a_strategy_needs_no_quotes_from_a_person(floor: Setting
     )
     (mine,) = load_rules(floor.config).rules.voting.strategies
     assert dict(mine.settings) == {"word": '"off"', "on": "false", "many": '[3,"no"]'}
+
+
+def added(lines: list[str]) -> list[str]:
+    return [line[2:] for line in lines if line[0] == "+"]
+
+
+def removed(lines: list[str]) -> list[str]:
+    return [line[2:] for line in lines if line[0] == "-"]
+
+
+async def test_a_model_gets_prices_and_a_last_day_and_another_one_goes(floor: SettingsFloor) -> None:
+    start = "deepseek.prices.local/model-1.5:8b"
+    new = [Edit(name=f"{start}.{part}_usd", was="", text="0.5") for part in ("cached", "input", "output")]
+    await floor.settings.save(ME, [*new, Edit(name="deepseek.cutoffs.local/model-1.5:8b", was="", text="2025-07-01")])
+    app = load_rules(floor.config).app["deepseek"]
+    assert list(app["prices"]) == ["deepseek-flash", "deepseek-v4-pro", "local/model-1.5:8b"]
+    assert app["cutoffs"] == {"local/model-1.5:8b": "2025-07-01"}
+    values = {row.name: row.value for row in (await floor.settings.look()).rows}
+    assert values[f"{start}.input_usd"] == "0.5"
+    gone = [name for name in values if "deepseek-v4-pro" in name or "cutoffs" in name]
+    await floor.settings.save(ME, [Edit(name=name, was=values[name], text="") for name in gone])
+    app = load_rules(floor.config).app["deepseek"]
+    assert list(app["prices"]) == ["deepseek-flash", "local/model-1.5:8b"]
+    assert app["cutoffs"] == {}
+    assert removed(floor.difference("app.yml")) == [
+        "    deepseek-v4-pro: {cached_usd: 0.044, input_usd: 1.32, output_usd: 3.96}"
+    ]
+    assert [(row["target"], row["detail"]) for row in floor.audit][-1] == (
+        "deepseek.cutoffs.local/model-1.5:8b",
+        "2025-07-01 → not given",
+    )
+
+
+async def test_a_table_that_is_emptied_stays_empty(floor: SettingsFloor) -> None:
+    (floor.config / "app.yml").unlink()
+    rows = [row for row in (await floor.settings.look()).rows if row.name.startswith("deepseek.prices.")]
+    await floor.settings.save(ME, [Edit(name=row.name, was=row.value, text="") for row in rows])
+    assert load_rules(floor.config).app["deepseek"]["prices"] == {}
+    assert not [row for row in (await floor.settings.look()).rows if row.name.startswith("deepseek.prices.")]
+
+
+async def test_words_and_feeds_may_hold_commas_and_stand_a_line_each(floor: SettingsFloor) -> None:
+    row = await floor.row("news.feeds")
+    first, *_, last = row.value.split("\n")
+    comma = "https://news.example/rss?only=bitcoin,sec"
+    high = await floor.row("news.keywords.high")
+    await floor.settings.save(
+        ME,
+        [
+            Edit(name=row.name, was=row.value, text="\n".join((first, last, comma))),
+            Edit(name=high.name, was=high.value, text=high.value.replace("51% attack", "hack, again")),
+        ],
+    )
+    news = load_rules(floor.config).app["news"]
+    assert news["feeds"] == (first, last, comma)
+    assert "hack, again" in news["keywords"]["high"]
+    assert "51% attack" not in news["keywords"]["high"]
+    assert f"    - '{comma}'" in added(floor.difference("app.yml"))
+    await floor.settings.save(ME, [Edit(name=row.name, was="\n".join(news["feeds"]), text="")])
+    assert load_rules(floor.config).app["news"]["feeds"] == ()
+
+
+async def test_a_strategy_gets_settings_that_are_lists_and_loses_others(floor: SettingsFloor) -> None:
+    start = "strategies.technical_indicators.settings"
+    before = (floor.config / "strategies.yml").read_text().count("#")
+    await floor.settings.save(
+        ME,
+        [
+            Edit(name=f"{start}.rsi_period", was="21", text=""),
+            Edit(name=f"{start}.levels", was="", text='[1.5, "a, b", true]'),
+            Edit(name="strategies.news_analyzer.settings.calm", was="", text="yes"),
+        ],
+    )
+    rules = {rule.name: dict(rule.settings) for rule in load_rules(floor.config).rules.voting.strategies}
+    assert "rsi_period" not in rules["technical_indicators"]
+    assert rules["technical_indicators"]["levels"] == '[1.5,"a, b",true]'
+    assert rules["technical_indicators"]["macd_fast"] == "16"
+    assert rules["news_analyzer"] == {"calm": '"yes"'}
+    text = (floor.config / "strategies.yml").read_text()
+    assert text.count("#") == before
+    assert max(map(len, text.splitlines())) <= 130
+
+
+async def test_a_strategy_that_is_off_is_taken_out_of_the_list_and_one_that_votes_is_not(floor: SettingsFloor) -> None:
+    path = floor.config / "strategies.yml"
+    path.write_text(path.read_text().replace("news_analyzer: {enabled: true", "news_analyzer: {enabled: false"))
+    with pytest.raises(Unfit, match="on the Controls tab"):
+        await floor.change(strategies__deepseek_analyzer__enabled="")
+    await floor.change(strategies__news_analyzer__enabled="")
+    names = [rule.name for rule in load_rules(floor.config).rules.voting.strategies]
+    assert names == ["deepseek_analyzer", "technical_indicators"]
+
+
+BAD_ENTRIES = (
+    ("news.feeds", "ftp://news.example/", "news.feeds: the entry 'ftp://news.example/' cannot be"),
+    ("news.keywords.high", "hack\nx", "news.keywords.high: the entry 'x' cannot be"),
+    ("news.keywords.high", "hack\nHack", "news.keywords.high: the entry 'Hack' is there twice"),
+    ("deepseek.cutoffs.a b", "2025-07-01", "deepseek.cutoffs: the name 'a b' cannot be"),
+    ("deepseek.cutoffs.ab", "yesterday", "deepseek.cutoffs.ab is 'yesterday'; it must be a date"),
+    ("deepseek.prices.ab.input_usd", "1", "deepseek.prices.ab needs cached_usd, input_usd and output_usd"),
+    ("deepseek.prices.deepseek-flash.input_usd", "", "deepseek.prices.deepseek-flash.input_usd: it cannot be empty"),
+    ("strategies.nobody.settings.a", "1", "strategies.nobody.settings.a: is no setting"),
+    ("strategies.news_analyzer.settings.A", "1", "strategies.news_analyzer.settings: the name 'A' cannot be"),
+    ("strategies.news_analyzer.settings.a", '{"b": 1}', "strategies.news_analyzer.settings.a: it must be a number"),
+)
+
+
+async def test_a_bad_entry_is_named_and_nothing_is_changed(floor: SettingsFloor) -> None:
+    values = {row.name: row.value for row in (await floor.settings.look()).rows}
+    for name, text, why in BAD_ENTRIES:
+        with pytest.raises(Unfit, match=re.escape(why)):
+            await floor.settings.save(ME, [Edit(name=name, was=values.get(name, ""), text=text)])
+    assert floor.difference("app.yml") == floor.difference("strategies.yml") == floor.audit == []
+
+
+async def test_an_entry_that_somebody_else_removed_or_added_is_no_surprise(floor: SettingsFloor) -> None:
+    with pytest.raises(Conflict, match="has been removed meanwhile"):
+        await floor.settings.check([Edit(name="deepseek.cutoffs.ab", was="2025-07-01", text="2025-08-01")])
+    await floor.settings.save(ME, [Edit(name="deepseek.cutoffs.ab", was="", text="2025-07-01")])
+    with pytest.raises(Conflict, match="has been changed to '2025-07-01' meanwhile"):
+        await floor.settings.check([Edit(name="deepseek.cutoffs.ab", was="", text="2025-08-01")])
 
 
 async def test_where_a_second_factor_is_enrolled_every_change_needs_it(floor: SettingsFloor) -> None:

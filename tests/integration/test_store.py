@@ -290,8 +290,6 @@ async def test_logs_are_written_in_batches_and_filtered_by_level(database: Datab
     assert total == 2
     assert [row["level"] for row in rows_] == ["ERROR", "WARNING"]
     assert rows_[0]["details"] == {"n": 1}
-    logs.prune(NOON + timedelta(days=31))
-    assert (await reader.list("logs", 10, 0))[1] == 0
 
 
 def test_an_entry_still_on_its_way_has_no_position_row() -> None:

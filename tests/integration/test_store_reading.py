@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from app.core.decisions import Decision, Outcome
-from app.core.model import Position, Trade
+from app.core.model import Flow, Position, Trade
 from app.ports import EquityPoint, LedgerRow
 from app.seam import clock
 from services.database import Database, DatabaseJournal, DatabaseReader, rows
@@ -231,3 +231,38 @@ async def test_decisions_can_be_asked_for_by_what_became_of_them_and_read_whole(
     assert ([row["id"] for row in page], total) == (["held"], 1)
     assert await reader.decision(decision.id) == decision
     assert await reader.decision("nothing") is None
+
+
+async def test_deposits_stand_among_the_trades_and_no_figure_of_the_curve_counts_them(
+    database: Database, ledger: LedgerRow, journal: DatabaseJournal, reader: DatabaseReader
+) -> None:
+    _, (*_, closed) = a_whole_trade()
+    trade = the_last(Trade, [closed])
+    at = {"trade": trade.closed_at, "paid": trade.closed_at + timedelta(minutes=2)}  # type: ignore[attr-defined]
+    flows = [
+        Flow(id="deposit-1", at=at["trade"] - timedelta(minutes=3), amount=d(500), note="told by the exchange"),
+        Flow(id="withdrawal-7", at=at["paid"], amount=d(-3000)),
+    ]
+    worths = {-10: "10000", -4: "10100", -2: "10600", 0: "10600", 1: "10706", 3: "7706", 4: "7628.94"}
+    points = [
+        EquityPoint(
+            at=at["trade"] + timedelta(minutes=minute), equity=d(worth), cash=d(worth), quantity=d(0), price=d(1)
+        )
+        for minute, worth in worths.items()
+    ]
+    journal.commit([closed, *(entry(n, changes=(flow,)) for n, flow in enumerate(flows, 2))], points)
+    rows_, total = await reader.list("history", 10, 0)
+    assert ([row["id"] for row in rows_], total) == (["withdrawal-7", trade.id, "deposit-1"], 3)  # type: ignore[attr-defined]
+    assert (rows_[0]["kind"], rows_[0]["amount"], rows_[2]["note"]) == ("withdrawal", "-3000", "told by the exchange")
+    assert "profit_loss" in rows_[1]
+    assert (await reader.list("history", 1, 1))[0] == [rows_[1]]
+    assert (await reader.list("history", 10, 0, since=at["paid"]))[1] == 1
+    assert [row["id"] for row in (await reader.list("flows", 10, 0))[0]] == ["withdrawal-7", "deposit-1"]
+    curve = await reader.curve(points=2)
+    assert [(row["equity"], row["moved"]) for row in curve] == [
+        ("10000", "0"),
+        ("10600", "500"),
+        ("7706", "-3000"),
+        ("7628.94", "0"),
+    ]
+    assert [round(float(row["own"]), 2) for row in curve] == [10000, 10100, 10201, 10098.99], "1 %, 1 %, then 1 % down"

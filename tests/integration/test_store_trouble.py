@@ -32,6 +32,7 @@ from services.database import (
     Users,
     open_database,
 )
+from services.database.backtests import Backtests
 from services.database.logs_store import WAITING, LogStore
 from tests.builders import NOON, d
 from tests.integration.store_cases import a_whole_trade, entry
@@ -103,6 +104,22 @@ def test_alerts_from_before_there_were_channels_are_history(database_url: str) -
     upgraded = open_database(database_url)
     outbox = DatabaseOutbox(upgraded, ledger.name)
     assert (outbox.fresh(), outbox.unseen(NOON - timedelta(days=9))) == ([], [])
+    upgraded.close()
+
+
+def test_backtests_from_before_lists_had_figures_of_their_own_are_listed_with_them(database_url: str) -> None:
+    database = open_database(database_url)
+    result = {"return_pct": 1.25, "monthly": {"2023-03": 1.25}, "warnings": ["made 3 trades"]}
+    Backtests(database).finished("one", NOON, NOON, {"data": "BTC/USD"}, result)
+    Backtests(database).add("two", NOON + timedelta(seconds=1), {"data": "BTC/USD"})
+    _to_first_schema(database)
+    database.close()
+    upgraded = open_database(database_url)
+    waiting, done = Backtests(upgraded).page(10, 0)[0]
+    assert (waiting["result"], done["result"]) == (None, {"return_pct": 1.25, "warnings": ["made 3 trades"]})
+    whole = Backtests(upgraded).one("one")
+    assert whole is not None
+    assert whole["result"] == result
     upgraded.close()
 
 

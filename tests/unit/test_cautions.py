@@ -67,8 +67,8 @@ def test_a_sound_run_is_warned_of_nothing() -> None:
         ),
         ("gaps_pct", {"missing_pct": 1.26}, "1.3 % of the candles are missing"),
         ("kill_switch", {"killed": True}, "the kill switch fired"),
-        ("runaway", {"runaways": 1}, "RUNAWAY fired once"),
-        ("runaway", {"runaways": 3}, "RUNAWAY fired 3 times"),
+        ("runaway", {"runaways": 1}, "(RUNAWAY) fired once"),
+        ("runaway", {"runaways": 3}, "(RUNAWAY) fired 3 times"),
         ("limits_off", {"switched_off": ["tripwires"]}, "limits switched off in this run's configuration: tripwires"),
         (
             "luck",

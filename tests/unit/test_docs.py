@@ -162,7 +162,7 @@ def test_every_library_has_a_reason() -> None:
 def test_the_readme_begins_with_what_a_newcomer_needs() -> None:
     first_screen = "\n".join(text_of("README.md").splitlines()[:25])
     assert "git clone <this repository> bitcoin-autotrader && cd bitcoin-autotrader\nmake run" in first_screen
-    assert "docs/images/positions-phone.png" in first_screen
+    assert "docs/images/positions-phone-light.png" in first_screen
     assert "password" in first_screen
 
 
@@ -181,7 +181,7 @@ def test_the_changelog_knows_this_version() -> None:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    targets = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'src="([^"]+)"', text)]
+    targets = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'\bsrc(?:set)?="([^"]+)"', text)]
     for target in targets:
         if "://" in target:
             continue
@@ -190,6 +190,13 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert there.exists(), f"{path.name} links to {target}"
         if heading:
             assert heading in headings(there), f"{path.name} links to {target}"
+
+
+def test_every_picture_is_taken_by_make_screenshots() -> None:
+    """None is left over from an older dashboard."""
+    from tests.tools.screenshots import NAMES
+
+    assert sorted(path.name for path in (ROOT / "docs/images").iterdir()) == sorted(NAMES)
 
 
 def headings(path: Path) -> set[str]:

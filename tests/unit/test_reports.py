@@ -3,6 +3,7 @@
 import html as markup
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,9 @@ def payload(page: str) -> dict[str, Any]:
 
 
 def drawn(folder: Path, market: CandleSeries | None) -> tuple[str, str]:
-    """The page without its library, and all text of the document with single spaces."""
+    """The page and all text of the document, with spaces of one kind."""
     report.write(folder, market)
-    page = (folder / report.HTML).read_text(encoding="utf-8")
+    page = (folder / report.HTML).read_text(encoding="utf-8").replace("\u00a0", " ")
     return page, " ".join("\n".join(pages(folder)).split())
 
 
@@ -138,8 +139,46 @@ def test_honesty_is_shown_where_the_result_has_it(year: Any) -> None:
         assert "How far to believe it" in text
         assert "−12.34 %" in text
         assert "−20.1 to +14.2 %" in text
-        assert "the best that luck would show: 120 configurations were tried" in text
+        assert "the best that luck would show; 120 configurations were tried" in text
         assert "know the world until 2023-06-30" in text
+
+
+def test_what_each_voice_was_worth_is_shown_where_it_was_asked_for(year: Any, tmp_path: Path) -> None:
+    costs = {"result_usd": 120.0, "model_usd": 2.5, "fees_usd": 3.0, "slippage_usd": 1.5}
+    rows = [
+        {"name": "as_it_was", "strategy": None, "after_cost_usd": 117.5, "worth_usd": 0.0, "trades": 9, "spread": None},
+        {"name": "without", "strategy": "news_analyzer", "after_cost_usd": 150.0, "worth_usd": -32.5, "trades": 8,
+         "spread": None},
+        {"name": "random", "strategy": None, "after_cost_usd": -20.0, "worth_usd": 137.5, "trades": 9,
+         "spread": {"draws": 20, "beaten_pct": 95.0}},
+    ]  # fmt: skip
+    market = a_market(DAY * 3)
+    a_folder(tmp_path, market, trades=3, voices=[{**costs, **row} for row in rows])
+    for text in drawn(tmp_path, market):
+        assert "What each voice was worth" in text
+        assert "Without news analyzer" in text
+        assert "$32.50 more than as it was; 8 trades" in text
+        assert "−$20.00" in text
+        assert "what was done beats 95 % of them; $137.50 less than as it was" in text
+    _, _, _, page, document = year
+    assert "What each voice was worth" not in page + document
+
+
+def test_who_asks_why_reads_the_reasons_before_the_arithmetic(year: Any) -> None:
+    told = "technical_indicators BUY 75 × 30 → 75.0 ≥ 70, participation 100 %: buy; RSI 28.4: oversold."
+    assert report_words.reason_first(told) == (
+        "RSI 28.4: oversold. (the vote: technical_indicators BUY 75 × 30 → 75.0 ≥ 70, participation 100 %)"
+    )
+    assert report_words.reason_first(HOSTILE) == HOSTILE
+
+
+def test_prices_of_six_digits_stay_on_one_line_of_the_document(tmp_path: Path) -> None:
+    cheap = a_market(DAY * 3)
+    market = replace(cheap, **{name: getattr(cheap, name) * 4 for name in ("open", "high", "low", "close")})
+    a_folder(tmp_path, market, trades=3)
+    document = drawn(tmp_path, market)[1]
+    assert re.findall(r"1[12]\d,\d{3}\.\d\d\b", document)
+    assert not re.findall(r"1[12]\d,\d{3}\.\d?(?!\d)", document)
 
 
 def test_a_part_of_honesty_that_is_not_known_is_shown_name_by_name(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 // Times in the zone of whoever looks; a tap on any of them says all of them in UTC, and back.
 (() => {
   let utc = false;
+  window.traderTimes = { get utc() { return utc; }, zone: () => utc ? { timeZone: "UTC" } : {} };
   const shape = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   function say(at) {
     const then = new Date(at), now = new Date();
-    const zone = utc ? { timeZone: "UTC" } : {};
+    const zone = window.traderTimes.zone();
     const day = { ...zone, year: "numeric", month: "numeric", day: "numeric" };
     const today = then.toLocaleDateString([], day) === now.toLocaleDateString([], day);
     const year = then.getFullYear() === now.getFullYear() ? {} : { year: "numeric" };
@@ -24,7 +25,9 @@
   addEventListener("click", (event) => {
     if (!event.target.closest || !event.target.closest("time.moment")) return;
     utc = !utc;
+    document.documentElement.dataset.zone = utc ? "UTC" : "";
     sweep();
+    dispatchEvent(new Event("trader-zone"));
     event.preventDefault();
   });
 })();

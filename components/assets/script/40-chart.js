@@ -1,10 +1,12 @@
-// What the price chart says by itself: times in the viewer's zone, the figures of a candle. Numbers only, never text.
+// What the price chart says by itself: times in the viewer's zone or UTC, the figures of a candle. Numbers only, never
+// text. Every chart is drawn anew when the zone changes.
 window.traderChart = {
   time(name, seconds) {
     const at = new Date(Number(name));
-    const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-    const days = seconds >= 14400 || !(at.getHours() || at.getMinutes());
-    return days ? at.toLocaleDateString([], { day: "numeric", month: "short" }) : clock;
+    const zone = window.traderTimes.zone();
+    const clock = at.toLocaleTimeString("en", { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    const days = seconds >= 14400 || clock === "00:00";
+    return days ? at.toLocaleDateString([], { ...zone, day: "numeric", month: "short" }) : clock;
   },
   // Stops near what is seen are kept in sight; far ones must not flatten the candles.
   lowest(seen, stops) {
@@ -18,7 +20,8 @@ window.traderChart = {
   tip(points) {
     const said = (value) => Number(value).toLocaleString([], { maximumFractionDigits: 2 });
     const at = points.length ? new Date(Number(points[0].name || points[0].axisValue)) : null;
-    const lines = at ? [at.toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" })] : [];
+    const { utc, zone } = window.traderTimes;
+    const lines = at ? [at.toLocaleString([], { ...zone(), day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }) + (utc ? " UTC" : "")] : [];
     for (const point of points) {
       const value = point.value;
       if (point.seriesType === "candlestick") {
@@ -31,6 +34,13 @@ window.traderChart = {
     return lines.join("<br>");
   },
 };
+addEventListener("trader-zone", () => {
+  const places = document.querySelectorAll("[_echarts_instance_]");
+  if (places.length) import("nicegui-echart").then(({ echarts }) => places.forEach((place) => {
+    const chart = echarts.getInstanceByDom(place);
+    if (chart) chart.setOption({ useUTC: window.traderTimes.utc });
+  })).catch(() => {});
+});
 // What charts are drawn with is large: it is fetched once the page stands and nothing else is waiting.
 addEventListener("load", () => setTimeout(() => {
   const idle = window.requestIdleCallback || ((work) => work());
