@@ -134,7 +134,7 @@ def ten_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def live_a_day(journal: DatabaseJournal) -> None:
     rules = some_rules(risk=LIVELY)
-    candles = random_candles(2, 520, start=NOON.replace(hour=0))
+    candles = random_candles(2, 420, start=NOON.replace(hour=0))
     day = Day(
         replace(rules, voting=replace(rules.voting, timeframe="5m")),
         candles[:200],
@@ -154,7 +154,7 @@ async def test_a_packed_journal_is_whole_and_its_day_comes_out_the_same(
     rows, before = journal.rows(0, 100_000), replayed_day(journal, midnight, "1.0")
     given, lived = list(opinions.signals()), opinions.range()
     assert before.same
-    assert before.messages > 250
+    assert before.messages > 200
     done = let_go_of(database, replace(FOR_EVER, journal_months=-1), NOON + DAY)
     assert done["journal rows packed"] == (len(rows) - 50) // 100 * 100
     assert counted(database, tables.JournalTable) < 150
