@@ -170,6 +170,7 @@ def test_bad_input_is_one_clear_line(run: Run, arguments: tuple[str, ...], says:
         ("DATABASE_URL", "mysql://x", "DATABASE_URL"),
         ("TRADER_ADMIN_PASSWORD", "short", "TRADER_ADMIN_PASSWORD"),
         ("TRADER_COLOUR", "red", "TRADER_COLOUR"),
+        ("TRADER_CONFIG_DIR", "confug", "TRADER_CONFIG_DIR: confug is not there"),
     ],
 )
 def test_a_wrong_setting_stops_the_start(
@@ -205,4 +206,7 @@ def test_wrong_use_exits_with_2(run: Run) -> None:
     assert ended.value.code == 2
     with pytest.raises(SystemExit) as ended:
         run("backtest", "--data", "x", "--since", "yesterday")
+    assert ended.value.code == 2
+    with pytest.raises(SystemExit) as ended:  # and not with the defaults
+        run("backtest", "--data", "x", "--config", "confug")
     assert ended.value.code == 2
