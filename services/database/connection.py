@@ -163,13 +163,9 @@ def sqlite_engine(url: URL, *, reading: bool) -> Engine:
     migration is all or nothing, and a writer waits for its turn at the start instead of failing in the middle."""
     pooled = POOL if reading else {"poolclass": NullPool}
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 5}, **pooled)
-    pragmas = [
-        "busy_timeout=5000",
-        "auto_vacuum=INCREMENTAL",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ]
+    # How a new file gives room back is said before anything is in it. It takes the writer's lock, so no reader says it.
+    shrinking = [] if reading else ["auto_vacuum=INCREMENTAL"]
+    pragmas = ["busy_timeout=5000", *shrinking, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
     if reading:
         pragmas.append("query_only=ON")
     begin = "BEGIN" if reading else "BEGIN IMMEDIATE"
