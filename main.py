@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from app.core.errors import TraderError
@@ -66,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--since", type=day_of, help="UTC date, included")
     testing.add_argument("--until", type=day_of, help="UTC date, not included")
     testing.add_argument("--cash", help="default: TRADER_PAPER_CASH")
-    testing.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
+    testing.add_argument(
+        "--config", type=folder_of, help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR"
+    )
     testing.add_argument("--out", help="folder for the result; default: runs/backtest-<time>")
     how = "answer who reads text or asks a model from what is on record: in a file, a ledger, or the current books"
     testing.add_argument("--recorded", nargs="?", const="", metavar="FILE|LEDGER", help=how)
@@ -126,7 +129,9 @@ def add_comparing(verbs: Any) -> None:
     finding.add_argument("--stop-after", type=trials_of, metavar="N", help="end after N trials without a better one")
     finding.add_argument("--walk-forward", default="", metavar="TRAIN/TEST", help="such as 730d/182d")
     finding.add_argument("--cash", help="default: TRADER_PAPER_CASH")
-    finding.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
+    finding.add_argument(
+        "--config", type=folder_of, help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR"
+    )
     name = finding.add_mutually_exclusive_group()
     name.add_argument("--study", metavar="NAME", help="what to call it; default: the time")
     name.add_argument("--resume", metavar="NAME", help="go on with a study, as it was begun")
@@ -143,7 +148,9 @@ def add_comparing(verbs: Any) -> None:
     looking.add_argument("--workers", type=workers_of, help="processes; default: one for each core")
     looking.add_argument("--cluster", metavar="tcp://HOST:PORT", help="a Dask scheduler instead of processes here")
     looking.add_argument("--cash", help="default: TRADER_PAPER_CASH")
-    looking.add_argument("--config", help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR")
+    looking.add_argument(
+        "--config", type=folder_of, help="folder with strategies.yml and risk.yml; default: TRADER_CONFIG_DIR"
+    )
     looking.add_argument("--out", help="folder for the result; default: runs/sensitivity-<time>")
     looking.add_argument("--json", action="store_true", help="print the figures")
     add_progress(looking)
@@ -151,7 +158,9 @@ def add_comparing(verbs: Any) -> None:
 
     beside = verbs.add_parser("compare", help="finished runs side by side, or configurations run for it")
     beside.add_argument("runs", nargs="*", metavar="RUN", help="a folder of a finished run")
-    beside.add_argument("--config", action="append", metavar="DIR", help="run this configuration, too; twice or more")
+    beside.add_argument(
+        "--config", action="append", metavar="DIR", type=folder_of, help="run this configuration, too; twice or more"
+    )
     beside.add_argument("--data", help="candles for --config")
     beside.add_argument("--since", type=day_of, help="UTC date, included")
     beside.add_argument("--until", type=day_of, help="UTC date, not included")
@@ -164,6 +173,13 @@ def add_comparing(verbs: Any) -> None:
 def add_progress(verb: argparse.ArgumentParser) -> None:
     """For whoever starts this command and waits for it."""
     verb.add_argument("--progress", action="store_true", help='lines {"progress": per cent} instead of the result')
+
+
+def folder_of(text: str) -> str:
+    """One that is there: else a slip of the pen would be answered for the defaults."""
+    if not Path(text).exists():
+        raise argparse.ArgumentTypeError(f"{text[-200:]!r}: there is no such folder")
+    return text
 
 
 def trials_of(text: str) -> int:

@@ -93,13 +93,17 @@ class Coordinator:
     async def _await(self, rule: StrategyRule, shown: Shown, at: datetime, book: OrderBook | None) -> None:
         """A vote of its own when the answer is there, with a book that is fresh then."""
         try:
-            self._give(rule, await self.asking.ask(rule, at, book))
-            self._awaited.discard(rule.name)
+            self._give(rule, await self._answered(rule, at, book))
             if not self._round:
                 self._call(shown, await self._book())
         finally:
-            self._awaited.discard(rule.name)
             self._floor.busy(-1)
+
+    async def _answered(self, rule: StrategyRule, at: datetime, book: OrderBook | None) -> Signal:
+        try:
+            return await self.asking.ask(rule, at, book)
+        finally:
+            self._awaited.discard(rule.name)
 
     def _give(self, rule: StrategyRule, signal: Signal) -> None:
         """Unless it was switched off or replaced while it thought."""

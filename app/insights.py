@@ -19,10 +19,11 @@ from app.core.money import ZERO, plain
 from app.core.risk import Approved, Refused
 from app.core.rules import StrategyRule
 from app.core.state import price_of, standing
-from app.core.voting import DIRECTIONS, status_at
+from app.core.voting import says, status_at
 from app.cycle import Cycle
 from app.ports import Row, Strategies
 from app.session import Session
+from app.vote_row import vote_row
 
 SHOWN_VALUES = 60  # of each reading, for its curve
 CHART_VALUES = 240  # of each average, for the price chart
@@ -99,14 +100,9 @@ class Insights:
         rules = self._session.engine.state.rules.voting
         return {
             "action": vote.action,
-            "text": vote.text,
-            "without_headline": vote.without_headline or None,
             "score": vote.score,
             "participation_pct": vote.participation_pct,
-            "buy_threshold": float(rules.buy_threshold),
-            "sell_threshold": float(rules.sell_threshold),
-            "min_participation": float(rules.min_participation),
-            "terms": [asdict(term) for term in vote.terms],
+            **vote_row(vote, rules.buy_threshold, rules.sell_threshold, rules.min_participation),
         }
 
     # ------------------------------------------------------------ gates
@@ -130,11 +126,7 @@ class Insights:
 
     def _term_gate(self, term: VoteTerm) -> Row:
         signal = self._session.engine.state.signals.get(term.strategy)
-        said = str(DIRECTIONS[term.sign] if term.status is SignalStatus.OK else term.status)
-        if term.status is SignalStatus.OK and not term.confidence:
-            said = "no opinion"
-        value = f"{said} {plain(term.confidence)}" if term.confidence else said
-        return _gate(term.strategy, value, "BUY", signal.reasoning if signal else "not asked yet")
+        return _gate(term.strategy, says(term), "BUY", signal.reasoning if signal else "not asked yet")
 
     # ------------------------------------------------------------ readings
 

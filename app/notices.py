@@ -30,6 +30,9 @@ TABS = {
         (
             *(AlertEvent.STRATEGY, AlertEvent.STRATEGIES_FAIL, AlertEvent.CHANNEL_DOWN, AlertEvent.CLOCK),
             *(AlertEvent.DISK, AlertEvent.LIVE_CHECK, AlertEvent.PARITY_MISMATCH, AlertEvent.INCIDENT_REPORT),
+            *(AlertEvent.DAILY_LOSS, AlertEvent.DAILY_LOSS_OVER, AlertEvent.DAILY_LOSS_WARNING),
+            *(AlertEvent.TOTAL_LOSS_WARNING, AlertEvent.KILL_SWITCH, AlertEvent.RUNAWAY, AlertEvent.DATABASE),
+            *(AlertEvent.EXCHANGE_REFUSES, AlertEvent.EXCHANGE_UNREACHABLE, AlertEvent.CONNECTION_LOST),
         ),
         "controls",
     ),

@@ -24,7 +24,7 @@ class Keep:
 
     at: str = "00:20"  # UTC
     equity_minutes_days: int = 365  # then an hour a row
-    candles_days: int = 92  # the minutes that the trader was given
+    candles_days: int = 120  # the minutes that the trader was given
     decisions_days: int = 90  # then only those that led to an order
     texts_days: int = 90  # prompts, answers, and which headlines were shown
     journal_months: int = 13  # then packed, and still there

@@ -23,6 +23,7 @@ from app.seam import Tasks
 from app.strategy_files import Unfit
 
 DAYS = 30
+OWN = "the market's minutes that this trader has kept itself"
 DAY = timedelta(days=1)
 RETRY_AFTER_SECONDS = 60
 BASIS = (
@@ -36,7 +37,8 @@ log = logging.getLogger(__name__)
 class Folders(Protocol):
     """Where the two runs find what they need, and leave what comes of it. Synchronous; called beside the loop."""
 
-    def prepare(self, id: str, wanted: Wanted) -> tuple[Errand, Wanted]: ...
+    def prepare(self, id: str, wanted: Wanted, minutes: Callable[[Path], None] | None = None) -> tuple[Errand, Wanted]:
+        """`minutes` writes the candles that are meant into a file, where none that are stored are."""
 
     def result(self, id: str) -> Row: ...
 
@@ -54,6 +56,18 @@ class Facts:
     equity: Callable[[], Decimal]
     voting: Callable[[], VotingRules]
     shelf: Callable[[], Sequence[Row]]  # candles that are stored; called beside the loop
+    kept: "KeptMinutes"
+    cure: str  # what to do where there are too few of both
+
+
+class KeptMinutes(Protocol):
+    """The market's minutes as the trader was given them. Synchronous; called beside the loop. Raises StoreError."""
+
+    def held(self) -> tuple[datetime, datetime, int] | None:
+        """When the first hour and the newest minute opened, and how many hours there are."""
+
+    def write(self, path: Path, since: datetime | None) -> None:
+        """Those from `since` on as CSV."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +78,7 @@ class Span:
     since: datetime | None
     traded: datetime
     until: datetime
+    own: bool = False  # the trader's own minutes, not what is stored
 
     @property
     def days(self) -> int:
@@ -92,21 +107,34 @@ class WhatIfDesk:
         await self.cancel()
         if self._errands.full:
             raise Busy("enough backtests wait already; wait for one of them", RETRY_AFTER_SECONDS)
-        span = spanned(await self._tasks.in_thread(self._facts.shelf), self._facts.symbol, self._facts.warmup())
+        span = await self._tasks.in_thread(self._span)
         wanted = Wanted(data=span.data, since=span.since, cash=self._facts.equity().quantize(Decimal("0.01")))
         changed = replace(wanted, changes=changes(proposal, self._facts.voting()))
         id = self._new_id()
         ids = self._ids = f"{id}-now", f"{id}-new"
 
+        minutes = (lambda path: self._facts.kept.write(path, span.since)) if span.own else None
+
         def prepare() -> list[Errand]:
             self._folders.keep_only(set())
-            return [self._folders.prepare(each, how)[0] for each, how in zip(ids, (wanted, changed), strict=True)]
+            both = zip(ids, (wanted, changed), strict=True)
+            return [self._folders.prepare(each, how, minutes)[0] for each, how in both]
 
         errands = await self._tasks.in_thread(prepare)
         self._found = WhatIf(status="running", proposal=proposal, since=span.traded, until=span.until, note=told(span))
         for errand in errands:
             self._errands.submit(errand, self)
         log.info("%s asks what the last %d days would have been", username, span.days)
+
+    def _span(self) -> Span:
+        facts = self._facts
+        held = facts.kept.held()
+        own = (
+            {"name": OWN, "symbol": facts.symbol, "first": held[0], "last": held[1], "candles": held[2] * 60}
+            if held
+            else None
+        )
+        return spanned(facts.shelf(), facts.symbol, facts.warmup(), own, facts.cure)
 
     async def cancel(self) -> None:
         ids, self._ids, self._found = self._ids, ("", ""), WhatIf()
@@ -150,15 +178,25 @@ class WhatIfDesk:
         )
 
 
-def spanned(shelf: Sequence[Row], symbol: str, warmup: timedelta) -> Span:
-    """The newest 30 days of the trader's own symbol, or as many as there are. Unfit: not even one."""
+def spanned(shelf: Sequence[Row], symbol: str, warmup: timedelta, own: Row | None = None, cure: str = "") -> Span:
+    """The newest 30 days of the trader's own symbol, or as many as there are: of stored candles, and where these are
+    too few, of the minutes that the trader kept itself. Unfit: not even one day; then `cure` says what to do.
+    """
     mine = [row for row in shelf if row["symbol"] == symbol]
-    if not mine:
-        raise Unfit(
-            f"no candles of {symbol} are stored yet; on Binance.US the trader downloads them every night, and the "
-            "Backtest tab takes a file"
-        )
-    row = min(mine, key=lambda each: (each["last"] - each["first"]) / max(each["candles"], 1))
+    finest = min(mine, key=lambda each: (each["last"] - each["first"]) / max(each["candles"], 1), default=None)
+    stored, kept = (_span(row, warmup) if row else None for row in (finest, own))
+    if kept is not None and (stored is None or stored.days < min(DAYS - 1, kept.days)):
+        return kept
+    if stored is not None:
+        return stored
+    need = f"the strategies are shown {warmup / DAY:.0f} days before their first trade"
+    there = [f"{row['name']} holds {(row['last'] - row['first']) / DAY:.0f}" for row in (finest, own) if row]
+    if not there:
+        raise Unfit(f"no candles of {symbol} are stored yet; {cure}")
+    raise Unfit(f"too little history: {need}, and {' and '.join(there)}; {cure}")
+
+
+def _span(row: Row, warmup: timedelta) -> Span | None:
     first, last, name = row["first"], row["last"], str(row["name"])
     traded = midnight(last - DAYS * DAY)
     since = midnight(traded - warmup)
@@ -167,17 +205,13 @@ def spanned(shelf: Sequence[Row], symbol: str, warmup: timedelta) -> Span:
     else:
         traded, since_wanted = since + warmup, since
     if last - traded < DAY:
-        need, there = warmup / DAY, (last - first) / DAY
-        raise Unfit(
-            f"too little history: the strategies are shown {need:.0f} days before their first trade, and {name} holds "
-            f"{there:.0f}; a longer file on the Backtest tab, or main.py data download, makes it possible"
-        )
-    return Span(data=name, since=since_wanted, traded=traded, until=last)
+        return None
+    return Span(data=name, since=since_wanted, traded=traded, until=last, own=name == OWN)
 
 
 def told(span: Span) -> str:
     few = f"Only {span.days} days are on record. " if span.days < DAYS - 1 else ""
-    return f"{few}{span.data}. {BASIS}"
+    return f"{few}It rests on {span.days} days of {span.data}. {BASIS}"
 
 
 def changes(proposal: Proposal, voting: VotingRules) -> dict[str, Decimal | int | bool | str]:

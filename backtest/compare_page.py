@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from app.backtest_warnings import sentence
 from backtest import pages
 from backtest import report_curves as curves
 from backtest import report_words as words
@@ -120,7 +121,7 @@ def warned(beside: Beside) -> list[str]:
         for name, texts in zip(beside.names, each, strict=True)
         for text in [text for text in texts if text not in common][:MOST_WARNINGS]
     ]
-    said = [words.sentence(text) for text in beside.said]
+    said = [sentence(text) for text in beside.said]
     return [*said, *(f"All of them: {text}" for text in common[:MOST_WARNINGS]), *own]
 
 

@@ -1,11 +1,12 @@
 """A study for people: optimize.html. Figures are study.json's, and none is counted anew."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
+from app.backtest_figures import shortened
+from app.backtest_warnings import sentence
 from backtest import pages
 from backtest import report_words as words
 from backtest.optimize import Found
@@ -26,7 +27,7 @@ Study = dict[str, Any]
 def page(study: Study, found: Found) -> str:
     charts: list[pages.Chart] = []
     title = f"{words.entitled(study['data'])}: {study['since'][:10]} to {study['until'][:10]}"
-    warnings = [words.sentence(text) for text in study["warnings"]]
+    warnings = [sentence(text) for text in study["warnings"]]
     return pages.page("Search for better settings", title, warnings, parts_of(study, found, charts), charts)
 
 
@@ -154,7 +155,7 @@ def walked(study: Study, charts: list[pages.Chart]) -> list[str]:
 def best_ones(study: Study) -> str:
     """A column for each: settings above, figures below."""
     best = study["best"]
-    names = shortened(best[0]["changes"])
+    names = shortened([*best[0]["changes"]])
     rows: list[list[Any]] = [[name, *(each["changes"].get(path) for each in best)] for path, name in names.items()]
     told = (
         ("return_pct", "Return, %"),
@@ -164,19 +165,6 @@ def best_ones(study: Study) -> str:
     rows += [[name, *(shown(key, each[key]) for each in best)] for key, name in told]
     meaning = "Traded again by the exact engine, on the days they were found on: good only to compare with each other."
     return pages.table("The best settings", ("", *(f"No. {place}" for place in range(1, len(best) + 1))), rows, meaning)
-
-
-def shortened(paths: Sequence[str] | dict[str, Any]) -> dict[str, str]:
-    """Path: its last word, and as many before it as tell it from the others."""
-    found: dict[str, str] = {}
-    for path in dict.fromkeys(paths):
-        parts = path.removeprefix("strategies.").split(".")
-        others = [other.removeprefix("strategies.").split(".") for other in paths if other != path]
-        length = next(
-            n for n in range(1, len(parts) + 1) if n == len(parts) or all(parts[-n:] != o[-n:] for o in others)
-        )
-        found[path] = " ".join(parts[-length:])
-    return found
 
 
 def by_share(study: Study) -> list[tuple[str, float]]:
@@ -222,7 +210,7 @@ def carried(study: Study) -> str:
 
 
 def beside(study: Study) -> str:
-    names = shortened(study["best"][0]["changes"])
+    names = shortened([*study["best"][0]["changes"]])
     rows = [[step(each["changed"], names), *(shown(name, each[name]) for name in ROW)] for each in study["neighbours"]]
     meaning = (
         "The best settings, each moved one step. A good setting has good neighbours; a lone peak is an accident. "

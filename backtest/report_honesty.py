@@ -62,7 +62,7 @@ def bands(block: Block) -> list[Figure]:
         Figure(
             name="Return, 90 of 100",
             value=between(block["return_pct_5"], block["return_pct_95"], signed=True),
-            meaning=f"the same days drawn anew in blocks, {block['resamples']:,} times; the middle is"
+            meaning=f"confidence band: the same days drawn anew in blocks, {block['resamples']:,} times; the middle is"
             f" {percent(block['return_pct_50'], signed=True)}",
         ),
         Figure(
@@ -84,12 +84,12 @@ def luck(block: Block) -> list[Figure]:
         Figure(
             name="Better than nothing",
             value=number(block["probabilistic"]),
-            meaning="probability that the true Sharpe ratio is above 0; above 0.95 is convincing",
+            meaning="probabilistic Sharpe ratio: how likely the true one is above 0; above 0.95 is convincing",
         ),
         Figure(
             name="Better than luck",
             value=number(block["deflated"]),
-            meaning=f"the same against the best that luck would show: {tried} tried",
+            meaning=f"deflated Sharpe ratio: the same against the best that luck would show; {tried} tried",
         ),
     ]
 

@@ -9,18 +9,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from app.backtest_warnings import in_words
 from backtest.report import Finished
 
 MINUS = "−"
 NONE = "–"
 SIGNS = {"USD": "$", "USDT": "$", "USDC": "$", "BUSD": "$", "EUR": "€", "GBP": "£"}
-EVENT = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d) (\w+): (.*)$", re.DOTALL)
-ORDINARY = {
-    "entry_fill",
-    "exit_fill",
-    "started",
-    "alive",
-}  # news for a person who waits, not warnings for one who reads
 REASONS = {
     "vote": "sold by vote",
     "stop": "stop",
@@ -29,7 +23,6 @@ REASONS = {
     "kill_switch": "kill switch",
     "emergency": "emergency",
 }
-EVENTS = {"runaway": "A tripwire stopped entries"}
 PLAIN = "A simulation with pretend money over past prices. What worked once need not work again."
 
 
@@ -152,25 +145,9 @@ def fair_rival(honesty: dict[str, float]) -> list[str]:
     ]
 
 
-def sentence(text: str) -> str:
-    """A warning as it stands in a list: with a capital, and real minus signs."""
-    return re.sub(r"(?<=\s)-(?=\d)", MINUS, text[:1].upper() + text[1:])
-
-
 def warnings(run: Finished) -> list[str]:
-    """In plain words. What happened often is told once, with how often; a fill is no warning."""
-    said: list[str] = []
-    events: dict[str, list[tuple[str, str]]] = {}
-    for text in run.result.get("warnings", []):
-        match = EVENT.match(text)
-        if match is None:
-            said.append(sentence(text))
-        elif match[2] not in ORDINARY:
-            events.setdefault(match[2], []).append((match[1], match[3]))
-    for event, told in events.items():
-        name = EVENTS.get(event, event.replace("_", " ").capitalize())
-        often = "" if len(told) == 1 else f" ({len(told)} times, first on {told[0][0]} UTC)"
-        said.append(f"{name}{often}: {told[0][1]}" if often else f"{name} on {told[0][0]} UTC: {told[0][1]}")
+    """In plain words."""
+    said = in_words(run.result.get("warnings", []))
     if still := run.result.get("open_positions_at_end"):
         many = "1 position was" if still == 1 else f"{still} positions were"
         said.append(f"{many} still open at the end: counted in the equity at the last price, not among the trades.")

@@ -1,4 +1,4 @@
-"""Finished backtests side by side: each figure in a row, the better one marked."""
+"""Finished backtests side by side: each figure in a row, the better one marked where they compare."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,10 @@ from components import backtest_words as told
 from components.parts import Text, box
 
 LEAST = 2
+DIFFERENT = (
+    "⚠ They are not of the same candles and days: their figures do not compare. Longer candles need a longer warm-up: "
+    "give all of them one date to begin with, late enough for each."
+)
 
 
 class Comparison:
@@ -24,13 +28,13 @@ class Comparison:
         if len(rows) < LEAST:
             return
         same = len({(row["data"], *_ends(row)) for row in rows}) == 1
-        self._words.say("" if same else "⚠ They are not of the same candles and days: their figures do not compare.")
+        self._words.say("" if same else DIFFERENT)
         self._table.clear()
         with self._table:
             _head(rows)
             with box("", "tbody"):
                 for line in zip(*(told.figures(row["result"]) for row in rows), strict=True):
-                    _line(line)
+                    _line(line, _best(line) if same else None)
 
 
 def _head(rows: Sequence[Row]) -> None:
@@ -42,8 +46,7 @@ def _head(rows: Sequence[Row]) -> None:
                 Text(told.changes(row), "soft")
 
 
-def _line(line: Sequence[told.Figure]) -> None:
-    best = _best(line)
+def _line(line: Sequence[told.Figure], best: float | None) -> None:
     with box("", "tr"):
         Text(line[0].name, tag="th").props("scope=row").props["title"] = line[0].meaning
         for figure in line:

@@ -133,6 +133,7 @@ class BacktestForm:
         self._error.say(wrong or "")
         if rows:
             self._started(str(rows[0]["id"]))
+            ui.notify("Started: it stands first among the backtests", position="top")
 
 
 NOTHING = (

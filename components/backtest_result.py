@@ -49,9 +49,12 @@ class Result:
                 page.props["src"] = self._at(self._report)
 
 
-def _run(result: Row) -> None:
+def _run(result: Row, *, known: bool = False) -> None:
+    """`known`: only what there is something to tell of."""
     with box("run-figures"):
         for figure in told.figures(result):
+            if known and figure.raw is None:
+                continue
             with box("cell"):
                 Text(figure.name, "caption").props["title"] = figure.meaning
                 Text(figure.value, f"figure {figure.tone}")
@@ -62,7 +65,7 @@ def _search(result: Row) -> None:
     """What was found, by the exact engine, and what it hangs on."""
     headline = result.get("headline") or {}
     Text(f"{headline.get('what', '')}".capitalize(), "soft", "p")
-    _run(headline)
+    _run(headline, known=True)
     Text("Best settings found", "caption", "h3")
     for settings, figures in told.best(result):
         with box("found"):
@@ -87,8 +90,7 @@ def _neighbours(result: Row) -> None:
     earned = sum(_return(row) > 0 for row in rows)
     Text(f"{earned} of {len(rows)} combinations earned something.", "verdict", "p")
     for name, row in (("Best", best), ("Worst", worst)):
-        settings = ", ".join(f"{path} {value}" for path, value in row["settings"].items())
-        Text(f"{name}: {settings}: {told.in_short(row)}", "soft", "p")
+        Text(f"{name}: {told.settings(row['settings'])}: {told.in_short(row)}", "soft", "p")
 
 
 def _return(row: Row) -> float:
@@ -102,7 +104,7 @@ def _warnings(result: Row) -> None:
     warnings = told.warnings(result)
     if not warnings:
         return
-    with box("run-warnings", "section").props('aria-label="Read this first"'):
+    with box("run-warnings"):
         Text("Read this first", "caption", "h3")
         with box("", "ul"):
             for text in warnings[:MOST_WARNINGS]:

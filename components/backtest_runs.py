@@ -32,7 +32,9 @@ class RunCard:
                     Moment(row["created_at"])
                     Text(f" · {told.span(row)} · {told.changes(row)}")
             with box("run-foot") as self._foot:
-                self._bar = box("bar-track").props("role=progressbar aria-valuemin=0 aria-valuemax=100")
+                self._bar = box("bar-track").props(
+                    "role=progressbar aria-valuemin=0 aria-valuemax=100 aria-label=Progress"
+                )
                 with self._bar:
                     self._fill = box("bar-fill")
                 self._percent = Text(classes="soft").mark(f"run-{self.id}-percent")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.backtest_figures import shortened
+from app.backtest_warnings import in_words
 from app.ports import Row
 from components import format as words
 
@@ -91,17 +93,25 @@ def changes(row: Row) -> str:
 def best(result: Row) -> list[tuple[str, Row]]:
     """Of a search: settings in words, and what they brought by the exact engine; the best first."""
     found = result.get("best") or ()
-    return [(", ".join(f"{path} {value}" for path, value in each["changes"].items()), each) for each in found]
+    return [(settings(each["changes"]), each) for each in found]
+
+
+def settings(changes: Row) -> str:
+    """rsi_period 14, stop_loss_pct 2.5"""
+    names = shortened(list(changes))
+    return ", ".join(f"{names[path]} {value}" for path, value in changes.items())
 
 
 def importance(result: Row) -> list[tuple[str, float]]:
     """How much each setting that was tried matters, 0 to 1, the heaviest first."""
     told = result.get("importance") or {}
-    return sorted(((str(path), float(share)) for path, share in told.items()), key=lambda pair: -pair[1])
+    names = shortened(list(told))
+    return sorted(((names[path], float(share)) for path, share in told.items()), key=lambda pair: -pair[1])
 
 
 def warnings(result: Row) -> list[str]:
-    return [str(each) for each in result.get("warnings") or ()]
+    """As the report says them."""
+    return in_words(str(each) for each in result.get("warnings") or ())
 
 
 def _pct(result: Row, name: str, title: str, meaning: str, *, signed: bool = False, better: int = 0) -> Figure:

@@ -41,7 +41,7 @@ STEPS = (
         "Let DeepSeek give its opinion",
         "Put DEEPSEEK_API_KEY into the settings, under Secrets; without it only indicators and news vote.",
         lambda known: _configured(known, "deepseek_analyzer"),
-        "settings",
+        "/?tab=settings",
     ),
     Step(
         "Be told when something happens",
@@ -120,7 +120,7 @@ class FirstSteps:
 
     def _way(self, step: Step) -> None:
         says = f'aria-label="Go there: {step.title}"'
-        if step.where.startswith("/"):  # a page of its own
+        if step.where.startswith("/"):
             Text("Go there", "button quiet small link", "a").props(f"href={step.where} {says}").mark(f"go{step.where}")
         else:
             way = Text("Go there", "button quiet small", "button").props(f"type=button {says}")

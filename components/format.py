@@ -121,16 +121,23 @@ VOTER = re.compile(  # or a headline, which is somebody else's words
 )
 
 
+NEGATIVE = re.compile(r"“[^”]*”|(?<![\w.-])-(?=\d)")
+
+
 def titled(name: str) -> str:
     """A strategy's file as people call it: technical_indicators → Technical indicators."""
     return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
+def minus(text: str) -> str:
+    """What the core wrote down, with the sign that stands before numbers everywhere else; headlines stay."""
+    return NEGATIVE.sub(lambda found: MINUS if found[0] == "-" else found[0], text)
+
+
 def arithmetic(text: str) -> str:
     """A vote's text with its voters called as everywhere else; what the core wrote down stays as it is."""
-    return VOTER.sub(lambda found: titled(found[1]) if found[1] else found[0], text).replace(
-        " not_configured", " not set up"
-    )
+    called = VOTER.sub(lambda found: titled(found[1]) if found[1] else found[0], text)
+    return minus(called.replace(" not_configured", " not set up"))
 
 
 EXITS = {
@@ -149,6 +156,16 @@ OUTCOMES = {"order": "an order was made", "refused": "not carried out", "hold": 
 def when(text: str) -> datetime:
     """A time in the store's words."""
     return datetime.fromisoformat(text)
+
+
+def says(status: str | None, action: str, confidence: object) -> tuple[str, str]:
+    """What a strategy says, in a word or two, and the classes of its chip: BUY 78 %; no opinion; timed out."""
+    if status != "ok":
+        return (status or "not asked").replace("_", " "), "chip missing"
+    sure = Decimal(str(confidence))
+    if not sure:
+        return "no opinion", "chip"
+    return f"{action} {plain(round(sure, 0))}{JOINED}%", f"chip {action.lower()}"
 
 
 def exit_words(reason: str) -> str:

@@ -55,7 +55,7 @@ class Frame:
             for tab in shown_in_nav:
                 self._buttons[tab.name] = self._button(tab)
         nav.set_visibility(len(shown_in_nav) > 1)
-        with box("tabs", "main") as self._root:
+        with box("tabs") as self._root:
             for tab in self._tabs.values():
                 self._places[tab.name] = box(f"tab tab-{tab.name}").props(f"id=tab-{tab.name}")
         self.go(wanted if wanted in self._tabs else self.shown)

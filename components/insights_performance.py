@@ -34,7 +34,8 @@ class Performance:
         told = [each for each in rows if each["performance"].get("signals_generated") or each["enabled"]]
         weak = [each for each in told if each["performance"].get("worse_than_chance")]
         for each in weak:
-            Text(f"⚠ {titled(each['name'])} was worse than chance for 30 days. {advice(each)}", "weak-strategy", "p")
+            name = titled(each["name"])
+            Text(f"⚠ {name} was worse than chance for 30 days. {advice(each)}", "weak-strategy", "p")
         if not told:
             Text("No strategy is switched on.", "soft", "p")
         with box("scores").mark("scores"):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.core.model import Direction, SignalStatus
+from app.core.voting import DIRECTIONS
 from app.ports import Row, Status
 from components import format as words
 from components.format import titled
@@ -147,7 +148,7 @@ class Opinions:
             with box("opinion-of"):
                 with box("opinion-head"):
                     Text(titled(signal["strategy"]), "opinion-name")
-                    Text(*said({**signal, "sign": {"BUY": 1, "SELL": -1}.get(signal["action"], 0)}))
+                    Text(*words.says(signal["status"], signal["action"], signal["confidence"]))
                 kind = str(signal["action"]).lower() if signal["status"] is SignalStatus.OK else "missing"
                 with box("sure").props("aria-hidden=true"):
                     box(f"sure-part {kind}").style(f"width:{float(signal['confidence']):.0f}%")
@@ -257,12 +258,7 @@ def weight_of(vote: Row) -> float:
 
 def said(term: Row) -> tuple[str, str]:
     """(text, classes) of a chip."""
-    if term["status"] is not SignalStatus.OK:
-        return str(term["status"] or "not asked").replace("_", " "), "chip missing"
-    if not float(term["confidence"]):
-        return "no opinion", "chip"
-    action = {1: "BUY", -1: "SELL"}.get(term["sign"], "HOLD")
-    return f"{action} {shown(float(term['confidence']))} %", f"chip {action.lower()}"
+    return words.says(term["status"], DIRECTIONS[term["sign"]], term["confidence"])
 
 
 def _age(term: Row, signal: Row) -> None:

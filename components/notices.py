@@ -10,10 +10,10 @@ from datetime import datetime
 from nicegui import ui
 
 from app.core.alerts import KINDS, AlertEvent
+from app.core.errors import StoreError
 from app.ports import Row, Status
-from components.controls import Person
-from components.doors import Doors
-from components.frame import drawn
+from components.frame import Frame, drawn
+from components.notice_links import decision_of, tab_of, words_of
 from components.parts import Button, Loader, Moment, Text, box
 from components.push_switch import PushFold
 
@@ -26,8 +26,9 @@ LEVELS = {"critical": "Grave", "warning": "Warning", "info": "Info"}
 class Notices:
     """`button` stands in the header; `update` tells of changes, as to any part of a page."""
 
-    def __init__(self, doors: Doors, person: Person, username: str) -> None:
-        self._doors, self._person, self._username = doors, person, username
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._doors, self._person, self._username = frame.doors, frame.person, frame.username
         self._known: tuple[object, ...] | None = None
         self._grave = self._new = 0
         self._rows: list[Row] = []
@@ -143,9 +144,27 @@ class Notices:
             if kind is not None and kind.advice and not row["over_at"]:
                 Text(kind.advice, "notice-advice soft", "p")
             self._standing(row)
+            with box("notice-buttons"):
+                if _unseen(row):
+                    seen = Button("I have seen it", lambda: self._seen([int(row["id"])]), "small")
+                    seen.mark(f"seen-{row['id']}")
+                there = Button(words_of(str(row["event"])), lambda: self._show_it(row), "quiet small")
+                there.mark(f"about-{row['id']}")
+
+    async def _show_it(self, row: Row) -> None:
+        """What it is about: the decision behind a trade, or the tab where it is seen or changed."""
+        try:
+            decision = await decision_of(self._doors.reader, row)
+        except StoreError:
+            decision = ""
+        if self._dialog is not None:
+            self._dialog.close()
+        self._frame.go(tab_of(str(row["event"])))
+        if decision:
+            self._frame.receipt(decision)
 
     def _standing(self, row: Row) -> None:
-        """Whether it lasts, who has seen it, and the button for that."""
+        """Whether it lasts, and who has seen it."""
         if row["over_at"]:
             with box("soft", "p"):
                 Text("Over since ")
@@ -154,8 +173,6 @@ class Notices:
             with box("soft", "p"):
                 Text(f"Seen by {row['acknowledged_by'] or 'somebody'} ")
                 Moment(_time(row["acknowledged_at"]))
-        elif _unseen(row):
-            Button("I have seen it", lambda: self._seen([int(row["id"])]), "small").mark(f"seen-{row['id']}")
 
     async def _seen(self, ids: Sequence[int] | None) -> None:
         wrong = await self._person.order(lambda who: self._doors.control.acknowledge(who, ids))

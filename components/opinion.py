@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from app.core.money import plain
 from app.ports import Row
 from components import format as words
 from components.parts import Text, box
@@ -12,10 +11,7 @@ def opinion(strategy: str, action: str, confidence: Decimal, status: str, reason
     with box("opinion", "li"):
         with box("opinion-head"):
             Text(words.titled(strategy), "opinion-name")
-            if status == "ok":
-                Text(f"{action} {plain(round(confidence, 0))} %", f"chip {action.lower()}")
-            else:
-                Text(status.replace("_", " "), "chip missing")
+            Text(*words.says(status, action, confidence))
         if reasoning:
             Text(reasoning, "soft", "p")
 

@@ -113,7 +113,7 @@ def _dashboard(frame: Frame, live: Live, wanted: str) -> None:
     ui.add_head_html(WHOLE_HEAD)
     banners = Banners()
     alerts = Alerts(frame.controls)
-    notices = Notices(frame.doors, frame.person, frame.username)
+    notices = Notices(frame)
     stats = QuickStats(frame.controls, frame.username, notices.button)
     InstallHint()
     going_live = GoingLive(frame.doors)

@@ -11,7 +11,7 @@ from components import format as words
 from components.first_steps import FirstSteps
 from components.frame import Frame
 from components.opinion import opinion
-from components.parts import Button, Loader, Text, box
+from components.parts import Button, Loader, Moment, Text, box
 
 STATUS_WORDS = {
     PositionStatus.CLOSING: "Closing …",
@@ -158,7 +158,7 @@ class Outlook:
         with box("outlook", "section").props('aria-label="Last decision"') as self.root:
             with box("outlook-head"):
                 Text("Last decision", "caption", "h2")
-                self._when = Text(classes="soft")
+                self._when = Moment(classes="soft").mark("decided-at")
             self._verdict = Text(classes="verdict", tag="p").mark("verdict")
             self._vote = Text(classes="soft", tag="p")
             self._opinions = box("opinions", "ul")
@@ -173,7 +173,7 @@ class Outlook:
         if decision is None:
             self._verdict.say("No vote has been held yet.")
         else:
-            self._when.say(words.moment(decision.at, status.market_at))
+            self._when.show(decision.at)
             self._verdict.say(verdict(decision))
             self._vote.say(opinions_weighed(decision))
         told = decision.signals if decision is not None and decision.signals else tuple(signals)
@@ -268,7 +268,7 @@ def verdict(decision: Decision) -> str:
     }[decision.outcome]
     # the vote's arithmetic has a line of its own: only what came of it stands up here
     reason = decision.reason.rpartition("→ ")[2] if decision.reason == decision.vote.text else decision.reason
-    return f"{decision.action}{became}{': ' if reason else ''}{reason}"
+    return f"{decision.action}{became}{': ' if reason else ''}{words.minus(reason)}"
 
 
 def opinions_weighed(decision: Decision) -> str:

@@ -7,16 +7,11 @@ from nicegui import ui
 from app.ports import Status
 from components import format as words
 from components.controls import Controls
+from components.frame import drawn
 from components.parts import Text, box
 
-MENU = (
-    '<svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><g fill="currentColor">'
-    '<circle cx="12" cy="5" r="2"/><circle cx="12" cy="12" r="2"/><circle cx="12" cy="19" r="2"/></g></svg>'
-)
-SHIELD = (
-    '<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path d="M12 3l7 3v5c0 4.6-2.9 8.3-7 10-4.1'
-    '-1.7-7-5.4-7-10V6z" fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round"/></svg>'
-)
+MENU = '<path d="M12 5v.01M12 12v.01M12 19v.01" stroke-width="4"/>'
+SHIELD = '<path d="M12 3l7 3v5c0 4.6-2.9 8.3-7 10-4.1-1.7-7-5.4-7-10V6z"/>'
 
 
 class QuickStats:
@@ -46,7 +41,7 @@ class QuickStats:
                 self._pause = controls.pause_button()
                 self._unlock = controls.unlock_button()
             with box("protection") as self._shield:
-                ui.html(SHIELD, sanitize=False)
+                ui.html(drawn(SHIELD, 18), sanitize=False)
                 self._protection = Text().mark("protection")
 
     def _build_bar(self) -> None:
@@ -114,7 +109,7 @@ def _menu(username: str) -> None:
     """Native: it opens without a round trip, and Sign out is a plain form."""
     with box("menu", "details"):
         with box("", "summary").props('aria-label="Menu"'):
-            ui.html(MENU, sanitize=False)
+            ui.html(drawn(MENU), sanitize=False)
         with box("menu-items"):
             Text(f"Signed in as {username}", "caption")
             Text("Settings", "menu-item", "a").props("href=/?tab=settings")

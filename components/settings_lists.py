@@ -87,7 +87,7 @@ class ListEditor:
 
     def _chip(self, entry: str) -> None:
         with self._place:
-            chip = Text(entry, "entry", "button").props("type=button").mark(f"entry-{self._row.name}")
+            chip = Text(entry, "list-entry", "button").props("type=button").mark(f"entry-{self._row.name}")
         chip.on("click", partial(self._tapped, entry), [])
         self._chips[entry] = chip
         self._show(entry)
@@ -95,7 +95,7 @@ class ListEditor:
     def _show(self, entry: str) -> None:
         chip, is_in = self._chips[entry], entry in self._entries
         kind = "" if is_in and entry in self._before else " new" if is_in else " gone"
-        chip.say(entry, f"entry{kind}")
+        chip.say(entry, f"list-entry{kind}")
         chip.attribute("aria-label", f"{'Remove' if is_in else 'Keep'} {entry}")
 
     def _tapped(self, entry: str) -> None:

@@ -32,12 +32,13 @@ def replay(arguments: argparse.Namespace) -> int:
 
 
 def audit(arguments: argparse.Namespace) -> int:
-    """Recompute the hash chain of every current ledger."""
+    """Recompute the hash chain of every ledger, also of those that were put away."""
     from services.database import DatabaseJournal, Ledgers
 
     database, _ = open_books(settings_of())
     broken = 0
-    for ledger in Ledgers(database, min).list():
+    ledgers = Ledgers(database, min)
+    for ledger in (*ledgers.list(), *ledgers.list(current=False)):
         wrong = DatabaseJournal(database, ledger.name, version(), reading_only=True).verify()
         print(f"{ledger.name}: {wrong or 'the chain is whole'}")
         broken += wrong is not None
@@ -57,6 +58,8 @@ def ledger(arguments: argparse.Namespace) -> int:
         ledgers.retire(current.name)
         print(f"{current.name} is kept in the books; the next start opens a fresh one")
     else:
-        print("\n".join(f"{each.name}  opened {each.opened_at:%Y-%m-%d %H:%M} UTC" for each in ledgers.list()))
+        rows = [(each, "") for each in ledgers.list()]
+        rows += [(each, ", put away by a reset") for each in ledgers.list(current=False)]
+        print("\n".join(f"{each.name}  opened {each.opened_at:%Y-%m-%d %H:%M} UTC{what}" for each, what in rows))
     database.close()
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.core.rules import StrategyRule
 from app.seam import clock, token
+from wiring.books import BINANCEUS
 from wiring.settings import env_file
 
 if TYPE_CHECKING:
@@ -108,6 +109,18 @@ def backtests_of(trader: "Trader", record: Record) -> "BacktestRuns":
     )
 
 
+def more_candles(trader: "Trader") -> str:
+    """What to do where too few candles are known for a try on the past."""
+    if trader.ledger.market != BINANCEUS:
+        return (
+            "the trader keeps the minutes of its market, so it will be possible once enough of them have gone by; "
+            "with a longer file on the Backtest tab it is possible now"
+        )
+    at = trader.loaded.app["history"]["update_at"]
+    nightly = "" if at == "never" else f"the trader downloads two years of them each night at {at} UTC, and "
+    return f"{nightly}main.py data download does it now; the Backtest tab takes a file, too"
+
+
 def what_if_of(trader: "Trader", backtests: "BacktestRuns") -> "WhatIfDesk":
     """Other limits and weights, tried on the past."""
     from app.what_if import Facts
@@ -121,6 +134,8 @@ def what_if_of(trader: "Trader", backtests: "BacktestRuns") -> "WhatIfDesk":
         equity=lambda: trader.view.status().equity,
         voting=lambda: trader.view.vote().rules,
         shelf=lambda: shelf_rows(settings),
+        kept=trader.candles,
+        cure=more_candles(trader),
     )
     return desk_of(
         settings,

@@ -9,7 +9,7 @@ from app.ports import LedgerRow
 from wiring.books import decide_market, open_books, refuse_two_accounts
 from wiring.dashboard import audit_of, auth_of, backtests_of, controls_of, doors_of
 from wiring.process import spare_the_collector
-from wiring.settings import forget_key, require_key, require_safe_books, settings_of, version
+from wiring.settings import forget_key, require_configuration, require_key, require_safe_books, settings_of, version
 from wiring.trader import Trader
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_of()
     forget_key(settings)
     require_key(settings)
+    require_configuration(settings)
     loaded = load_rules(settings.config_dir)
     require_safe_books(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)

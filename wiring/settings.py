@@ -50,6 +50,14 @@ def require_key(settings: "Settings") -> None:
         )
 
 
+def require_configuration(settings: "Settings") -> None:
+    """A folder that was named and is not there is a slip: the defaults would trade in place of what was chosen."""
+    if settings.config_dir != Path("config") and not settings.config_dir.exists():
+        raise ConfigError(
+            f"TRADER_CONFIG_DIR: {settings.config_dir} is not there; correct the path, or make the folder"
+        )
+
+
 def require_safe_books(settings: "Settings") -> None:
     """Real money is not traded on books that can lose an order."""
     from services.database.durable import require_durable

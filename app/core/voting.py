@@ -149,11 +149,16 @@ def _text(terms: tuple[VoteTerm, ...], verdict: str) -> str:
     return f"{said} → {verdict}" if said else verdict
 
 
-def _words(term: VoteTerm) -> str:
-    if term.status is SignalStatus.ABSTAINS:
-        return f"{term.strategy} abstains"
+def says(term: VoteTerm) -> str:
+    """BUY 78; no opinion; abstains; failed."""
     if term.status is not SignalStatus.OK:
-        return f"{term.strategy} {term.status} (counts as HOLD × {plain(term.weight)})"
-    if not term.confidence:
-        return f"{term.strategy} no opinion"
-    return f"{term.strategy} {DIRECTIONS[term.sign]} {plain(term.confidence)} × {plain(term.weight)}"
+        return term.status.value
+    return f"{DIRECTIONS[term.sign]} {plain(term.confidence)}" if term.confidence else "no opinion"
+
+
+def _words(term: VoteTerm) -> str:
+    if not _counts(term):
+        return f"{term.strategy} {says(term)}"
+    if term.status is not SignalStatus.OK:
+        return f"{term.strategy} {says(term)} (counts as HOLD × {plain(term.weight)})"
+    return f"{term.strategy} {says(term)} × {plain(term.weight)}"

@@ -30,7 +30,7 @@ FILES = (
 SHORT = ("result.json", "study.json", "sensitivity.json")  # what came out, by kind
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 LARGEST_RESULT = 4 << 20
-GIVEN, WORK, RESULTS, ARGUMENTS = "given", "work", "results", "arguments.json"
+GIVEN, WORK, RESULTS, ARGUMENTS, MINUTES = "given", "work", "results", "arguments.json", "minutes.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +76,14 @@ class RunFolders:
     ) -> None:
         self._root, self._sources, self._arguments = root.resolve(), sources, arguments
 
-    def prepare(self, id: str, wanted: Wanted) -> tuple[Errand, Wanted]:
-        wanted = _exact(wanted, fitting(wanted, self._sources.data_dir).name, self._sources.cash)
+    def prepare(self, id: str, wanted: Wanted, minutes: Callable[[Path], None] | None = None) -> tuple[Errand, Wanted]:
+        """`minutes` writes the candles themselves into a file; else they are stored, by the name that is wanted."""
+        folder = self._folder(id)
+        data = str(folder / GIVEN / MINUTES) if minutes else fitting(wanted, self._sources.data_dir).name
+        wanted = _exact(wanted, data, self._sources.cash)
         texts = with_changes(texts_of(wanted.config, self._sources.config_dir), wanted.changes)
         approved = dict(self._sources.approved())
         rules = checked(texts, approved)
-        folder = self._folder(id)
         try:
             given = folder / GIVEN
             (given / "strategies").mkdir(parents=True)
@@ -91,6 +93,8 @@ class RunFolders:
             for rule in rules.voting.strategies:
                 if rule.name in approved:
                     shutil.copyfile(self._sources.kept(approved[rule.name]), given / "strategies" / f"{rule.name}.py")
+            if minutes is not None:
+                minutes(folder / GIVEN / MINUTES)
             home = self._home(folder)
             arguments = self._arguments(wanted, given, folder / RESULTS)
             (folder / ARGUMENTS).write_text(json.dumps(arguments), encoding="utf-8")

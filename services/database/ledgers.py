@@ -46,11 +46,11 @@ class Ledgers:
             pass
         return tag
 
-    def list(self) -> Sequence[LedgerRow]:
-        """Current ones, oldest first."""
+    def list(self, *, current: bool = True) -> Sequence[LedgerRow]:
+        """Oldest first: those that are written, or those that were put away by starting over."""
         with self._database.reading_rows() as session:
-            query = select(LedgerTable).where(col(LedgerTable.current).is_(True)).order_by(col(LedgerTable.opened_at))
-            return [_row(row) for row in session.exec(query).all()]
+            query = select(LedgerTable).where(col(LedgerTable.current).is_(current))
+            return [_row(row) for row in session.exec(query.order_by(col(LedgerTable.opened_at))).all()]
 
     def retire(self, name: str) -> bool:
         """Start over: the ledger stays in the books but the next start opens a fresh one. False: no such ledger.

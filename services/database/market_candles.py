@@ -7,8 +7,9 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Table, delete, func, insert, select
 
 from app.core.messages import AnyCommand, CandleClosed, Event
 from app.core.model import Candle
@@ -17,7 +18,7 @@ from services.database import tables
 from services.database.connection import Database
 
 CANDLES: Table = tables.MarketCandleTable.__table__  # type: ignore[attr-defined]
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 Hours = dict[datetime, dict[int, list[str]]]
 
 
@@ -83,6 +84,36 @@ class DatabaseMarketCandles:
             for minute, values in sorted(_minutes(text).items())
         )
         return [candle for candle in found if since <= candle.opened_at < until]
+
+    def held(self) -> tuple[datetime, datetime, int] | None:
+        """Opening times of the first hour and of the newest minute that are written down, and how many hours are."""
+        ends = select(func.min(CANDLES.c.hour), func.max(CANDLES.c.hour), func.count()).where(
+            CANDLES.c.ledger == self._ledger
+        )
+        with self._database.reading() as connection:
+            first, last, hours = connection.execute(ends).one()
+            if first is None:
+                return None
+            newest = select(CANDLES.c.candles).where(CANDLES.c.ledger == self._ledger, CANDLES.c.hour == last)
+            text = connection.execute(newest).scalar_one()
+        return first, last + MINUTE * max(_minutes(text), default=0), hours
+
+    def write(self, path: Path, since: datetime | None) -> None:
+        """Those from `since` on as CSV, a day at a time. OSError where there is no room."""
+        held = self.held()
+        day = max(held[0], since) if held and since else held[0] if held else None
+        with path.open("w", encoding="ascii", newline="") as file:
+            file.write("date,open,high,low,close,volume\n")
+            while held and day is not None and day <= held[1]:
+                where = (CANDLES.c.ledger == self._ledger, CANDLES.c.hour >= day, CANDLES.c.hour < day + DAY)
+                with self._database.reading() as connection:
+                    rows = connection.execute(
+                        select(CANDLES.c.hour, CANDLES.c.candles).where(*where).order_by(CANDLES.c.hour)
+                    ).all()
+                for hour, text in rows:
+                    for minute, values in sorted(_minutes(text).items()):
+                        file.write(f"{hour + MINUTE * minute:%Y-%m-%d %H:%M:%S},{','.join(values)}\n")
+                day += DAY
 
     def known(self, since: datetime, until: datetime) -> Sequence[Candle]:
         """The same, and what was heard and is not written down yet."""

@@ -11,6 +11,7 @@ from app.core.alerts import KINDS
 from app.core.decisions import Decision
 from app.core.model import Signal
 from app.core.money import ZERO, plain
+from app.vote_row import number, vote_row
 
 Row = dict[str, Any]
 
@@ -146,24 +147,7 @@ def whole_decision(row: Mapping[str, Any]) -> tuple[Row, list[str]]:
             "sha256": shown.sha256,
         },
         "signals": [signal_row(signal, decision.id, decision) for signal in decision.signals],
-        "vote": {
-            "text": vote.text,
-            "without_headline": vote.without_headline or None,
-            "buy_threshold": number(decision.buy_threshold),
-            "sell_threshold": number(decision.sell_threshold),
-            "min_participation": number(decision.min_participation),
-            "terms": [
-                {
-                    "strategy": term.strategy,
-                    "status": term.status.value,
-                    "weight": number(term.weight),
-                    "confidence": number(term.confidence),
-                    "sign": term.sign,
-                    "product": number(term.product),
-                }
-                for term in vote.terms
-            ],
-        },
+        "vote": vote_row(vote, decision.buy_threshold, decision.sell_threshold, decision.min_participation),
         "risk_checks": [
             {"name": check.name, "passed": check.passed, "value": check.value, "limit": check.limit, "text": check.text}
             for check in decision.risk_checks
@@ -190,12 +174,6 @@ def signal_row(signal: Signal, decision_id: str, decision: Decision | None = Non
         "status": (term.status if term else signal.status).value,
         "sha256": signal.sha256,
     }
-
-
-def number(value: Decimal | None) -> float | int | None:
-    if value is None:
-        return None
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def log_row(row: Mapping[str, Any]) -> Row:

@@ -95,6 +95,7 @@ async def test_two_that_ended_stand_side_by_side_with_the_better_figure_marked()
         await user.should_not_see("their figures do not compare")
         runs.set("b2", result=a_result(4.0, end="2023-01-01T00:00:00Z"))
         await user.should_see("⚠ They are not of the same candles and days: their figures do not compare.")
+        await user.should_not_see("★")
 
 
 async def test_better_settings_are_looked_for_and_told_with_what_they_hang_on() -> None:

@@ -144,21 +144,6 @@ async def test_nothing_sticks_out_and_everything_is_thumb_sized(width: int) -> N
 
 
 @needs_chromium
-async def test_a_card_opens_by_a_tap_and_stays_open_while_prices_move() -> None:
-    from playwright.async_api import expect
-
-    async with running("positions") as app, a_phone() as page:
-        await sign_in(page, app)
-        card = page.locator(".card").last
-        await expect(card.get_by_text("Why it was bought")).not_to_be_visible()
-        await card.locator("summary").click()
-        await expect(card.get_by_text("Why it was bought")).to_be_visible()
-        await app.tell("price 65000.10")
-        await expect(page.locator(".price")).to_have_text("$65,000.10")
-        await expect(card.get_by_text("Why it was bought")).to_be_visible()
-
-
-@needs_chromium
 async def test_close_asks_first_and_a_double_tap_is_one_order() -> None:
     from playwright.async_api import expect
 
@@ -180,28 +165,6 @@ async def test_signing_out_elsewhere_moves_the_open_page_to_the_login_page() -> 
         await page.wait_for_selector(".equity")
         await app.tell("end-session")
         await page.wait_for_url("**/login", timeout=20_000)
-
-
-@needs_chromium
-async def test_signing_out_from_the_menu() -> None:
-    async with running("empty") as app, a_phone() as page:
-        await sign_in(page, app)
-        await page.get_by_label("Menu").click()
-        await page.get_by_role("button", name="Sign out").click()
-        await page.wait_for_url("**/login")
-        await page.goto(app.url)
-        assert page.url.endswith("/login")
-
-
-@needs_chromium
-async def test_the_first_password_is_changed_in_the_browser() -> None:
-    async with running("first") as app, a_phone(360) as page:
-        await sign_in(page, app, app.first_password)
-        await page.wait_for_url("**/password")
-        await page.fill("[name=new]", "my own four words")
-        await page.fill("[name=repeat]", "my own four words")
-        await page.get_by_role("button", name="Change password").click()
-        await page.wait_for_selector(".equity")
 
 
 @needs_chromium

@@ -23,6 +23,7 @@ pytestmark = [
     needs_chromium,
 ]
 COMPILED = ROOT / "backtest/kernels/__pycache__"  # kept from test to test: to compile takes longer than to trade
+PHONE: Any = {"width": 390, "height": 844}
 OWN = "my own four words"
 VOTE = (
     "timeframe: 1m\nbuy_threshold: 50\nstrategies:\n"
@@ -66,7 +67,7 @@ def page(trader: TraderProcess) -> Iterator[Any]:
     expect.set_options(timeout=30_000)  # the machine may be busy
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+        page = browser.new_page(viewport=PHONE, color_scheme="dark")
         wrong: list[str] = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
         try:
@@ -80,6 +81,14 @@ def tab(page: Any, name: str) -> Any:
     """Goes there; what it shows."""
     page.get_by_role("tab", name=name).click()
     return page.locator(f".tab-{name.lower()}")
+
+
+def moves(page: Any) -> None:
+    """The price does, by itself."""
+    from playwright.sync_api import expect
+
+    price = page.locator(".price")
+    expect(price).not_to_have_text(price.inner_text())
 
 
 # ---------------------------------------------------------------- signing in
@@ -112,13 +121,14 @@ def test_positions_one_is_watched_understood_and_closed(page: Any) -> None:
 
     card = page.locator(".card")
     expect(card).to_have_count(1)
-    price = page.locator(".price")
-    expect(price).not_to_have_text(price.inner_text())  # it moves by itself
+    moves(page)
     expect(card.locator(".stop")).to_have_text(re.compile(r"^Stop \$[\d,.]+, 5\.\d\s% below$"))
     card.locator("summary").click()
     expect(card.get_by_text("above the high of the last 5 candles").first).to_be_visible()
     expect(card.locator("dt", has_text=re.compile("^Stop$")).locator("+ dd")).to_contain_text("on the exchange")
     expect(card.locator(".order-list p")).to_have_count(2)
+    moves(page)
+    expect(card.get_by_text("Why it was bought")).to_be_visible()  # still: nothing shuts by itself
     assert not barriers(page)
 
     card.get_by_role("button", name="Close").click()
@@ -216,11 +226,16 @@ def test_controls_pause_weight_limit_and_logs(page: Any, trader: TraderProcess) 
     trading.get_by_role("button", name="Resume").click()
     expect(trading.locator(".state")).to_have_text("● Trading")
 
-    for _ in range(3):
-        controls.get_by_role("button", name="More weight for technical_indicators").click()
+    page.set_viewport_size({"width": 360, "height": 780})
+    thumb = controls.get_by_role("slider", name="Weight of technical_indicators").locator("[tabindex]")
+    for _ in range(15):
+        thumb.press("ArrowRight")
+    expect(controls.get_by_text(re.compile("^weight 20 · "))).to_be_visible()
     preview = controls.locator(".preview")
     expect(preview).to_contain_text("As it was")
     expect(preview).to_contain_text("HOLD: it would wait")
+    moves(page)
+    expect(controls.get_by_text(re.compile("^weight 20 · "))).to_be_visible()  # what is not saved stays
     save(page, controls)
     expect(page.get_by_text("Saved: it counts from the next vote on")).to_be_visible()
 
@@ -249,6 +264,10 @@ def test_controls_pause_weight_limit_and_logs(page: Any, trader: TraderProcess) 
         controls.get_by_role("heading", name=name).click()
     expect(controls.get_by_text(re.compile("^Version "))).to_be_visible()
     assert not barriers(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for target in controls.locator("button:visible, summary:visible").all():
+        assert target.bounding_box()["height"] >= 40, target.inner_text()
+    page.set_viewport_size(PHONE)
 
 
 def save(page: Any, place: Any) -> None:
@@ -287,34 +306,60 @@ def test_settings_a_key_is_changed_with_care_and_stays_changed(page: Any, trader
 def test_with_the_keyboard_alone_tabs_questions_and_receipts_are_reached_and_left(page: Any) -> None:
     from playwright.sync_api import expect
 
-    def press(*keys: str) -> None:
-        for key in keys:
-            page.keyboard.press(key)
+    press = page.keyboard.press
+
+    def reach(wanted: Any) -> None:
+        for _ in range(60):
+            if wanted.evaluate("(each) => each === document.activeElement"):
+                return
+            press("Tab")
+        raise AssertionError(f"{wanted} is not reached")
+
+    def left_again(dialog: Any, opener: Any) -> None:
+        press("Enter")
+        expect(dialog).to_be_visible()
+        press("Tab")
+        expect(dialog.locator(":focus")).to_have_count(1)
+        press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(opener).to_be_focused()
 
     page.goto(page.url.partition("?")[0])
     page.get_by_role("tab", name="Positions").focus()
     press("ArrowRight")
     expect(page.get_by_role("tab", name="History")).to_be_focused()
-    history = page.locator(".tab-history")
-    trade = history.locator(".entry summary")
+    trade = page.locator(".tab-history .entry summary")
     expect(trade).to_be_visible()
-    for _ in range(20):
-        press("Tab")
-        if trade.evaluate("(each) => each === document.activeElement"):
-            break
+    reach(trade)
     press("Enter")
-    opener = history.get_by_role("button", name="Decision to buy")
+    opener = page.get_by_role("button", name="Decision to buy")
     expect(opener).to_be_visible()
-    press("Tab")
-    expect(opener).to_be_focused()
-    press("Enter")
-    receipt = page.get_by_role("dialog", name="Decision")
-    expect(receipt).to_be_visible()
-    press("Tab")
-    expect(receipt.locator(":focus")).to_have_count(1)
-    press("Escape")
-    expect(receipt).to_be_hidden()
-    expect(opener).to_be_focused()
+    reach(opener)
+    left_again(page.get_by_role("dialog", name="Decision"), opener)
+
+    page.get_by_role("tab", name="Insights").focus()
+    press("ArrowRight")
+    expect(page.get_by_role("tab", name="Controls")).to_be_focused()
+    thumb = page.get_by_role("slider", name="Weight of custom_strategy").locator("[tabindex]")
+    expect(thumb).to_be_visible()
+    reach(thumb)
+    press("ArrowRight")
+    saves = page.locator(".section-votes").get_by_role("button", name="Save …")
+    expect(saves).to_be_visible()
+    reach(saves)
+    left_again(page.get_by_role("dialog", name="Change the vote?"), saves)
+
+
+def test_without_a_connection_it_says_so_and_the_old_figures_can_be_read(page: Any) -> None:
+    from playwright.sync_api import expect
+
+    tab(page, "Positions")
+    page.context.set_offline(True)
+    expect(page.locator(".offline-banner")).to_be_visible()
+    assert not barriers(page)
+    page.context.set_offline(False)
+    expect(page.locator(".offline-banner")).to_be_hidden()
+    moves(page)
 
 
 def test_the_account_its_second_factor_and_the_way_out(page: Any, trader: TraderProcess) -> None:

@@ -76,7 +76,7 @@ async def test_a_strategy_that_holds_back_says_how_far_its_reading_is() -> None:
     desk = a_desk()
     desk.look = look
     async with looking(desk) as user:
-        await user.should_see("HOLD 69 %: RSI 44, buys dips from 40 down")
+        await user.should_see("HOLD 69\u00a0%: RSI 44, buys dips from 40 down")
 
 
 async def test_what_changes_in_the_engine_is_shown_by_itself() -> None:

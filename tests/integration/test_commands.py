@@ -133,7 +133,13 @@ def test_books_are_opened_verified_and_started_over(run: Run) -> None:
     code, said, _ = run("ledger", "list")
     assert code == 0
     assert "paper simulated BTC/USD" in said
+    old = said.partition("  opened")[0]
     assert run("ledger", "reset")[0] == 0
+    both = run("audit", "verify")[1].splitlines()
+    assert len(both) == 2
+    assert both[-1] == f"{old}: the chain is whole", "what was put away can still be proved"
+    assert run("ledger", "list")[1].splitlines()[-1].startswith(f"{old}  opened ")
+    assert run("ledger", "list")[1].splitlines()[-1].endswith(", put away by a reset")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +170,7 @@ def test_bad_input_is_one_clear_line(run: Run, arguments: tuple[str, ...], says:
         ("DATABASE_URL", "mysql://x", "DATABASE_URL"),
         ("TRADER_ADMIN_PASSWORD", "short", "TRADER_ADMIN_PASSWORD"),
         ("TRADER_COLOUR", "red", "TRADER_COLOUR"),
+        ("TRADER_CONFIG_DIR", "confug", "TRADER_CONFIG_DIR: confug is not there"),
     ],
 )
 def test_a_wrong_setting_stops_the_start(
@@ -199,4 +206,7 @@ def test_wrong_use_exits_with_2(run: Run) -> None:
     assert ended.value.code == 2
     with pytest.raises(SystemExit) as ended:
         run("backtest", "--data", "x", "--since", "yesterday")
+    assert ended.value.code == 2
+    with pytest.raises(SystemExit) as ended:  # and not with the defaults
+        run("backtest", "--data", "x", "--config", "confug")
     assert ended.value.code == 2

@@ -14,11 +14,16 @@ from app.core.errors import DataError
 from app.core.rules import EntryOrder, StrategyRule, VotingRules
 from app.errands import Errand, Errands
 from app.faces import Figures, Proposal, Wish
-from app.ports import Row
+from app.ports import LedgerRow, Row
 from app.seam import Tasks
 from app.strategy_files import Unfit
-from app.what_if import Facts, WhatIfDesk, changes, spanned
+from app.what_if import OWN, Facts, WhatIfDesk, changes, spanned
+from backtest import history
+from services.children.folders import RunFolders, Sources
+from services.database import Database, DatabaseMarketCandles
+from services.settings.config_files import DEFAULT_STRATEGIES
 from tests.builders import d
+from tests.trading_day import random_candles
 
 LAST = datetime(2026, 3, 10, 11, 59, tzinfo=UTC)
 TIGHT = Proposal(place="limits", limits={"position_size_pct": d("2.5"), "entry.order": EntryOrder.MARKET})
@@ -37,8 +42,10 @@ class Shelf:
         self.home, self.wanted = home, dict[str, Wanted]()
         self.results: dict[str, Any] = {}
 
-    def prepare(self, id: str, wanted: Wanted) -> tuple[Errand, Wanted]:
+    def prepare(self, id: str, wanted: Wanted, minutes: Callable[[Path], None] | None = None) -> tuple[Errand, Wanted]:
         self.wanted[id] = wanted
+        if minutes is not None:
+            minutes(self.home / "minutes.csv")
         return Errand(id=id, arguments=("backtest",), home=self.home), wanted
 
     def result(self, id: str) -> Row:
@@ -55,11 +62,23 @@ class Shelf:
         self.wanted = {id: wanted for id, wanted in self.wanted.items() if id in ids}
 
 
+class Kept:
+    """The trader's own minutes: so many days of them."""
+
+    days = 0.0
+
+    def held(self) -> tuple[datetime, datetime, int] | None:
+        return (LAST - timedelta(days=self.days), LAST, int(self.days * 24)) if self.days else None
+
+    def write(self, path: Path, since: datetime | None) -> None:
+        path.write_text(f"from {since}")
+
+
 class Floor:
     def __init__(self, home: Path) -> None:
         self.tasks, self.folders = Tasks(), Shelf(home)
         self.go_on, self.errors = asyncio.Event(), dict[str, str]()
-        self.shelf = [stored(200)]
+        self.shelf, self.kept = [stored(200)], Kept()
         numbers = iter(range(100))
         self.errands = Errands(self.run, self.tasks)
         facts = Facts(
@@ -68,6 +87,8 @@ class Floor:
             equity=lambda: Decimal("10128.404"),
             voting=VotingRules,
             shelf=lambda: self.shelf,
+            kept=self.kept,
+            cure="main.py data download does it now",
         )
         self.desk = WhatIfDesk(self.folders, self.errands, facts, new_id=lambda: f"w{next(numbers)}", tasks=self.tasks)
 
@@ -150,6 +171,35 @@ def test_with_too_little_history_it_says_how_much_is_missing() -> None:
         spanned([stored(900, "ETH/USD:1m")], "BTC/USD", timedelta(days=83))
 
 
+async def test_where_nothing_is_stored_it_rests_on_the_minutes_that_the_trader_kept(floor: Floor) -> None:
+    floor.shelf, floor.kept.days = [], 120
+    await floor.desk.start("admin", TIGHT)
+    since = datetime(2026, 2, 8, tzinfo=UTC) - timedelta(days=83)
+    assert {wanted.since for wanted in floor.folders.wanted.values()} == {since}
+    assert (floor.folders.home / "minutes.csv").read_text() == f"from {since}"
+    floor.go_on.set()
+    await floor.until("done")
+    note = "It rests on 30 days of the market's minutes that this trader has kept itself. Fees"
+    assert floor.desk.look().note.startswith(note)
+
+
+def test_of_stored_candles_and_own_minutes_those_with_more_days_count() -> None:
+    def own(days: float) -> Row:
+        return stored(days) | {"name": OWN}
+
+    def chosen(shelf: float, kept: float) -> tuple[bool, int]:
+        span = spanned([stored(shelf)], "BTC/USD", timedelta(days=83), own(kept))
+        return span.own, span.days
+
+    assert chosen(200, 200) == (False, 30)
+    assert chosen(90, 200) == (True, 30)
+    assert chosen(90, 100) == (True, 17)
+    assert chosen(100, 90) == (False, 17)
+    assert chosen(90, 10) == (False, 7)
+    with pytest.raises(Unfit, match=r"and BTC/USD:1m holds 40 and the market's minutes .* holds 3; wait a little"):
+        spanned([stored(40)], "BTC/USD", timedelta(days=83), own(3), "wait a little")
+
+
 def test_with_fewer_days_it_takes_what_there_is_and_the_finest_candles() -> None:
     coarse, fine = stored(900, "BTC/USD:1h", 3600), stored(95)
     span = spanned([coarse, fine], "BTC/USD", timedelta(days=83))
@@ -173,3 +223,37 @@ def test_once_one_strategy_is_named_all_are() -> None:
         "strategies.news.weight": d(20),
     }
     assert changes(TIGHT, voting).keys() == {"risk.position_size_pct", "risk.entry.order"}
+
+
+def test_the_minutes_that_a_trader_kept_are_read_back_as_they_were(
+    tmp_path: Path, database: Database, ledger: LedgerRow
+) -> None:
+    kept = DatabaseMarketCandles(database, ledger.name, ledger.symbol)
+    assert kept.held() is None
+    candles = [candle for number, candle in enumerate(random_candles(3, 2_000)) if number % 7]
+    kept.take(candles)
+    kept.flush()
+    assert kept.held() == (candles[0].opened_at.replace(minute=0), candles[-1].opened_at, 34)
+    since = candles[900].opened_at.replace(minute=0)
+    kept.write(tmp_path / "minutes.csv", since)
+    series = history.load(str(tmp_path / "minutes.csv"), tmp_path, symbol="BTC/USD")
+    assert list(history.candles(series)) == [candle for candle in candles if candle.opened_at >= since]
+
+
+def test_a_run_is_given_the_kept_minutes_as_a_file_of_its_own(tmp_path: Path) -> None:
+    (source := tmp_path / "source").write_text("")
+    approved = {rule.name: "a" * 64 for rule in DEFAULT_STRATEGIES}
+    sources = Sources(
+        data_dir=tmp_path,
+        config_dir=tmp_path / "config",
+        approved=lambda: approved,
+        kept=lambda sha256: source,
+        cash=d(10_000),
+    )
+    folders = RunFolders(tmp_path / "what-if", sources)
+    with pytest.raises(Unfit, match="was not imported"):
+        folders.prepare("w1", Wanted(data=OWN))
+    errand, wanted = folders.prepare("w1", Wanted(data=OWN), lambda path: path.write_text("minutes") and None)
+    assert Path(wanted.data).read_text() == "minutes"
+    assert Path(wanted.data).is_relative_to(tmp_path / "what-if/w1")
+    assert f"--data={wanted.data}" in errand.arguments

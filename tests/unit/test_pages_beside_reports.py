@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.backtest_figures import shortened
 from app.core.errors import ConfigError, DataError
 from backtest import compare_command, compare_page, optimize_page, pages, report, sensitivity_page
 from backtest.compare_page import Beside
@@ -155,7 +156,7 @@ def test_a_setting_is_named_by_as_much_of_its_path_as_tells_it_from_the_others()
         "strategies.deepseek_analyzer.weight",
         "risk.stop_loss_pct",
     ]
-    names = optimize_page.shortened(paths)
+    names = shortened(paths)
     assert [*names.values()] == ["timeframe", "news_analyzer weight", "deepseek_analyzer weight", "stop_loss_pct"]
     volume = "strategies.technical_indicators.settings.volume_surge"
     assert optimize_page.step(f"{volume} 1.5 → 1.2", {volume: "volume_surge"}) == "volume_surge 1.5 → 1.2"

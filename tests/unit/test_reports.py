@@ -139,7 +139,7 @@ def test_honesty_is_shown_where_the_result_has_it(year: Any) -> None:
         assert "How far to believe it" in text
         assert "−12.34 %" in text
         assert "−20.1 to +14.2 %" in text
-        assert "the best that luck would show: 120 configurations were tried" in text
+        assert "the best that luck would show; 120 configurations were tried" in text
         assert "know the world until 2023-06-30" in text
 
 
