@@ -6,7 +6,7 @@ Everything that goes wrong later leaves here as StoreError; nothing is ever half
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,11 @@ def _prepare_file(path: Path) -> None:
         raise ConfigError(f"DATABASE_URL: cannot write {path}: {error.strerror}; choose a directory you own") from error
     if not os.access(path.parent, os.W_OK):
         raise ConfigError(f"DATABASE_URL: cannot write in {path.parent}; choose a directory you own")
+    if not path.stat().st_size:
+        with closing(sqlite3.connect(path)) as new, suppress(sqlite3.OperationalError):  # or the first start says why
+            # It takes the writer's lock, so no connection says it again.
+            new.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            new.execute("PRAGMA journal_mode=WAL")
 
 
 def _let_it_shrink(writer: Engine) -> None:
@@ -163,9 +168,7 @@ def sqlite_engine(url: URL, *, reading: bool) -> Engine:
     migration is all or nothing, and a writer waits for its turn at the start instead of failing in the middle."""
     pooled = POOL if reading else {"poolclass": NullPool}
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 5}, **pooled)
-    # How a new file gives room back is said before anything is in it. It takes the writer's lock, so no reader says it.
-    shrinking = [] if reading else ["auto_vacuum=INCREMENTAL"]
-    pragmas = ["busy_timeout=5000", *shrinking, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
+    pragmas = ["busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"]
     if reading:
         pragmas.append("query_only=ON")
     begin = "BEGIN" if reading else "BEGIN IMMEDIATE"
