@@ -334,14 +334,19 @@ def text(drift: Drift) -> list[str]:
             f"{pair.candle_at:%H:%M} {pair.kind:8} {pair.difference_usd:+9.2f}  really {real}; backtest {backtest}"
         )
         lines += [f"      {pair.why}"] if pair.why else []
-    cost = "worse" if drift.difference_usd < ZERO else "better"
     lines.append(
         f"trades opened on this day: really {drift.real_usd:+.2f}, in the backtest {drift.backtest_usd:+.2f}: "
-        f"{abs(drift.difference_usd):.2f} {cost} than the backtest says"
+        f"{_compared(drift.difference_usd)}"
     )
     if drift.fills_bps is not None:
         lines.append(f"entries were filled {drift.fills_bps:+.1f} bps against the backtest's (+ is dearer)")
     return lines + [f"note: {note}" for note in drift.notes]
+
+
+def _compared(difference: Decimal) -> str:
+    if not difference.quantize(CENT):
+        return "what the backtest says"
+    return f"{abs(difference):.2f} {'worse' if difference < ZERO else 'better'} than the backtest says"
 
 
 def _side(side: Side | None) -> str:

@@ -245,6 +245,8 @@ def _said(each: Voice) -> str:
     if each.name == "without":
         added = "added" if each.worth_usd >= ZERO else "lost"
         return f"{each.strategy} {added} {abs(each.worth_usd):.2f} dollars after its own cost"
+    if each.name == "random" and each.spread and not any((each.trades, each.spread["low"], each.spread["high"])):
+        return "nothing was bought, so there is nothing to draw at random"
     if each.name == "random" and each.spread:
         return (
             f"{each.spread['draws']} draws, from {each.spread['low']:+.2f} to {each.spread['high']:+.2f}; "

@@ -113,3 +113,11 @@ def test_a_position_from_the_day_before_is_not_compared_but_told_of(journal: Mem
     assert len(drift.pairs) == len(day.trades) + len(day.open)
     assert [pair.real for pair in drift.pairs].count(None) == 1
     assert "1 positions were open when the day began" in drift.notes[0]
+
+
+def test_a_day_on_which_nobody_traded_is_what_the_backtest_says_and_no_better() -> None:
+    quiet = Drift(day=TODAY, pairs=[], real_usd=Decimal(0), backtest_usd=Decimal("0.001"), fills_bps=None)
+    assert text(quiet) == [
+        f"{TODAY:%Y-%m-%d}: no trades on either side",
+        "trades opened on this day: really +0.00, in the backtest +0.00: what the backtest says",
+    ]

@@ -51,7 +51,7 @@ FOR_EVER = Keep(
     equity_minutes_days=9999, candles_days=9999, decisions_days=9999, texts_days=9999, journal_months=999,
     logs_days=9999, alerts_days=9999, calls_days=9999, strategies_days=9999,
 )  # fmt: skip
-LONGEST_STEP_SECONDS = 0.5  # of a machine that does other things, too
+LONGEST_STEP_SECONDS = 0.25  # of work, however busy the machine is with something else
 
 
 def let_go_of(database: Database, keep: Keep, now: datetime = NOON) -> Counter[str]:
@@ -59,9 +59,9 @@ def let_go_of(database: Database, keep: Keep, now: datetime = NOON) -> Counter[s
     done: Counter[str] = Counter()
     steps = DatabaseRetention(database, keep).steps(now)
     while True:
-        began = time.monotonic()
+        began = time.process_time()
         step = next(steps, None)
-        assert time.monotonic() - began < LONGEST_STEP_SECONDS, step
+        assert time.process_time() - began < LONGEST_STEP_SECONDS, step
         if step is None:
             return done
         assert step.count <= 1440, "a day's minutes at most"
@@ -134,7 +134,7 @@ def ten_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def live_a_day(journal: DatabaseJournal) -> None:
     rules = some_rules(risk=LIVELY)
-    candles = random_candles(2, 520, start=NOON.replace(hour=0))
+    candles = random_candles(2, 420, start=NOON.replace(hour=0))
     day = Day(
         replace(rules, voting=replace(rules.voting, timeframe="5m")),
         candles[:200],
@@ -154,7 +154,7 @@ async def test_a_packed_journal_is_whole_and_its_day_comes_out_the_same(
     rows, before = journal.rows(0, 100_000), replayed_day(journal, midnight, "1.0")
     given, lived = list(opinions.signals()), opinions.range()
     assert before.same
-    assert before.messages > 250
+    assert before.messages > 200
     done = let_go_of(database, replace(FOR_EVER, journal_months=-1), NOON + DAY)
     assert done["journal rows packed"] == (len(rows) - 50) // 100 * 100
     assert counted(database, tables.JournalTable) < 150

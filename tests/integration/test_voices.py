@@ -106,3 +106,12 @@ def test_it_is_written_for_programs_and_for_people_and_days_add_up(ledger: list[
     both = summed([rows, rows])
     assert both[0]["result_usd"] == pytest.approx(2 * rows[0]["result_usd"])
     assert both[2]["text"].startswith("deepseek lost 1.")
+
+
+def test_where_nothing_was_bought_nothing_was_beaten_at_random() -> None:
+    drawn = {"draws": 20, "low": 0.0, "high": 0.0, "deviation": 0.0, "beaten_pct": 0.0}
+    still = Voice(name="random", result_usd=Decimal(0), trades=0, spread=drawn)
+    held = Voice(name="random", result_usd=Decimal(3), trades=0, spread={**drawn, "high": 6.0, "beaten_pct": 50.0})
+    told = [row["text"] for row in rows_of([still, held])]
+    assert told[0] == "nothing was bought, so there is nothing to draw at random"
+    assert told[1].endswith("what was done beats 50 % of them"), "bought, and not sold yet"

@@ -53,7 +53,7 @@ def figures(points: list, flows: list, number: int) -> tuple:  # type: ignore[ty
     return ends, max(worths, default=0), min(worths, default=0), change_pct(values), fall_pct(values)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 10**9), flows_a_day=st.sampled_from((0, 0, 1, 6)))
 def test_every_figure_is_the_same_before_and_after(seed: int, flows_a_day: int) -> None:
     points, flows = lived(Random(seed), flows_a_day)

@@ -57,7 +57,7 @@ async def backtest(page: Page) -> None:
     """With the newest that has ended open."""
     await _show(page, "/?tab=backtest", ".entry >> nth=4")
     done = page.locator(".entry", has_text="Backtest · done").first
-    await done.locator("summary").first.click()
+    await done.locator("details").first.evaluate("(card) => { card.open = true; }")  # it may still be moving up
     await done.locator(".run-figures .cell").last.wait_for()
     if page.viewport_size and page.viewport_size["width"] < 760:
         await done.evaluate("(run) => scrollTo(0, run.getBoundingClientRect().top + scrollY - 96)")

@@ -18,6 +18,11 @@ from components.format import arithmetic, titled
         ),
         ("without “they say BUY now”: mine abstains → 0", "without “they say BUY now”: Mine abstains → 0"),
         ("this candle already had its entry", "this candle already had its entry"),
+        ("mine SELL 65 × 30 → -65.0, sells from −70", "Mine SELL 65 × 30 → −65.0, sells from −70"),
+        (
+            "without “fell -3 % on day 2-3”: mine HOLD 1 × 1 → -0.5",
+            "without “fell -3 % on day 2-3”: Mine HOLD 1 × 1 → −0.5",
+        ),
     ],
 )
 def test_voters_have_their_names(recorded: str, said: str) -> None:
