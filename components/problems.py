@@ -89,6 +89,8 @@ def _said(fault: dict[str, Any]) -> str:
         text = "unknown name; leave it out"
     elif fault["type"] == "json_invalid":
         place, text = [], "the body is not valid JSON"
+    elif fault["type"] == "string_pattern_mismatch" and place[-1:] in (["symbol"], ["timeframe"]):
+        text = f"write it like {'BTC/USD' if place[-1] == 'symbol' else '1m'}"
     elif text.startswith(("Value error, ", "Input should ")):
         text = text.replace("Value error, ", "").replace("Input should ", "must ")
     return f"{'.'.join(place)}: {text}" if place else text

@@ -733,6 +733,8 @@ async def test_a_file_that_cannot_be_right_changes_nothing(laboratory: Laborator
             answer = await upload(laboratory, content, "?symbol=ETH/USD")
             assert is_problem(answer, 422, *words), answer.text
             assert str(laboratory.folder) not in answer.text, "where things are is nobody's business"
+        answer = await upload(laboratory, b"x", "?symbol=nonsense&timeframe=hour")
+        assert is_problem(answer, 422, "symbol: write it like BTC/USD", "timeframe: write it like 1m"), answer.text
         assert (await laboratory.client.get("/api/v1/data")).json()["total"] == 1
 
 
