@@ -98,7 +98,7 @@ async def test_charts_tell_time_as_the_viewers_clock_does_and_in_utc_once_a_time
         await page.locator("time.moment:visible").first.click()
         await page.wait_for_function(f"zone => ({SAID_IN})(zone)", arg="UTC")
         await page.get_by_role("tab", name="History").click()
-        await expect(page.locator(".equity-chart canvas")).to_be_attached()
+        await expect(page.locator(".equity-chart :is(canvas, svg)").first).to_be_attached()
         await page.wait_for_function("options('.equity-chart .chart')?.useUTC === true")
         await page.get_by_role("tab", name="Insights").click()
         await page.locator("time.moment:visible").first.click()
