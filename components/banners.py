@@ -12,7 +12,10 @@ class Banners:
     """What is offline or stalled, and the countdown, the browser shows by itself: right even when nothing comes."""
 
     def __init__(self) -> None:
-        Text("Not connected. The figures below are old; trying again …", "offline-banner", "div").props("role=alert")
+        with Text("Not connected. The figures below are old; trying again …", "offline-banner", "div").props(
+            "role=alert"
+        ):
+            Text("What you tapped was not sent.", "unsent")
         Text(STALLED, "stalled-banner", "div").props("role=alert")
         self._mode = Text(classes="mode-banner", tag="div").mark("mode")
         self._locked = Text(classes="banner danger", tag="div").props("role=alert").mark("locked")

@@ -17,6 +17,7 @@ from tests.ports import free_port
 from tests.trading_day import random_candles
 
 ROOT = Path(__file__).resolve().parents[1]
+COMPILED = ROOT / "backtest/kernels/__pycache__"
 PASSWORD = "correct-horse-battery"
 STRATEGIES = "timeframe: 5m\nstrategies:\n  custom_strategy: {enabled: true, weight: 30}\n"
 RISK = (
@@ -32,6 +33,13 @@ def write_market(path: Path, days: int, seed: int = 11) -> Path:
         lines.append(f"{candle.opened_at:%Y-%m-%d %H:%M:%S},{values}")
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def share_compiled(data_dir: Path) -> None:
+    """What children compile is kept from test to test: to compile takes longer than to trade."""
+    COMPILED.mkdir(exist_ok=True)
+    data_dir.mkdir(exist_ok=True)
+    (data_dir / "compiled").symlink_to(COMPILED)
 
 
 @dataclass

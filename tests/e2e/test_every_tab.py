@@ -14,7 +14,7 @@ import pytest
 
 from tests.axe import barriers
 from tests.e2e.test_dashboard_browser import CHROMIUM, QUIET, needs_chromium
-from tests.trader_process import ROOT, TraderProcess, write_market
+from tests.trader_process import TraderProcess, share_compiled, write_market
 
 pytestmark = [
     pytest.mark.browser,
@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     needs_chromium,
 ]
-COMPILED = ROOT / "backtest/kernels/__pycache__"  # kept from test to test: to compile takes longer than to trade
 PATIENCE = 300_000  # milliseconds: what is traded on the past gives way to everything else on the machine
 PHONE: Any = {"width": 390, "height": 844}
 OWN = "my own four words"
@@ -66,9 +65,7 @@ def trader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TraderProcess]:
     made = TraderProcess(folder, f"replay:{market}", speed="60", settings={"TRADER_ADMIN_PASSWORD": ""})
     (folder / "config/strategies.yml").write_text(VOTE)
     (folder / "config/risk.yml").write_text(RISK)
-    COMPILED.mkdir(exist_ok=True)
-    (folder / "data").mkdir()
-    (folder / "data/compiled").symlink_to(COMPILED)
+    share_compiled(folder / "data")
     with made.running():
         yield made
 
@@ -363,16 +360,22 @@ def test_with_the_keyboard_alone_tabs_questions_and_receipts_are_reached_and_lef
     left_again(page.get_by_role("dialog", name="Change the vote?"), saves)
 
 
-def test_without_a_connection_it_says_so_and_the_old_figures_can_be_read(page: Any) -> None:
+def test_without_a_connection_it_says_so_and_nothing_is_sent_later(page: Any) -> None:
+    """The old figures can be read."""
     from playwright.sync_api import expect
 
     tab(page, "Positions")
+    pause = page.get_by_role("button", name="Pause", exact=True)
     page.context.set_offline(True)
     expect(page.locator(".offline-banner")).to_be_visible()
+    expect(page.get_by_text("What you tapped was not sent.")).to_be_hidden()
+    pause.click()
+    expect(page.get_by_text("What you tapped was not sent.")).to_be_visible()
     assert not barriers(page)
     page.context.set_offline(False)
     expect(page.locator(".offline-banner")).to_be_hidden()
     moves(page)
+    expect(pause).to_be_visible()  # it still trades
 
 
 def test_the_account_its_second_factor_and_the_way_out(page: Any, trader: TraderProcess) -> None:

@@ -36,7 +36,7 @@ from services.settings import Settings, load_settings
 from tests import errand_stand_in
 from tests.fakes_ui import PASSWORD, Desk
 from tests.integration.test_http_api import HOST, an_application, is_problem
-from tests.trader_process import RISK, ROOT, STRATEGIES, write_market
+from tests.trader_process import RISK, ROOT, STRATEGIES, share_compiled, write_market
 
 STAND_IN = Path(errand_stand_in.__file__)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -141,6 +141,7 @@ class Laboratory:
 @pytest.fixture
 def laboratory(tmp_path: Path, shelf: Path) -> Iterator[Laboratory]:
     copytree(shelf, tmp_path / "data")
+    share_compiled(tmp_path / "data")
     (tmp_path / "config").mkdir()
     (tmp_path / "config/strategies.yml").write_text(STRATEGIES)
     (tmp_path / "config/risk.yml").write_text(RISK)

@@ -26,7 +26,7 @@
     });
   }
   setInterval(countDown, 500);
-  const offline = (is) => root.classList.toggle("offline", is);
+  const offline = (is) => { root.classList.toggle("offline", is); if (!is) root.classList.remove("unheard"); };
   const hook = setInterval(() => {
     if (!window.socket) return;
     clearInterval(hook);
@@ -35,6 +35,13 @@
   }, 20);
   addEventListener("offline", () => offline(true));
   addEventListener("online", () => offline(!(window.socket && window.socket.connected)));
+  // A tap that nobody hears would be kept and sent once the connection is back, to a market that has moved on.
+  addEventListener("click", (event) => {
+    if (!root.classList.contains("offline") || !event.target.closest("button, [role=button], [role=switch]")) return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    root.classList.add("unheard");
+  }, true);
   addEventListener("click", (event) => {
     document.querySelectorAll("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
