@@ -46,7 +46,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             file = nodeid.partition("::")[0]
             return file if file in TOGETHER else super()._split_scope(nodeid)
 
-    return Together(config, log) if config.getvalue("dist") == "loadgroup" else None
+    return Together(config, log) if config.getvalue("dist") in ("load", "loadgroup") else None
 
 
 def pytest_configure() -> None:
