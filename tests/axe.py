@@ -5,6 +5,7 @@ from typing import Any
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 GRAVE = ("serious", "critical")
+LOOKS = 3
 COLOURS = {"runOnly": ["color-contrast"]}
 AT_REST = """() => Promise.allSettled(document.getAnimations()
     .filter((each) => each.effect.getComputedTiming().endTime < 5000).map((each) => each.finished))"""
@@ -14,8 +15,11 @@ def barriers(page: Any) -> str:
     """Serious and critical violations on a page as it stands: every rule once, colours in dark and in light."""
     if not page.evaluate("Boolean(window.axe)"):
         page.evaluate(AXE)
-    found = _looked(page, "dark", {}) + _looked(page, "light", COLOURS)
-    page.emulate_media(color_scheme="dark")
+    for _ in range(LOOKS):  # what is there only while something comes or goes is no barrier
+        found = _looked(page, "dark", {}) + _looked(page, "light", COLOURS)
+        page.emulate_media(color_scheme="dark")
+        if not found:
+            return ""
     return "\n".join(found)
 
 
