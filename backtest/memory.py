@@ -1,9 +1,7 @@
 """Memory of a process that works on long histories: their arrays are large and short-lived."""
 
 import ctypes
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 MMAP_THRESHOLD = -3  # mallopt's name for it
 LARGE = 256 * 1024  # bytes
@@ -16,16 +14,3 @@ def give_memory_back() -> None:
     pa.set_memory_pool(pa.system_memory_pool())
     with suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """A run makes very many small objects that stay, and no cycles: looking for some costs a good part of its time."""
-    gc.collect()  # what earlier runs left
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -10,7 +10,6 @@ from app.core.model import Candle
 from app.core.rules import Rules, Simulation
 from app.ports import StrategyFace
 from app.seam import clock
-from backtest.memory import without_collector
 from backtest.replay import LocalStrategies, Replay, Run
 from backtest.series import CandleSeries, candles
 from backtest.simulator import instrument_for
@@ -56,8 +55,7 @@ def run(plan: Plan, progress: Progress | None = None, *, dense: bool = False) ->
     _check(plan)
     past, present = plan.series[: plan.warmup], plan.series[plan.warmup :]
     told = sparing(progress) if progress else None
-    with without_collector():
-        return _ready(plan, Replay).live_through(candles(past), _counted(present, told))
+    return _ready(plan, Replay).live_through(candles(past), _counted(present, told))
 
 
 def hear(plan: Plan) -> "Heard":
@@ -84,8 +82,7 @@ def run_on(heard: "Heard", plan: Plan, progress: Progress | None = None, *, in_w
     from backtest.fast_forward import FastForward
 
     told = sparing(progress) if progress else None
-    with without_collector():
-        return _ready(plan, FastForward).run_through(heard, told, in_words=in_words)
+    return _ready(plan, FastForward).run_through(heard, told, in_words=in_words)
 
 
 def _check(plan: Plan) -> None:
