@@ -124,6 +124,11 @@ VOTER = re.compile(  # or a headline, which is somebody else's words
 NEGATIVE = re.compile(r"“[^”]*”|(?<![\w.-])-(?=\d)")
 
 
+def begun(text: str) -> str:
+    """As a sentence begins: with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def titled(name: str) -> str:
     """A strategy's file as people call it: technical_indicators → Technical indicators."""
     return TITLES.get(name, name.replace("_", " ").capitalize())

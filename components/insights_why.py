@@ -73,7 +73,7 @@ class Why:
                     Text(name, "reason-name")
                     Text(reason, "reason-text")
         if vote["without_headline"]:
-            Text(words.arithmetic(_upper(vote["without_headline"])), "soft without", "p").mark("without-headline")
+            Text(words.arithmetic(words.begun(vote["without_headline"])), "soft without", "p").mark("without-headline")
 
 
 class VoteTable:
@@ -173,7 +173,7 @@ def _first_opinions(row: Row, rows: Sequence[Row]) -> None:
 def answer(row: Row, status: Status) -> tuple[str, str]:
     """(in a few words, in a sentence)."""
     if status.state != "TRADING":
-        return f"{words.state_word(status)}: nothing is bought", f"{_upper(words.state_reason(status))}."
+        return f"{words.state_word(status)}: nothing is bought", f"{words.begun(words.state_reason(status))}."
     vote = row.get("vote")
     if vote is None or not _anybody(row):
         return "No opinions yet", "The strategies are reading their candles; nobody has been asked so far."
@@ -182,7 +182,9 @@ def answer(row: Row, status: Status) -> tuple[str, str]:
         return "Sells", distance(vote)
     if action is Direction.BUY:
         return (
-            ("Would buy, but a rule says no", f"{_upper(failing[0]['text'])}.") if failing else ("Buys", distance(vote))
+            ("Would buy, but a rule says no", f"{words.begun(failing[0]['text'])}.")
+            if failing
+            else ("Buys", distance(vote))
         )
     return "Does not buy now", distance(vote)
 
@@ -275,7 +277,3 @@ def _age(term: Row, signal: Row) -> None:
 
 def _anybody(row: Row) -> bool:
     return any(each["given_at"] is not None for each in row.get("signals", ()))
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]

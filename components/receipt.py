@@ -61,7 +61,7 @@ class Receipt:
         with _part("How the vote went"):
             Text(words.arithmetic(row["vote"]["text"]), "reasoning", "p")
             if without := row["vote"].get("without_headline"):
-                Text(words.arithmetic(without[:1].upper() + without[1:]), "soft", "p")
+                Text(words.arithmetic(words.begun(without)), "soft", "p")
             Text(WEIGHED, "soft", "p")
         with _part("Opinions"), box("opinions", "ul"):
             for each in row["signals"]:

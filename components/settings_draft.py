@@ -44,8 +44,8 @@ class Draft:
         self._changed()
 
     def edits(self, rows: Mapping[str, SettingRow]) -> list[Edit]:
-        known = {**rows, **self.added}
-        return [Edit(name=name, was=known[name].value, text=text) for name, text in self.texts.items()]
+        """`rows`: every key that there is, the new ones too."""
+        return [Edit(name=name, was=rows[name].value, text=text) for name, text in self.texts.items()]
 
     async def check(self, edits: Sequence[Edit]) -> str:
         """What the reader of the files would refuse, or ""."""

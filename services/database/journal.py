@@ -21,7 +21,7 @@ from services.database import rows, tables, wording
 from services.database.chaining import GENESIS, chain
 from services.database.connection import STORE_ERRORS, Database, reason
 from services.database.lock import LedgerLock
-from services.database.packs import packed_rows
+from services.database.packs import journal_row, packed_rows
 
 CHECKPOINTS_KEPT = 3
 JOURNAL: Table = tables.JournalTable.__table__  # type: ignore[attr-defined]
@@ -171,10 +171,7 @@ class DatabaseJournal:
         with self._database.reading() as connection:
             if packed := packed_rows(connection, self._ledger, after_seq):
                 return packed[:limit]
-            return [
-                JournalRow(**{name: value for name, value in row.items() if name != "ledger"})
-                for row in connection.execute(query).mappings()
-            ]
+            return [journal_row(row) for row in connection.execute(query).mappings()]
 
     def verify(self) -> str | None:
         """Recompute every hash, page by page. A checkpoint tells of rows that are gone from the end."""

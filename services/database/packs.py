@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, select
 
 from app.core.errors import DataError
 from app.ports import JournalRow
@@ -36,7 +36,7 @@ def pack_next(database: Database, ledger: str, older_than: datetime) -> bool:
         newest = connection.execute(select(func.max(JOURNAL.c.seq)).where(mine)).scalar() or 0
         if newest - after < ROWS + LEFT:
             return False
-        rows = [_row(each) for each in connection.execute(query).mappings()]
+        rows = [journal_row(each) for each in connection.execute(query).mappings()]
     if len(rows) < ROWS or rows[-1].at >= older_than:
         return False
     for number, (row, hash) in enumerate(zip(rows, chained(before, rows), strict=True), start=after + 1):
@@ -101,7 +101,8 @@ def _end(connection: Connection, ledger: str) -> tuple[int, str]:
     return (found[0], found[1]) if found else (0, GENESIS)
 
 
-def _row(found: Any) -> JournalRow:
+def journal_row(found: RowMapping) -> JournalRow:
+    """A row of the journal's table."""
     return JournalRow(**{name: value for name, value in found.items() if name != "ledger"})
 
 
